@@ -1,0 +1,21 @@
+"""Errors of the engine. Each message names the value and says what would be right."""
+
+
+class EngineError(Exception):
+    """Base of everything the engine raises on purpose."""
+
+
+class RequestError(EngineError):
+    """The request itself is wrong: too long, invalid parameters. Retrying will not help."""
+
+
+class QueueFullError(EngineError):
+    """Too many requests wait already. Retrying later may help."""
+
+
+class EngineClosedError(EngineError):
+    """The engine was closed or its step loop failed; the cause is chained."""
+
+
+class ModelLoadError(EngineError):
+    """A model, tokenizer or speculator could not be loaded or does not fit the target."""

@@ -1,0 +1,202 @@
+"""What goes into the engine and what comes out: requests, stream deltas, turn statistics."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from specchat.engine.errors import RequestError
+
+TARGET = "target"
+"""Source of a token the target itself chose (the bonus token of every step)."""
+
+MAX_STOP_STRINGS = 16
+MAX_STOP_LENGTH = 256
+MAX_LOGIT_BIAS = 1024
+
+
+class FinishReason(StrEnum):
+    """Why a request ended."""
+
+    STOP = "stop"  # EOS, a stop token or a stop string
+    LENGTH = "length"  # max_tokens or the context is full
+    CANCELLED = "cancelled"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How the target's logits become tokens. Every field works with speculation on and off.
+
+    Raises:
+        RequestError: a value is out of range; the message names it.
+    """
+
+    max_tokens: int = 256
+    temperature: float = 0.0  # 0 is greedy
+    top_k: int = 0  # 0 keeps all
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0  # over prompt and answer (Keskar et al. 2019)
+    presence_penalty: float = 0.0  # over the answer
+    frequency_penalty: float = 0.0  # over the answer
+    logit_bias: Mapping[int, float] = field(default_factory=dict)  # token id -> added logit
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
+    ignore_eos: bool = False
+    speculate: bool = True
+
+    def __post_init__(self) -> None:
+        _require(_is_int(self.max_tokens) and self.max_tokens >= 1, "max_tokens", self.max_tokens,
+                 "an integer of at least 1")
+        _require(_is_int(self.top_k) and self.top_k >= 0, "top_k", self.top_k,
+                 "an integer of at least 0")
+        _require(_is_int(self.seed) and 0 <= self.seed < 2**63, "seed", self.seed,
+                 "an integer from 0 to 2**63 - 1")
+        _in_range("temperature", self.temperature, 0.0, 5.0)
+        _in_range("top_p", self.top_p, 0.0, 1.0, open_low=True)
+        _in_range("min_p", self.min_p, 0.0, 1.0)
+        _in_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, open_low=True)
+        _in_range("presence_penalty", self.presence_penalty, -10.0, 10.0)
+        _in_range("frequency_penalty", self.frequency_penalty, -10.0, 10.0)
+        _require(len(self.stop) <= MAX_STOP_STRINGS, "stop", len(self.stop),
+                 f"at most {MAX_STOP_STRINGS} strings")
+        for text in self.stop:
+            _require(isinstance(text, str) and 0 < len(text) <= MAX_STOP_LENGTH, "stop", text,
+                     f"strings of 1 to {MAX_STOP_LENGTH} characters")
+        _require(len(self.logit_bias) <= MAX_LOGIT_BIAS, "logit_bias", len(self.logit_bias),
+                 f"at most {MAX_LOGIT_BIAS} entries")
+        for token, bias in self.logit_bias.items():
+            _require(_is_int(token) and token >= 0, "logit_bias", token, "token ids of at least 0")
+            _in_range("logit_bias", bias, -100.0, 100.0)
+
+    @property
+    def greedy(self) -> bool:
+        """True when the most probable token is always taken."""
+        return self.temperature == 0.0
+
+    @property
+    def history_dependent(self) -> bool:
+        """True when logits are changed by the tokens that came before."""
+        return (
+            self.repetition_penalty != 1.0
+            or self.presence_penalty != 0.0
+            or self.frequency_penalty != 0.0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt to complete.
+
+    `salt` separates tenants: prefix pages are shared only between equal salts.
+    `interactive` requests are admitted before batch work.
+    """
+
+    prompt_ids: tuple[int, ...]
+    params: SamplingParams = field(default_factory=SamplingParams)
+    salt: str = ""
+    interactive: bool = True
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of the answer, with the text it completed.
+
+    A token that ends inside a character has text "" and the completing token carries it.
+    """
+
+    token_id: int
+    text: str
+    source: str  # "target" or the name of the speculator whose draft was accepted
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStats:
+    """What one finished request cost and what speculation earned. Times in milliseconds."""
+
+    prompt_tokens: int
+    cached_tokens: int  # prompt tokens taken from the prefix cache
+    completion_tokens: int
+    queue_ms: float  # submit to first scheduled
+    ttft_ms: float  # submit to first token
+    e2e_ms: float  # submit to last token
+    steps: int  # verification steps (target forwards that produced tokens)
+    drafted: int  # draft nodes actually verified
+    accepted: int  # draft tokens accepted
+    drafted_by_depth: tuple[int, ...]  # index 0 = first draft token: steps that offered this depth
+    accepted_by_depth: tuple[int, ...]  # steps whose accepted path reached this depth
+    drafted_by_source: Mapping[str, int]
+    accepted_by_source: Mapping[str, int]
+    accepted_lengths: tuple[int, ...]  # accepted draft tokens of each step, in order
+    draft_ms: float  # spent proposing
+    verify_ms: float  # spent in the target's forward passes of decode steps
+    peak_pages: int
+    preemptions: int
+
+    @property
+    def tpot_ms(self) -> float:
+        """Time per output token after the first, (E2E - TTFT) / (n - 1); nan for n < 2."""
+        if self.completion_tokens < 2:
+            return math.nan
+        return (self.e2e_ms - self.ttft_ms) / (self.completion_tokens - 1)
+
+    @property
+    def mean_acceptance_length(self) -> float:
+        """tau = 1 + accepted / steps: tokens per target pass; nan without a step."""
+        return 1 + self.accepted / self.steps if self.steps else math.nan
+
+    @property
+    def draft_acceptance_rate(self) -> float:
+        """accepted / drafted, over the nodes actually verified; nan when nothing was drafted."""
+        return self.accepted / self.drafted if self.drafted else math.nan
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Streaming speed after the first token; nan for answers under two tokens."""
+        tpot = self.tpot_ms
+        return 1000.0 / tpot if tpot > 0 else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDelta:
+    """What one engine step added to one stream. The last delta has `finish` and `stats`.
+
+    `text` is the concatenation of the tokens' texts. Text that may be the start of a stop string
+    is held back until it is known not to be one, so a delta may carry tokens of earlier steps.
+    """
+
+    request_id: str
+    tokens: tuple[Token, ...]
+    at_ms: float  # since submit
+    finish: FinishReason | None = None
+    stats: TurnStats | None = None
+
+    @property
+    def text(self) -> str:
+        """The new text."""
+        return "".join(token.text for token in self.tokens)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _require(ok: bool, name: str, value: object, right: str) -> None:
+    if not ok:
+        raise RequestError(f"{name} must be {right}, got {value!r}")
+
+
+def _in_range(
+    name: str, value: object, low: float, high: float, *, open_low: bool = False
+) -> None:
+    bound = f"above {low:g} and at most" if open_low else f"from {low:g} to"
+    right = f"a number {bound} {high:g}"
+    ok = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    ok = ok and (low < value if open_low else low <= value) and value <= high
+    _require(ok, name, value, right)
