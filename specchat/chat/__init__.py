@@ -1,0 +1,1 @@
+"""Conversation to prompt, grounding, slots, redaction and hand-off."""
