@@ -1,0 +1,84 @@
+# make chat   start the app; sets everything up on the first run
+# make test   lint, types and every test, a real browser included; sets up what they need
+# make lint | format | clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := specchat storage tests app.py
+
+# Without an NVIDIA GPU one fixed torch is installed first, so that a range cannot pick a newer
+# build with gigabytes of CUDA libraries. TORCH_FLAGS adds an index that has CPU-only builds.
+TORCH_RANGE := $(shell grep '^torch[><=]' requirements.txt)
+TORCH ?= $(if $(shell command -v nvidia-smi),$(TORCH_RANGE),torch==2.13.0)
+TORCH_FLAGS ?=
+
+.PHONY: help chat test lint format clean browser
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+chat: $(VENV)/.installed
+	@exec $(BIN)/python app.py
+
+test: lint browser
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy specchat storage app.py
+
+format: $(VENV)/.installed-dev
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+clean:
+	@rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@found=""; \
+	for candidate in $(PYTHON) python3.12 python3.11 python3 python; do \
+		if "$$candidate" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then \
+			found="$$candidate"; break; \
+		fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "specchat needs Python 3.11 or 3.12 with venv, and none is on PATH." >&2; \
+		echo "Install it (Debian, Ubuntu: apt-get install python3.11 python3.11-venv) or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	echo "Creating $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what specchat needs (once; a few minutes)"
+	@$(PIP) install --quiet $(TORCH_FLAGS) '$(TORCH)'
+	@$(PIP) install --quiet -r requirements.txt
+	@$(PIP) install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what the tests need"
+	@$(PIP) install --quiet -e '.[dev]'
+	@touch $@
+
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		if command -v "$$name" >/dev/null; then exit 0; fi; \
+	done; \
+	as_root=""; \
+	if [ "$$(id -u)" != 0 ]; then as_root="sudo -n"; fi; \
+	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+		echo "Installing Chromium for the browser tests"; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium >/dev/null; \
+	else \
+		echo "The browser tests need Chromium or Google Chrome on PATH; install one and run make test again." >&2; \
+		exit 1; \
+	fi
