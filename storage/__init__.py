@@ -1,0 +1,38 @@
+"""Conversations and the evidence of every turn, in SQLite or PostgreSQL."""
+
+from storage.errors import StoreError
+from storage.records import (
+    AuditRecord,
+    ConversationRow,
+    Divergence,
+    Facets,
+    MetricRow,
+    RaceArm,
+    RaceRecord,
+    RaceRow,
+    StoreHealth,
+    TurnFilter,
+    TurnMetrics,
+    TurnRecord,
+    TurnRow,
+)
+from storage.store import Store, open_store
+
+__all__ = [
+    "AuditRecord",
+    "ConversationRow",
+    "Divergence",
+    "Facets",
+    "MetricRow",
+    "RaceArm",
+    "RaceRecord",
+    "RaceRow",
+    "Store",
+    "StoreError",
+    "StoreHealth",
+    "TurnFilter",
+    "TurnMetrics",
+    "TurnRecord",
+    "TurnRow",
+    "open_store",
+]
