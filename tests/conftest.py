@@ -1,4 +1,4 @@
-"""Fixtures that every part uses: a tiny random model with its tokenizer, in the real file format."""
+"""Fixtures that every part uses: a tiny random model with its tokenizer, as real files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,186 @@
+"""Settings: `SPECCHAT_*` environment variables, a `.env` file, or options of a command."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from specchat.loader import LoadOptions
+
+ENV_PREFIX = "SPECCHAT_"
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_SPECULATOR = re.compile(r"[a-z][a-z0-9_]*(:.+)?")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+class SettingsError(Exception):
+    """A setting is invalid; the message names it, its value and what would be right."""
+
+
+def _split_speculators(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names = tuple(part.strip() for part in value.split(",") if part.strip())
+    return () if names == ("none",) else names
+
+
+def _known_shape(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names) or not all(map(_SPECULATOR.fullmatch, names)):
+        raise ValueError("not a list of speculators")
+    return names
+
+
+def _matches_device(value: str) -> str:
+    if not _DEVICE.fullmatch(value):
+        raise ValueError("not a device")
+    return value
+
+
+def parse_memory(value: object) -> int | float | None:
+    """Bytes as an int ("2GiB", "800MB", 4096), or a share of free memory ("30%") as a float.
+
+    None stays None.
+
+    Raises:
+        ValueError: `value` is neither.
+    """
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|[A-Za-z]*)", str(value).strip())
+    if not match:
+        raise ValueError("not an amount of memory")
+    number, unit = float(match[1]), match[2].upper()
+    if unit == "%":
+        if not 0 < number <= 100:
+            raise ValueError("a share is above 0% and at most 100%")
+        return number / 100
+    if unit not in _UNITS or number * _UNITS[unit] < 1:
+        raise ValueError("not an amount of memory")
+    return int(number * _UNITS[unit])
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each description says what a right value is.
+
+    `load_settings` is the way in for programs: it turns an invalid value into a readable message.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    model: str = Field("care", min_length=1, description="'care', a directory or a Hub name")
+    speculators: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split_speculators),
+        AfterValidator(_known_shape),
+    ] = Field(
+        ("mlp", "ngram"),
+        description="a comma-separated list such as 'mlp,ngram' or 'mlp:PATH', or 'none'",
+    )
+    device: Annotated[str, AfterValidator(_matches_device)] = Field(
+        "auto", description="'auto', 'cpu', 'cuda' or 'cuda:N'"
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="'auto', 'float32', 'bfloat16' or 'float16'"
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="a number of CPU threads from 1 to 1024"
+    )
+    kv_memory: Annotated[int | float | None, BeforeValidator(parse_memory)] = Field(
+        None, description="an amount of memory such as '2GiB', or a share of what is free as '30%'"
+    )
+    max_nodes: int | None = Field(
+        None, ge=1, le=63, description="a number of draft tokens per step from 1 to 63"
+    )
+    compile: bool = Field(True, description="'true' or 'false'")
+    max_waiting: int | None = Field(
+        None, ge=1, description="a number of waiting requests of at least 1"
+    )
+    max_tokens: int = Field(256, ge=1, le=32768, description="an integer from 1 to 32768")
+    temperature: float = Field(0.0, ge=0.0, le=5.0, description="a number from 0 to 5")
+    company: str | None = Field(
+        None, min_length=1, description="the directory of a company profile"
+    )
+    database_url: str | None = Field(
+        None, pattern=r"^[a-z0-9+]+://", description="a database URL such as 'sqlite:///FILE'"
+    )
+    host: str = Field(
+        default_factory=lambda: "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
+        min_length=1,
+        description="an address to listen on",
+    )
+    port: int = Field(7860, ge=1, le=65535, description="an integer from 1 to 65535")
+    concurrency: int = Field(
+        16, ge=1, le=1024, description="a number of simultaneous answers from 1 to 1024"
+    )
+
+    def load_options(self) -> LoadOptions:
+        """What the loader needs of these settings; what is not set is left to its defaults."""
+        from specchat.loader import LoadOptions
+
+        names = ("model", "speculators", "device", "dtype", "threads", "max_nodes", "compile")
+        chosen = {name: getattr(self, name) for name in (*names, "max_waiting")}
+        chosen["kv_memory_bytes"] = self.kv_memory_bytes()
+        return LoadOptions(**{name: value for name, value in chosen.items() if value is not None})
+
+    def kv_memory_bytes(self) -> int | None:
+        """Bytes for the KV cache; a share is taken of the memory free now on the device."""
+        if not isinstance(self.kv_memory, float):
+            return self.kv_memory
+        return int(self.kv_memory * _free_bytes(self.device))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, with `overrides` (options of a command) where not None.
+
+    Raises:
+        SettingsError: a value is invalid.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_message(error, given)) from None
+
+
+def settings_or_exit(**overrides: Any) -> Settings:
+    """`load_settings` for a program: an invalid value ends it with one message and exit code 2."""
+    try:
+        return load_settings(**overrides)
+    except SettingsError as error:
+        _exit(str(error))
+
+
+def _message(error: ValidationError, given: Mapping[str, Any]) -> str:
+    problems = {str(problem["loc"][0]): problem["input"] for problem in error.errors()}
+    return "\n".join(_sentence(name, value, name in given) for name, value in problems.items())
+
+
+def _sentence(name: str, value: object, is_option: bool) -> str:
+    spelled = "--" + name.replace("_", "-") if is_option else ENV_PREFIX + name.upper()
+    return f"{spelled} must be {Settings.model_fields[name].description}, got {value!r}"
+
+
+def _exit(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _free_bytes(device: str) -> int:
+    import torch
+
+    if device != "cpu" and torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info(None if device == "auto" else device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

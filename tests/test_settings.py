@@ -1,0 +1,103 @@
+"""Settings come from SPECCHAT_* variables and explain themselves when they are wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from specchat.settings import Settings, SettingsError, load_settings, settings_or_exit
+
+
+def test_defaults_need_no_environment() -> None:
+    settings = load_settings()
+    assert settings.model == "care"
+    assert settings.speculators == ("mlp", "ngram")
+
+
+def test_a_space_listens_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().host == "127.0.0.1"
+    monkeypatch.setenv("SPACE_ID", "someone/specchat")
+    assert load_settings().host == "0.0.0.0"
+
+
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECCHAT_PORT", "9000")
+    assert load_settings(port=None).port == 9000
+    assert load_settings(port=9001).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mlp", ("mlp",)),
+        ("mlp:/models/a, ngram", ("mlp:/models/a", "ngram")),
+        ("none", ()),
+        ("", ("mlp", "ngram")),
+    ],
+)
+def test_speculators_are_a_comma_separated_list(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("SPECCHAT_SPECULATORS", text)
+    assert load_settings().speculators == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("2GiB", 2 * 2**30), ("800 MB", 800_000_000), ("4096", 4096)]
+)
+def test_kv_memory_takes_units(monkeypatch: pytest.MonkeyPatch, text: str, expected: int) -> None:
+    monkeypatch.setenv("SPECCHAT_KV_MEMORY", text)
+    assert load_settings().kv_memory_bytes() == expected
+
+
+def test_kv_memory_takes_a_share_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specchat.settings._free_bytes", lambda device: 1000)
+    assert load_settings(kv_memory="30%").kv_memory_bytes() == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", ""),
+        ("port", "abc"),
+        ("port", 0),
+        ("threads", 0),
+        ("dtype", "int3"),
+        ("device", "gpu"),
+        ("speculators", "mlp,mlp"),
+        ("speculators", "M L P"),
+        ("kv_memory", "lots"),
+        ("kv_memory", "0%"),
+        ("kv_memory", "2 GiBi"),
+        ("max_nodes", 64),
+        ("temperature", "warm"),
+        ("temperature", -1),
+        ("compile", "perhaps"),
+        ("database_url", "a file"),
+        ("concurrency", 0),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: object) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(**{name: value})
+    option = "--" + name.replace("_", "-")
+    right = Settings.model_fields[name].description
+    assert str(caught.value) == f"{option} must be {right}, got {value!r}"
+
+
+def test_a_wrong_variable_ends_a_program_with_code_2_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPECCHAT_PORT", "http")
+    monkeypatch.setenv("SPECCHAT_THREADS", "-2")
+    with pytest.raises(SystemExit) as caught:
+        settings_or_exit()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "SPECCHAT_THREADS must be a number of CPU threads from 1 to 1024, got '-2'",
+        "SPECCHAT_PORT must be an integer from 1 to 65535, got 'http'",
+    ]
+
+
+def test_every_setting_says_what_is_right() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
