@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from storage import queries, schema, writes
+from storage.database import Database, connect, driver_message
+from storage.errors import StoreError
 from storage.records import (
     AuditRecord,
     ConversationRow,
@@ -15,21 +25,33 @@ from storage.records import (
     TurnFilter,
     TurnRecord,
     TurnRow,
+    new_id,
+    utc_now,
 )
+from storage.writer import Job, Outcome, Writer
 
 _ALL = TurnFilter()
+_VISIBLE_S = 2.0  # how long a small change may keep its caller before it goes on in the background
+_ERASED_S = 20.0  # how long an erasure may take before its caller is told that it is still queued
 
 
 def open_store(url: str | None = None) -> Store:
     """Open (and create or migrate) the database at `url`.
 
     Without a URL it is an SQLite file in the user's data directory. `sqlite:///relative.db`,
-    `sqlite:////absolute.db` and `postgresql://...` are understood.
+    `sqlite:////absolute.db` and `postgresql://...` are understood. SQLite runs in WAL mode, or in
+    DELETE mode where SPECCHAT_SQLITE_JOURNAL=delete or the file is on a Space's /data bucket.
 
     Raises:
         StoreError: the URL is not understood, or the database cannot be opened or written.
     """
-    raise NotImplementedError
+    database = connect(url)
+    try:
+        schema.upgrade(database)
+    except BaseException:
+        database.dispose()
+        raise
+    return Store(database)
 
 
 class Store:
@@ -37,87 +59,134 @@ class Store:
 
     `record_*` return at once: the writer thread stores the record, keeps trying while the
     database is busy or full, and counts what it had to give up (`health().lost`).
+    Reading raises StoreError when the database does not answer.
     """
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writer = Writer(database)
+        self._closed = False
+        atexit.register(self.close)
+
     def create_conversation(self, owner: str, title: str = "") -> str:
-        """Start a conversation of `owner` and return its id, visible to readers from now on."""
-        raise NotImplementedError
+        """Start a conversation of `owner` and return its id, visible to readers from now on.
+
+        While the database is locked the id comes after 2 s and readers see it later.
+        """
+        conversation_id = new_id()
+        work = partial(
+            writes.add_conversation,
+            conversation_id=conversation_id,
+            owner=owner,
+            title=title,
+            now=utc_now(),
+        )
+        self._change(work)
+        return conversation_id
 
     def rename_conversation(self, conversation_id: str, owner: str, title: str) -> None:
         """Give the conversation a title. Raises LookupError when it is not the owner's."""
-        raise NotImplementedError
-
-    def delete_conversation(self, conversation_id: str, owner: str) -> None:
-        """Erase the conversation and its turns, physically.
-
-        Raises:
-            LookupError: there is no such conversation of this owner.
-            StoreError: the database is busy; the erasure stays queued.
-        """
-        raise NotImplementedError
-
-    def delete_owner(self, owner: str) -> None:
-        """Erase every conversation and race of `owner`, physically."""
-        raise NotImplementedError
-
-    def record_turn(self, record: TurnRecord) -> None:
-        """Queue one turn; a `turn_id` that is stored already is left as it is."""
-        raise NotImplementedError
+        self.conversation(conversation_id, owner)
+        self._change(
+            partial(writes.rename_conversation, conversation_id=conversation_id, title=title)
+        )
 
     def remove_turn(self, turn_id: str) -> None:
         """Take a turn out of its conversation: its text is erased, its metrics stay."""
-        raise NotImplementedError
+        self._change(partial(writes.remove_turn, turn_id=turn_id), erases=True)
+
+    def delete_conversation(self, conversation_id: str, owner: str) -> None:
+        """Erase the conversation, its turns and their metrics, physically.
+
+        Raises:
+            LookupError: there is no such conversation of this owner.
+            StoreError: the database is busy (the erasure stays queued) or refused it.
+        """
+        self.conversation(conversation_id, owner)
+        self._erase(partial(writes.erase_conversation, conversation_id=conversation_id))
+
+    def delete_owner(self, owner: str) -> None:
+        """Erase every conversation and race of `owner`, physically. Raises as above."""
+        self._erase(partial(writes.erase_owner, owner=owner))
+
+    def record_turn(self, record: TurnRecord) -> None:
+        """Queue one turn; a `turn_id` that is stored already is left as it is."""
+        self._writer.submit(Job(partial(writes.add_turn, record=record)))
 
     def record_race(self, record: RaceRecord) -> None:
         """Queue one race: both turns and their pairing, in one transaction."""
-        raise NotImplementedError
+        self._writer.submit(Job(partial(writes.add_race, record=record)))
 
     def record_audit(self, record: AuditRecord) -> None:
         """Queue the outcome of one audit."""
-        raise NotImplementedError
+        self._writer.submit(Job(partial(writes.add_audit, record=record)))
 
     def conversations(self, owner: str, limit: int = 50) -> list[ConversationRow]:
         """The owner's conversations, last used first."""
-        raise NotImplementedError
+        with self._reading() as session:
+            return queries.conversations(session, owner, limit)
 
     def conversation(self, conversation_id: str, owner: str) -> ConversationRow:
         """One conversation. Raises LookupError when it is not the owner's."""
-        raise NotImplementedError
+        with self._reading() as session:
+            found = queries.conversation(session, conversation_id, owner)
+        if found is None:
+            raise LookupError("no such conversation")
+        return found
 
     def turns(self, conversation_id: str) -> list[TurnRow]:
         """The turns of a conversation in order, removed ones left out.
 
         Whoever asks must have been checked with `conversation(id, owner)`.
         """
-        raise NotImplementedError
+        with self._reading() as session:
+            return queries.turns(session, conversation_id)
 
     def metrics(self, which: TurnFilter = _ALL) -> list[MetricRow]:
         """Metrics of the turns that match, newest first."""
-        raise NotImplementedError
+        with self._reading() as session:
+            return queries.metrics(session, which)
 
     def races(self, which: TurnFilter = _ALL) -> list[RaceRow]:
         """Races that match, newest first."""
-        raise NotImplementedError
+        with self._reading() as session:
+            return queries.races(session, which)
 
     def audits(self, limit: int = 50) -> list[AuditRecord]:
         """Audits, newest first."""
-        raise NotImplementedError
+        with self._reading() as session:
+            return queries.audits(session, limit)
 
     def facets(self) -> Facets:
         """The models, modes and kinds that occur, for filter menus."""
-        raise NotImplementedError
+        with self._reading() as session:
+            return queries.facets(session)
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until everything queued so far is stored; False after `timeout` seconds."""
-        raise NotImplementedError
+        """Wait until everything queued so far is settled; False after `timeout` seconds."""
+        return self._writer.flush(timeout)
 
     def health(self) -> StoreHealth:
         """The state of the writer."""
-        raise NotImplementedError
+        state = self._writer.state()
+        return StoreHealth(
+            written=state.written,
+            lost=state.lost,
+            discarded=state.discarded,
+            queued=state.queued,
+            capacity=self._writer.capacity,
+            database=self._database.version,
+            last_error=state.last_error,
+        )
 
     def close(self, timeout: float = 10.0) -> None:
         """Store what is queued, within `timeout` seconds, and close. Closing twice is fine."""
-        raise NotImplementedError
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        self._writer.close(timeout)
+        self._database.dispose()
 
     def __enter__(self) -> Store:
         return self
@@ -129,3 +198,36 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _change(self, work: Callable[[Session], Outcome], *, erases: bool = False) -> None:
+        """Queue a command and wait a little for it, so that the caller reads its own change."""
+        job = Job(work, record=False, erases=erases)
+        self._writer.submit(job)
+        try:
+            outcome = job.done.result(_VISIBLE_S)
+        except TimeoutError:
+            return
+        if outcome.error is not None:
+            raise StoreError(f"the change was refused: {driver_message(outcome.error)}")
+
+    def _erase(self, work: Callable[[Session], Outcome]) -> None:
+        job = Job(work, record=False, erases=True)
+        self._writer.submit(job)
+        try:
+            outcome = job.done.result(_ERASED_S)
+        except TimeoutError:
+            raise StoreError(
+                "the database is busy; the data will be erased when it is free"
+            ) from None
+        if outcome.error is not None:
+            raise StoreError(f"the data was not erased: {driver_message(outcome.error)}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        if self._closed:
+            raise StoreError("the store is closed")
+        try:
+            with Session(self._database.readers) as session:
+                yield session
+        except DBAPIError as error:
+            raise StoreError(f"the database cannot be read: {driver_message(error)}") from error

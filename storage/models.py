@@ -1,0 +1,161 @@
+"""The tables, as SQLAlchemy models. Migrations must lead to exactly this schema (tested)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times in every database; naive values are taken as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite keeps text without a zone, so the value must be UTC before it is written."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back that SQLite dropped."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Common ground of the tables: constraint names that migrations can refer to."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: Text, datetime: UtcDateTime, list[Any]: JSON, dict[str, int]: JSON}
+
+
+class Conversation(Base):
+    """A thread of turns that belongs to one owner."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (Index(None, "owner", "updated_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Turn(Base):
+    """A question and its answer, redacted. Written once, when its stream has ended."""
+
+    __tablename__ = "turn"
+    __table_args__ = (UniqueConstraint("conversation_id", "position"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str | None] = mapped_column(
+        ForeignKey("conversation.id", ondelete="CASCADE")
+    )
+    position: Mapped[int | None]  # within the conversation, from 0
+    kind: Mapped[str]
+    status: Mapped[str]
+    question: Mapped[str]
+    answer: Mapped[str]
+    removed: Mapped[bool]  # taken out of its conversation: the text is gone, the metrics stay
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Metrics(Base):
+    """`TurnMetrics` of one turn; columns bear the names of its fields. Times in milliseconds."""
+
+    __tablename__ = "turn_metrics"
+
+    turn_id: Mapped[str] = mapped_column(
+        ForeignKey("turn.id", ondelete="CASCADE"), primary_key=True
+    )
+    mode: Mapped[str]
+    model: Mapped[str] = mapped_column(index=True)
+    speculators: Mapped[list[Any]]
+    temperature: Mapped[float]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    max_tokens: Mapped[int]
+    prompt_tokens: Mapped[int]
+    cached_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    queue_ms: Mapped[float]
+    ttft_ms: Mapped[float | None]
+    tpot_ms: Mapped[float | None]
+    e2e_ms: Mapped[float]
+    steps: Mapped[int]
+    drafted: Mapped[int]
+    accepted: Mapped[int]
+    drafted_by_depth: Mapped[list[Any]]
+    accepted_by_depth: Mapped[list[Any]]
+    drafted_by_source: Mapped[dict[str, int]]
+    accepted_by_source: Mapped[dict[str, int]]
+    accepted_lengths: Mapped[list[Any]]
+    draft_ms: Mapped[float]
+    verify_ms: Mapped[float]
+    peak_pages: Mapped[int]
+    preemptions: Mapped[int]
+    hardware: Mapped[str]
+    device: Mapped[str]
+    dtype: Mapped[str]
+    backend: Mapped[str]
+    code_version: Mapped[str]
+
+
+class Race(Base):
+    """A pair of turns of one prompt: plain and speculative."""
+
+    __tablename__ = "race"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    prompt: Mapped[str]
+    identical: Mapped[bool]
+    first: Mapped[str]  # the arm that ran first
+    plain_turn_id: Mapped[str] = mapped_column(ForeignKey("turn.id"), unique=True)
+    speculative_turn_id: Mapped[str] = mapped_column(ForeignKey("turn.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Audit(Base):
+    """The outcome of one audit, with each divergence."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    model: Mapped[str]
+    speculators: Mapped[list[Any]]
+    temperature: Mapped[float]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    max_tokens: Mapped[int]
+    hardware: Mapped[str]
+    dtype: Mapped[str]
+    backend: Mapped[str]
+    code_version: Mapped[str]
+    prompts: Mapped[int]
+    identical: Mapped[int]
+    divergences: Mapped[list[Any]]

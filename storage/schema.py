@@ -1,0 +1,92 @@
+"""Bringing a database to the newest revision of `storage/migrations`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+from storage.database import Database, driver_message
+from storage.errors import StoreError
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_CHECK_LIMIT_BYTES = 64 * 2**20  # read in about 0.2 s; a bigger file is not read whole at start
+_UPGRADE_LOCK = 7_239_118  # PostgreSQL advisory lock: any number no other program uses
+
+_SQLITE_REASONS = {
+    "not a database": "it is not an SQLite database",
+    "malformed": "it is damaged; restore a copy or move it away",
+    "readonly": "it is not writable",
+    "read-only": "it is not writable",
+    "unable to open": "it cannot be opened or created; check the path and its permissions",
+    "locked": "another process holds it locked",
+    "full": "the disk is full",
+}
+
+
+def upgrade(database: Database) -> None:
+    """Create the tables or migrate them, in one transaction that also proves writing works.
+
+    Raises:
+        StoreError: not a database, damaged, not writable, another program's, or newer than this
+            code.
+    """
+    try:
+        with database.writer.begin() as connection:
+            if database.sqlite:
+                _check_file(database, connection)
+            else:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
+            _check_revision(database, connection)
+            _run_migrations(connection)
+    except DBAPIError as error:
+        raise StoreError(_explain(database, error)) from error
+
+
+def _check_file(database: Database, connection: Connection) -> None:
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    page_bytes = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    if pages * page_bytes > _CHECK_LIMIT_BYTES:
+        return
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
+        raise StoreError(f"database {_name(database)}: {_SQLITE_REASONS['malformed']}")
+
+
+def _check_revision(database: Database, connection: Connection) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreError(
+            f"database {_name(database)} has the schema revision {revision!r}, unknown to this "
+            "version of specchat: use a newer version, or another file"
+        )
+    if revision is None and database.sqlite and inspect(connection).get_table_names():
+        raise StoreError(f"database {_name(database)} belongs to another program; name a new file")
+
+
+def _run_migrations(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _explain(database: Database, error: DBAPIError) -> str:
+    message = driver_message(error)
+    if not database.sqlite:
+        return f"cannot use the database {_name(database)}: {message}"
+    for part, reason in _SQLITE_REASONS.items():
+        if part in message:
+            return f"database {_name(database)}: {reason} ({message})"
+    return f"database {_name(database)}: {message}"
+
+
+def _name(database: Database) -> str:
+    if database.sqlite:
+        return repr(database.url.database)
+    return repr(database.url.render_as_string(hide_password=True))

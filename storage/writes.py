@@ -1,0 +1,228 @@
+"""Every change to the database, as functions over a session inside the writer's transaction.
+
+Each can be repeated: a turn, race or audit that is stored already is left as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from storage.models import Audit, Conversation, Metrics, Race, Turn
+from storage.records import AuditRecord, Divergence, RaceArm, RaceRecord, TurnMetrics, TurnRecord
+from storage.writer import Outcome
+
+_UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
+"""Lone surrogates (no UTF-8 form; the driver raises) and NUL (PostgreSQL refuses it)."""
+
+
+def storable(text: str) -> str:
+    """The text with every character a database cannot hold replaced by U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def add_conversation(
+    session: Session, conversation_id: str, owner: str, title: str, now: datetime
+) -> Outcome:
+    """Store an empty conversation."""
+    if session.get(Conversation, conversation_id) is not None:
+        return Outcome()
+    session.add(
+        Conversation(
+            id=conversation_id,
+            owner=storable(owner),
+            title=storable(title),
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
+    return Outcome(written=1)
+
+
+def rename_conversation(session: Session, conversation_id: str, title: str) -> Outcome:
+    """Change a title."""
+    session.execute(
+        update(Conversation).where(Conversation.id == conversation_id).values(title=storable(title))
+    )
+    return Outcome()
+
+
+def add_turn(session: Session, record: TurnRecord) -> Outcome:
+    """Store one turn behind the others of its conversation, with its metrics."""
+    if session.get(Turn, record.turn_id) is not None:
+        return Outcome()
+    position = None
+    if record.conversation_id is not None:
+        conversation = session.get(Conversation, record.conversation_id)
+        if conversation is None:
+            return Outcome(discarded=1)
+        conversation.updated_at = max(conversation.updated_at, record.created_at)
+        position = _next_position(session, record.conversation_id)
+    session.add(
+        Turn(
+            id=record.turn_id,
+            conversation_id=record.conversation_id,
+            position=position,
+            kind=record.kind,
+            status=record.status,
+            question=storable(record.question),
+            answer=storable(record.answer),
+            removed=False,
+            created_at=record.created_at,
+        )
+    )
+    session.flush()
+    if record.metrics is not None:
+        session.add(_metrics(record.turn_id, record.metrics))
+        session.flush()
+    return Outcome(written=1)
+
+
+def remove_turn(session: Session, turn_id: str) -> Outcome:
+    """Erase a turn's text and take it out of its conversation; its metrics stay."""
+    session.execute(
+        update(Turn).where(Turn.id == turn_id).values(removed=True, question="", answer="")
+    )
+    return Outcome()
+
+
+def add_race(session: Session, record: RaceRecord) -> Outcome:
+    """Store a race and the turns of both its arms."""
+    if session.get(Race, record.race_id) is not None:
+        return Outcome()
+    for arm in (record.plain, record.speculative):
+        add_turn(session, _race_turn(record, arm))
+    session.add(
+        Race(
+            id=record.race_id,
+            owner=storable(record.owner),
+            prompt=storable(record.prompt),
+            identical=record.identical,
+            first=record.first,
+            plain_turn_id=record.plain.turn_id,
+            speculative_turn_id=record.speculative.turn_id,
+            created_at=record.created_at,
+        )
+    )
+    session.flush()
+    return Outcome(written=1)
+
+
+def add_audit(session: Session, record: AuditRecord) -> Outcome:
+    """Store the outcome of one audit."""
+    if session.get(Audit, record.audit_id) is not None:
+        return Outcome()
+    session.add(
+        Audit(
+            id=record.audit_id,
+            created_at=record.created_at,
+            model=storable(record.model),
+            speculators=[storable(name) for name in record.speculators],
+            temperature=record.temperature,
+            seed=record.seed,
+            max_tokens=record.max_tokens,
+            hardware=record.hardware,
+            dtype=record.dtype,
+            backend=record.backend,
+            code_version=record.code_version,
+            prompts=record.prompts,
+            identical=record.identical,
+            divergences=[_divergence(each) for each in record.divergences],
+        )
+    )
+    session.flush()
+    return Outcome(written=1)
+
+
+def erase_conversation(session: Session, conversation_id: str) -> Outcome:
+    """Delete a conversation; its turns and their metrics go with it."""
+    session.execute(delete(Conversation).where(Conversation.id == conversation_id))
+    return Outcome()
+
+
+def erase_owner(session: Session, owner: str) -> Outcome:
+    """Delete every conversation and race of an owner, with their turns."""
+    owner = storable(owner)
+    races = select(Race.plain_turn_id, Race.speculative_turn_id).where(Race.owner == owner)
+    raced = [turn_id for pair in session.execute(races) for turn_id in pair]
+    session.execute(delete(Race).where(Race.owner == owner))
+    for turn_id in raced:
+        session.execute(delete(Turn).where(Turn.id == turn_id))
+    session.execute(delete(Conversation).where(Conversation.owner == owner))
+    return Outcome()
+
+
+def _next_position(session: Session, conversation_id: str) -> int:
+    last = session.scalar(
+        select(func.max(Turn.position)).where(Turn.conversation_id == conversation_id)
+    )
+    return 0 if last is None else last + 1
+
+
+def _race_turn(record: RaceRecord, arm: RaceArm) -> TurnRecord:
+    return TurnRecord(
+        conversation_id=None,
+        question=record.prompt,
+        answer=arm.answer,
+        status=arm.status,
+        metrics=arm.metrics,
+        kind="race",
+        turn_id=arm.turn_id,
+        created_at=record.created_at,
+    )
+
+
+def _metrics(turn_id: str, metrics: TurnMetrics) -> Metrics:
+    return Metrics(
+        turn_id=turn_id,
+        mode=metrics.mode,
+        model=storable(metrics.model),
+        speculators=[storable(name) for name in metrics.speculators],
+        temperature=metrics.temperature,
+        seed=metrics.seed,
+        max_tokens=metrics.max_tokens,
+        prompt_tokens=metrics.prompt_tokens,
+        cached_tokens=metrics.cached_tokens,
+        completion_tokens=metrics.completion_tokens,
+        queue_ms=_finite(metrics.queue_ms) or 0.0,
+        ttft_ms=_finite(metrics.ttft_ms),
+        tpot_ms=_finite(metrics.tpot_ms),
+        e2e_ms=_finite(metrics.e2e_ms) or 0.0,
+        steps=metrics.steps,
+        drafted=metrics.drafted,
+        accepted=metrics.accepted,
+        drafted_by_depth=[int(steps) for steps in metrics.drafted_by_depth],
+        accepted_by_depth=[int(steps) for steps in metrics.accepted_by_depth],
+        drafted_by_source=dict(metrics.drafted_by_source),
+        accepted_by_source=dict(metrics.accepted_by_source),
+        accepted_lengths=[int(steps) for steps in metrics.accepted_lengths],
+        draft_ms=_finite(metrics.draft_ms) or 0.0,
+        verify_ms=_finite(metrics.verify_ms) or 0.0,
+        peak_pages=metrics.peak_pages,
+        preemptions=metrics.preemptions,
+        hardware=storable(metrics.hardware),
+        device=metrics.device,
+        dtype=metrics.dtype,
+        backend=metrics.backend,
+        code_version=metrics.code_version,
+    )
+
+
+def _divergence(divergence: Divergence) -> dict[str, str | int | float | bool | None]:
+    return {
+        "prompt_id": storable(divergence.prompt_id),
+        "position": divergence.position,
+        "plain_token": divergence.plain_token,
+        "speculative_token": divergence.speculative_token,
+        "gap": _finite(divergence.gap),  # JSON has no infinity
+        "tie": divergence.tie,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
