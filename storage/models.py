@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -50,7 +50,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {str: Text, datetime: UtcDateTime, list[Any]: JSON, dict[str, int]: JSON}
+    type_annotation_map: ClassVar = {
+        str: Text,
+        datetime: UtcDateTime,
+        list[Any]: JSON,
+        dict[str, int]: JSON,
+    }
 
 
 class Conversation(Base):

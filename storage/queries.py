@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from storage.models import Audit, Conversation, Metrics, Race, Turn
@@ -167,16 +167,16 @@ def _turn_row(turn: Turn, measured: Metrics | None) -> TurnRow:
     )
 
 
-def _race_row(row: Row[Any]) -> RaceRow:
-    race_id, created_at, prompt, identical, first, *arms = row
+def _race_row(row: Sequence[Any]) -> RaceRow:
+    race_id, created_at, prompt, identical, first = row[:5]
     return RaceRow(
         race_id=race_id,
         created_at=created_at,
         prompt=prompt,
         identical=identical,
         first=first,
-        plain=_metric_row(arms[: len(_NAMES)]),
-        speculative=_metric_row(arms[len(_NAMES) :]),
+        plain=_metric_row(row[5 : 5 + len(_NAMES)]),
+        speculative=_metric_row(row[5 + len(_NAMES) :]),
     )
 
 

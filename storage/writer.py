@@ -42,9 +42,7 @@ class Job:
     """One change. `work` runs in a transaction, perhaps several times, so it keeps no state."""
 
     work: Callable[[Session], Outcome]
-    record: bool = (
-        True  # a record counts as lost when given up; a command is reported to its caller
-    )
+    record: bool = True  # given up, a record counts as lost; a command's caller is told
     erases: bool = False  # leave no copy of the old content in the write-ahead log
     done: Future[Outcome] = field(default_factory=Future)
 
@@ -84,20 +82,20 @@ class Writer:
     def submit(self, job: Job) -> None:
         """Queue a job and return at once.
 
-        A record that finds the queue full is lost: counted, never raised. Commands (creating,
-        renaming, erasing) have as much room again.
+        A record that finds the queue full or closed is lost: counted and logged, never raised.
+        Commands (creating, renaming, erasing) have as much room again.
 
         Raises:
-            StoreError: the writer is closed, or there is no room even for a command.
+            StoreError: a command finds the writer closed or no room.
         """
         with self._changed:
             if self._closing:
-                raise StoreError("the store is closed")
-            if len(self._queue) >= (self.capacity if job.record else 2 * self.capacity):
-                self._refuse(job)
-                return
-            self._queue.append(job)
-            self._changed.notify_all()
+                self._refuse(job, "the store is closed")
+            elif len(self._queue) >= (self.capacity if job.record else 2 * self.capacity):
+                self._refuse(job, f"the queue is full: {len(self._queue)} changes wait")
+            else:
+                self._queue.append(job)
+                self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
         """Wait until every job submitted so far is settled; False after `timeout` seconds."""
@@ -201,8 +199,7 @@ class Writer:
             self._lost += 1
             _log.error("a record was lost: %s", driver_message(outcome.error))
 
-    def _refuse(self, job: Job) -> None:
-        message = f"the queue of {self.capacity} records is full: the database does not take them"
+    def _refuse(self, job: Job, message: str) -> None:
         if not job.record:
             raise StoreError(message)
         self._lost += 1
@@ -219,7 +216,7 @@ class Writer:
             _log.warning("writing failed: %s", message)
 
     def _empty_log(self) -> None:
-        """Leave no erased text in the write-ahead log; a reader may make it wait for a later try."""
+        """Leave no erased text in the write-ahead log; again later when a reader holds it."""
         try:
             self._log_unclean = not self._database.empty_log()
         except sqlite3.Error as error:
