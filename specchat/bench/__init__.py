@@ -1,0 +1,1 @@
+"""Side-by-side measurement: plain against speculative decoding on one engine."""

@@ -1,0 +1,67 @@
+"""One prompt, plain and speculative, one after the other on the same engine, as it happens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from specchat.bench.arms import ARMS, Arm, ArmRecorder, ArmResult, arm_request
+from specchat.engine.request import SamplingParams, Token, TurnStats
+
+if TYPE_CHECKING:
+    from specchat.engine.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class RaceEvent:
+    """What one arm's stream just gave."""
+
+    arm: Arm
+    at_ms: float  # since this arm's submit
+    tokens: tuple[Token, ...]
+    done: bool  # this arm is finished
+    stats: TurnStats | None  # when done
+
+
+@dataclass(frozen=True, slots=True)
+class PairResult:
+    """Both arms of one race."""
+
+    plain: ArmResult
+    speculative: ArmResult
+    identical: bool  # the same tokens in both
+    first: Arm  # the arm that ran first
+
+
+def race_pair(
+    engine: Engine,
+    prompt_ids: Sequence[int],
+    params: SamplingParams,
+    *,
+    salt: str,
+    first: Arm | None = None,
+) -> Iterator[RaceEvent | PairResult]:
+    """Runs both arms and yields their events; the `PairResult` is last.
+
+    The order is random unless `first` names it. Neither arm finds prefix pages of the other.
+    Closing the generator cancels the arm that runs.
+
+    Raises:
+        EngineError: the request was refused, or an arm ended early.
+    """
+    first = first or random.choice(ARMS)
+    order: tuple[Arm, Arm] = ARMS if first == ARMS[0] else (ARMS[1], ARMS[0])
+    results: dict[Arm, ArmResult] = {}
+    for arm in order:
+        recorder = ArmRecorder()
+        request = arm_request(prompt_ids, params, speculate=arm == "speculative", salt=salt)
+        with engine.submit(request) as stream:
+            for delta in stream:
+                recorder.add(delta)
+                done = delta.finish is not None
+                yield RaceEvent(arm, delta.at_ms, delta.tokens, done, delta.stats)
+        results[arm] = recorder.result()
+    plain, speculative = results["plain"], results["speculative"]
+    yield PairResult(plain, speculative, plain.token_ids == speculative.token_ids, first)
