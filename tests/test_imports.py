@@ -1,0 +1,128 @@
+"""Imports point down only, and each layer stays free of what is not its business."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SHARED = {"specchat.version"}
+"""What every layer may use."""
+
+# layer -> the parts of this project it may import, besides itself and SHARED
+LAYERS: dict[str, set[str]] = {
+    "specchat.engine": set(),
+    "specchat.speculators": {"specchat.engine"},
+    "specchat.evidence": set(),
+    "specchat.version": set(),
+    "specchat.loader": {"specchat.engine", "specchat.speculators"},
+    "specchat.settings": {"specchat.loader"},
+    "specchat.chat": {
+        "specchat.engine",
+        "specchat.evidence",
+        "specchat.loader",
+        "storage",
+    },
+    "specchat.bench": {"specchat.engine", "specchat.evidence"},
+    "specchat.training": {"specchat.chat.slots_vocab", "specchat.engine"},
+    "specchat.ui": {
+        "specchat.bench",
+        "specchat.chat",
+        "specchat.engine",
+        "specchat.evidence",
+        "specchat.loader",
+        "specchat.settings",
+        "storage",
+    },
+    "storage": set(),
+}
+
+# layer -> libraries that have no place in it
+FOREIGN = {
+    "specchat.engine": {"gradio", "sqlalchemy", "alembic", "typer"},
+    "specchat.speculators": {"gradio", "sqlalchemy", "alembic", "typer"},
+    "specchat.evidence": {"gradio", "sqlalchemy", "alembic", "torch", "transformers", "typer"},
+    "specchat.chat": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},
+    "specchat.bench": {"gradio", "sqlalchemy", "alembic", "transformers", "typer"},
+    "specchat.ui": {"sqlalchemy", "alembic", "torch", "transformers", "typer"},
+    "storage": {"gradio", "torch", "transformers", "typer"},
+}
+
+COMPOSERS = {"app", "specchat", "specchat.cli", "specchat.__main__"}
+"""May import everything: they put the parts together."""
+
+
+def _modules() -> Iterator[tuple[str, Path]]:
+    files = [*ROOT.glob("specchat/**/*.py"), *ROOT.glob("storage/**/*.py"), *ROOT.glob("app.py")]
+    for file in files:
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+
+
+def _imports(module: str, file: Path) -> Iterator[tuple[str, int]]:
+    """Every imported dotted name with its line, also those inside functions."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno} imports relatively"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def _inside(name: str, parts: set[str]) -> bool:
+    return any(name == part or name.startswith(part + ".") for part in parts)
+
+
+def _layer(module: str) -> str | None:
+    return next((layer for layer in LAYERS if _inside(module, {layer})), None)
+
+
+def _violations(module: str, file: Path) -> Iterator[str]:
+    layer = _layer(module)
+    assert layer, f"{module} belongs to no layer; give it one in {Path(__file__).name}"
+    allowed = LAYERS[layer] | {layer} | SHARED
+    for name, line in _imports(module, file):
+        ours = _inside(name, {"specchat", "storage", "app"})
+        if ours and not _inside(name, allowed):
+            yield f"{module}:{line} imports {name}; {layer} may import {sorted(allowed)}"
+        if _inside(name, FOREIGN.get(layer, set())):
+            yield f"{module}:{line} imports {name}, which has no place in {layer}"
+
+
+def test_imports_point_down_only() -> None:
+    found = [
+        violation
+        for module, file in _modules()
+        if module not in COMPOSERS
+        for violation in _violations(module, file)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("specchat.engine.engine", "from specchat.speculators.mlp import MlpSpeculator"),
+        ("specchat.engine.engine", "def f():\n    import specchat.chat.prompt"),
+        ("storage.store", "import torch.nn"),
+        ("storage.store", "from specchat.engine.request import TurnStats"),
+        ("specchat.ui.chat", "from torch import Tensor"),
+        ("specchat.bench.race", "from specchat.chat import prompt"),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path: Path, module: str, source: str) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source)
+    assert list(_violations(module, file))
+
+
+def test_the_commands_help_does_not_load_torch() -> None:
+    """A person who asks for help does not wait for a framework."""
+    code = "import sys, specchat.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
