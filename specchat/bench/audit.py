@@ -131,16 +131,22 @@ def _judge(
     speculative: Sequence[int],
     position: int,
 ) -> Divergence:
-    tokens = [ids[position] if position < len(ids) else None for ids in (plain, speculative)]
+    first, second = _at(plain, position), _at(speculative, position)
     context = (*prompt.ids, *plain[:position])
     logits = engine.logits(context)
-    top = logits.topk(2).values.tolist()
-    tolerance = rounding_tolerance(top[0], engine.info.dtype)
+    best, runner_up = logits.topk(2).values.tolist()
+    tolerance = rounding_tolerance(best, engine.info.dtype)
     if params.greedy:
-        scores = [float(logits[token]) for token in tokens if token is not None]
+        scores = [float(logits[token]) for token in (first, second) if token is not None]
         # A token that is not among the two best makes the gap wider, never narrower.
-        gap = top[0] - min(top[1], *scores)
+        gap = best - min(runner_up, *scores)
     else:
         gap = engine.choice_gap(context, params, position)
         tolerance /= params.temperature  # scores there are logits / temperature
-    return Divergence(prompt.prompt_id, position, *tokens, gap, tolerance, gap <= tolerance)
+    return Divergence(
+        prompt.prompt_id, position, first, second, gap, tolerance, tie=gap <= tolerance
+    )
+
+
+def _at(tokens: Sequence[int], position: int) -> int | None:
+    return tokens[position] if position < len(tokens) else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-ROLES = ("system", "user", "assistant")
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
 
 class PromptsError(Exception):
@@ -18,7 +19,7 @@ class PromptsError(Exception):
 class Message:
     """One message of a conversation."""
 
-    role: str  # "system", "user" or "assistant"
+    role: Role
     content: str
 
 

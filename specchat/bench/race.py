@@ -51,8 +51,7 @@ def race_pair(
     Raises:
         EngineError: the request was refused, or an arm ended early.
     """
-    first = first or random.choice(ARMS)
-    order: tuple[Arm, Arm] = ARMS if first == ARMS[0] else (ARMS[1], ARMS[0])
+    order = _order(first or random.choice(ARMS))
     results: dict[Arm, ArmResult] = {}
     for arm in order:
         recorder = ArmRecorder()
@@ -64,4 +63,8 @@ def race_pair(
                 yield RaceEvent(arm, delta.at_ms, delta.tokens, done, delta.stats)
         results[arm] = recorder.result()
     plain, speculative = results["plain"], results["speculative"]
-    yield PairResult(plain, speculative, plain.token_ids == speculative.token_ids, first)
+    yield PairResult(plain, speculative, plain.token_ids == speculative.token_ids, order[0])
+
+
+def _order(first: Arm) -> tuple[Arm, Arm]:
+    return ("plain", "speculative") if first == "plain" else ("speculative", "plain")
