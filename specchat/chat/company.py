@@ -1,0 +1,183 @@
+"""The shop that the chat speaks for: profile, policies and FAQ, read from TOML and checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+COMPANY_DIRECTORY = Path(__file__).resolve().parents[2] / "assets" / "company"
+"""Where the bundled shop lies."""
+
+COMPANY_SLOTS = (
+    "company_name",
+    "support_phone",
+    "support_hours",
+    "support_email",
+    "website_url",
+    "portal",
+    "login_url",
+    "store_location",
+)
+"""The slots whose values are facts about the company."""
+
+Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\n{}]+$")]
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+class CompanyError(Exception):
+    """A company file is missing, unreadable or incomplete; the message names file and field."""
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Delivery(_Checked):
+    """Where the shop delivers to, and how long that takes."""
+
+    countries: Annotated[tuple[Line, ...], Field(min_length=1)]
+    standard_days: Annotated[str, Field(pattern=r"^\d{1,2}(-\d{1,2})?$")]  # business days
+    express_days: Annotated[str, Field(pattern=r"^\d{1,2}(-\d{1,2})?$")]
+    standard_fee: Line
+    express_fee: Line
+    free_from: Line  # order value from which standard delivery is free
+
+
+class Policies(_Checked):
+    """What the shop promises about money."""
+
+    return_days: Annotated[int, Field(ge=1, le=365)]
+    refund_days: Annotated[str, Field(pattern=r"^\d{1,2}(-\d{1,2})?$")]  # business days
+    refund_method: Line
+    cancellation: Line
+    cancellation_fee: Line
+    payment_methods: Annotated[tuple[Line, ...], Field(min_length=1)]
+
+
+class FaqEntry(_Checked):
+    """One question and its answer."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    question: Line
+    answer: Annotated[str, Field(min_length=1, max_length=2000)]
+    tags: tuple[Line, ...] = ()
+
+
+class Company(_Checked):
+    """A shop. Every text is ready to be shown: FAQ answers have their placeholders filled."""
+
+    name: Line
+    description: Line
+    support_phone: Line
+    support_hours: Line
+    support_email: Annotated[str, Field(pattern=r"^[^@\s{}]+@[^@\s{}]+\.[^@\s{}]+$")]
+    website_url: Line
+    portal: Line
+    login_url: Line
+    store_location: Line
+    currency: Annotated[str, Field(min_length=1, max_length=4)]
+    phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]  # for numbers without +
+    account_types: Annotated[tuple[Line, ...], Field(min_length=1)]
+    delivery: Delivery
+    policies: Policies
+    faq: Annotated[tuple[FaqEntry, ...], Field(min_length=1)]
+
+    @field_validator("faq")
+    @classmethod
+    def _ids_differ(cls, entries: tuple[FaqEntry, ...]) -> tuple[FaqEntry, ...]:
+        seen: set[str] = set()
+        for entry in entries:
+            if entry.id in seen:
+                raise ValueError(f"two FAQ entries have the id {entry.id!r}; ids must differ")
+            seen.add(entry.id)
+        return entries
+
+    def slot_values(self) -> dict[str, str]:
+        """The values of the company's slots (`COMPANY_SLOTS`)."""
+        return {name: getattr(self, _FIELDS.get(name, name)) for name in COMPANY_SLOTS}
+
+    @property
+    def public_contacts(self) -> tuple[str, ...]:
+        """Contacts of the shop itself, which are no personal data."""
+        return (self.support_phone, self.support_email)
+
+    def profile(self) -> str:
+        """The facts in a few lines of plain text, as grounding for an instruction model."""
+        delivery, policies = self.delivery, self.policies
+        return "\n".join(
+            (
+                f"Shop: {self.name}. {self.description}",
+                f"Customer support: {self.support_phone}, {self.support_email}, "
+                f"{self.support_hours}.",
+                f"Website: {self.website_url}. Sign in: {self.login_url}. "
+                f"Account pages: {self.portal}.",
+                f"Stores: {self.store_location}. Account types: {', '.join(self.account_types)}.",
+                f"Delivers to: {', '.join(delivery.countries)}. "
+                f"Standard: {delivery.standard_days} business days, {delivery.standard_fee}, "
+                f"free from {delivery.free_from}. "
+                f"Express: {delivery.express_days} business days, {delivery.express_fee}.",
+                f"Payment: {', '.join(policies.payment_methods)}.",
+                f"Returns within {policies.return_days} days. Refunds take "
+                f"{policies.refund_days} business days, {policies.refund_method}. "
+                f"Cancellation: {policies.cancellation} Fee: {policies.cancellation_fee}",
+            )
+        )
+
+
+_FIELDS = {"company_name": "name"}
+
+
+def load_company(path: str | Path | None = None) -> Company:
+    """The company in `path`, a folder with `company.toml` and `faq.toml`; the bundled one if None.
+
+    `{{support_phone}}` and the other company slots may stand in FAQ answers and are filled here.
+
+    Raises:
+        CompanyError: a file is missing or not TOML, or a field is missing, unknown or wrong.
+    """
+    folder = COMPANY_DIRECTORY if path is None else Path(path)
+    if folder.is_file():
+        folder = folder.parent
+    facts = _read(folder / "company.toml")
+    faq = _read(folder / "faq.toml").get("entry", [])
+    company = _validated({**facts, "faq": faq}, folder)
+    values = company.slot_values()
+    entries = tuple(_filled(entry, values, folder) for entry in company.faq)
+    return company.model_copy(update={"faq": entries})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CompanyError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CompanyError(f"{path}: is not valid TOML in UTF-8: {error}") from error
+
+
+def _validated(data: dict[str, Any], folder: Path) -> Company:
+    try:
+        return Company.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(step) for step in item['loc']) or 'file'}: {item['msg']}"
+            for item in error.errors()[:5]
+        )
+        raise CompanyError(f"{folder}: {problems}") from error
+
+
+def _filled(entry: FaqEntry, values: dict[str, str], folder: Path) -> FaqEntry:
+    def fill(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            raise CompanyError(
+                f"{folder}: FAQ entry {entry.id!r} uses {{{{{name}}}}}; "
+                f"it may use: {', '.join(COMPANY_SLOTS)}"
+            )
+        return values[name]
+
+    return entry.model_copy(update={"answer": _PLACEHOLDER.sub(fill, entry.answer)})

@@ -1,0 +1,117 @@
+"""Conversations that are going on: what was really said, kept in memory and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from specchat.chat.parts import Message, Parts
+from specchat.chat.slots import SlotValues
+from specchat.chat.types import ChatError, ChatTurn
+
+MAX_CONVERSATIONS = 256  # in memory; others are read back from the store
+MAX_TURNS = 64  # of one conversation in memory; more do not fit a context
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTurn:
+    """One turn with what the model saw and wrote."""
+
+    shown: ChatTurn
+    question: Parts
+    answer: Parts  # slots as the model wrote them
+    values: SlotValues  # known before this turn
+    position: int  # of the question in the conversation
+    attempt: int  # 0, then 1 more for every retry
+
+    @property
+    def messages(self) -> list[Message]:
+        """The turn as part of a prompt: nothing when it failed or nothing was answered."""
+        if self.shown.status == "failed" or not self.answer:
+            return []
+        return [Message("user", self.question), Message("assistant", self.answer)]
+
+
+@dataclass(slots=True)
+class LiveConversation:
+    """One conversation. `answering` is held while a question of it is answered."""
+
+    id: str
+    owner: str
+    values: SlotValues
+    turns: list[LiveTurn] = field(default_factory=list)
+    asked: int = 0  # position of the next question, which the derived seed depends on
+    saved: bool = True  # the store knows it
+    titled: bool = False
+    removed: set[str] = field(default_factory=set)  # turn ids taken out since it was loaded
+    stop: Callable[[], None] | None = None  # stops the answer that is under way
+    answering: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def messages(self) -> list[Message]:
+        """All turns as they go into the next prompt."""
+        return [message for turn in self.turns for message in turn.messages]
+
+    @property
+    def last_answer(self) -> str:
+        """What the customer read last, or ""."""
+        return self.turns[-1].shown.answer if self.turns else ""
+
+    def append(self, turn: LiveTurn) -> None:
+        """Add a turn at the end; the oldest leaves memory when there are too many."""
+        self.turns.append(turn)
+        del self.turns[:-MAX_TURNS]
+
+    def remove(self, turn_id: str) -> None:
+        """Take a turn out."""
+        self.turns = [turn for turn in self.turns if turn.shown.turn_id != turn_id]
+        self.removed.add(turn_id)
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Hold the conversation. Raises ChatError when a question of it is being answered."""
+        if not self.answering.acquire(blocking=False):
+            raise ChatError(
+                "The last question of this conversation is still being answered. "
+                "Please wait for it, or stop it first."
+            )
+        try:
+            yield
+        finally:
+            self.answering.release()
+
+
+class LiveConversations:
+    """The conversations in memory, the least recently used leaving first. Thread-safe."""
+
+    def __init__(self, limit: int = MAX_CONVERSATIONS) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._by_id: OrderedDict[str, LiveConversation] = OrderedDict()
+
+    def get(self, conversation_id: str) -> LiveConversation | None:
+        """The conversation if it is in memory."""
+        with self._lock:
+            found = self._by_id.get(conversation_id)
+            if found is not None:
+                self._by_id.move_to_end(conversation_id)
+            return found
+
+    def add(self, conversation: LiveConversation) -> LiveConversation:
+        """Keep it and return it; one of the same id that is there already wins."""
+        with self._lock:
+            kept = self._by_id.setdefault(conversation.id, conversation)
+            self._by_id.move_to_end(conversation.id)
+            idle = [key for key, one in self._by_id.items() if not one.answering.locked()]
+            for key in idle[: max(0, len(self._by_id) - self._limit)]:
+                if key != conversation.id:
+                    del self._by_id[key]
+            return kept
+
+    def discard(self, conversation_id: str) -> None:
+        """Forget it."""
+        with self._lock:
+            self._by_id.pop(conversation_id, None)

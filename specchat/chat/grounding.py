@@ -1,0 +1,23 @@
+"""What an instruction model is told before the conversation: who it speaks for, and the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specchat.chat.company import Company, FaqEntry
+from specchat.chat.parts import Message
+
+_TASK = (
+    "You are the customer support assistant of {name}. You are a computer program and say so "
+    "when asked. Answer the customer's last question briefly and politely, with the facts below. "
+    "If they do not hold the answer, say that you do not know and point to customer support. "
+    "Never invent order data, prices, links or phone numbers."
+)
+
+
+def system_message(company: Company, passages: Sequence[FaqEntry] = ()) -> Message:
+    """The system message: task, company profile, and the FAQ passages that fit the question."""
+    parts = [_TASK.format(name=company.name), company.profile()]
+    if passages:
+        parts.append("\n".join(f"Q: {entry.question}\nA: {entry.answer}" for entry in passages))
+    return Message.of("system", "\n\n".join(parts))

@@ -1,0 +1,199 @@
+"""Personal data out of a text before it is stored: cards, IBANs, e-mail addresses, phones.
+
+When in doubt a number goes: what is left out of a record can be asked again, what is stored
+cannot be unsaid. Order numbers stay, they are what a record is about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import phonenumbers
+from stdnum import iban, luhn
+
+WITHHELD = "[text withheld]"
+"""Stands for a whole text that could not be checked."""
+
+NOUNS: dict[str, str] = {
+    "card": "card number",
+    "iban": "bank account number",
+    "email": "e-mail address",
+    "phone": "phone number",
+}
+"""Kinds of personal data, as words for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """A text without personal data."""
+
+    text: str
+    counts: Mapping[str, int] = field(default_factory=dict)  # kind ("card", ...) -> how many
+
+    @property
+    def found(self) -> bool:
+        """True when something was taken out."""
+        return bool(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    start: int
+    end: int
+    kind: str
+
+
+def redact(text: str, *, keep: Iterable[str] = (), region: str = "US") -> Redaction:
+    """`text` with personal data replaced by `[card]`, `[iban]`, `[email]` and `[phone]`.
+
+    `keep` are contacts of the shop itself. `region` is where a phone number without "+" is from.
+    Should a check fail, the whole text is withheld: this never raises.
+    """
+    try:
+        return _redacted(text, tuple(keep), region)
+    except Exception:  # fail closed, whatever a library makes of hostile text
+        return Redaction(WITHHELD, {"unchecked": 1})
+
+
+def describe(counts: Mapping[str, int]) -> str:
+    """The counts in words: "1 card number, 2 e-mail addresses"."""
+    words = []
+    for kind, count in counts.items():
+        noun = NOUNS.get(kind, "text")
+        plural = "es" if noun.endswith("s") else "s"
+        words.append(f"{count} {noun}{plural if count > 1 else ''}")
+    return ", ".join(words)
+
+
+def _redacted(text: str, keep: tuple[str, ...], region: str) -> Redaction:
+    kept = [
+        _Span(m.start(), m.end(), "") for own in keep for m in re.finditer(re.escape(own), text)
+    ]
+    spans: list[_Span] = []
+    for span in (*_emails(text), *_ibans(text), *_cards(text), *_phones(text, region)):
+        if not any(_overlap(span, other) for other in (*kept, *spans)):
+            spans.append(span)
+    spans.sort(key=lambda span: span.start)
+    parts: list[str] = []
+    last = 0
+    for span in spans:
+        parts += [text[last : span.start], f"[{span.kind}]"]
+        last = span.end
+    return Redaction("".join([*parts, text[last:]]), dict(Counter(span.kind for span in spans)))
+
+
+def _overlap(one: _Span, other: _Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+# -- e-mail ------------------------------------------------------------------------------------
+
+_EMAIL = re.compile(
+    r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\s?(?:@|\(at\)|\[at\])\s?(?:[\w-]{1,63}\s?(?:\.|\(dot\)|\[dot\]|"
+    r"\sdot\s)\s?){1,5}[^\W\d_]{2,24}",
+    re.IGNORECASE,
+)
+_EMAIL_SPOKEN = re.compile(r"\b[\w.+-]{1,64}\s+at\s+[\w-]{2,63}\s+dot\s+[^\W\d_]{2,10}\b", re.I)
+
+
+def _emails(text: str) -> Iterable[_Span]:
+    for pattern in (_EMAIL, _EMAIL_SPOKEN):
+        for match in pattern.finditer(text):
+            yield _Span(match.start(), match.end(), "email")
+
+
+# -- IBAN --------------------------------------------------------------------------------------
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
+_IBAN_NAMED = re.compile(
+    r"\biban\b\W{0,3}(?:is|number|no\.?|:|\s)*\W?"
+    r"([A-Za-z]{2}[ -]?\d{2}(?:[ -]?[A-Za-z0-9]){8,30})",
+    re.IGNORECASE,
+)
+
+
+def _ibans(text: str) -> Iterable[_Span]:
+    for match in _IBAN.finditer(text):
+        end = _valid_iban_end(match[0])
+        if end:
+            yield _Span(match.start(), match.start() + end, "iban")
+    for match in _IBAN_NAMED.finditer(text):  # called an IBAN: it goes, right or mistyped
+        run = re.match(r"\S+(?:[ -](?=\S*\d)\S+)*", match[1])
+        yield _Span(match.start(1), match.start(1) + (run.end() if run else 0), "iban")
+
+
+def _valid_iban_end(candidate: str) -> int:
+    """Length of the longest start of `candidate` whose check digits are right, or 0."""
+    for end in range(len(candidate), 14, -1):
+        if candidate[end - 1].isalnum() and iban.is_valid(candidate[:end], check_country=False):
+            return end
+    return 0
+
+
+# -- cards -------------------------------------------------------------------------------------
+
+_DIGIT_RUN = re.compile(r"(?<![\w])\d(?:[ \t.\-–/]{0,2}\d){11,29}(?![\w])")
+_CARD_NAMED = re.compile(
+    r"\b(?:card|visa|mastercard|amex|maestro|cvv|cvc)\b[^\d\n]{0,30}(\d(?:[ .\-–]{0,2}\d){2,18})",
+    re.IGNORECASE,
+)
+_CARD_LENGTHS = range(13, 20)
+
+
+def _cards(text: str) -> Iterable[_Span]:
+    for match in _DIGIT_RUN.finditer(text):
+        yield from _luhn_spans(match)
+    for match in _CARD_NAMED.finditer(text):
+        digits = sum(character.isdigit() for character in match[1])
+        security_code = digits <= 4 and re.search(r"cv[vc]\b", match[0], re.IGNORECASE)
+        if digits >= 12 or security_code:  # called a card number: it goes, right or mistyped
+            yield _Span(match.start(1), match.end(1), "card")
+
+
+def _luhn_spans(match: re.Match[str]) -> Iterable[_Span]:
+    """Runs of 13 to 19 digits inside `match` that pass the Luhn check, longest first."""
+    places = [index for index, character in enumerate(match[0]) if character.isdigit()]
+    digits = "".join(match[0][place] for place in places)
+    for length in reversed(_CARD_LENGTHS):
+        for first in range(len(digits) - length + 1):
+            if digits[first] in "23456" and luhn.is_valid(digits[first : first + length]):
+                start, end = places[first], places[first + length - 1] + 1
+                yield _Span(match.start() + start, match.start() + end, "card")
+
+
+# -- phones ------------------------------------------------------------------------------------
+
+_PHONE_NAMED = re.compile(
+    r"\b(?:phone|mobile|cell|tel|telephone|whatsapp|call me|reach me|text me|ring me|contact me)\b"
+    r"[^\d+\n]{0,30}(\+?\(?\d[\d\s().\-–/]{4,20}\d)",
+    re.IGNORECASE,
+)
+_PHONE_SHAPE = re.compile(
+    r"(?<![\w#-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ .-]?\d|\d{3}[ .-]\d{3}[ .-]\d)"
+    r"[\d .-]{2,12}\d(?![\w-])"
+)
+_PLUS = re.compile(r"\+\d[\d ().\-–/]{6,20}\d")
+_KEPT_BEFORE = re.compile(
+    r"(?:\b(?:order|purchase|invoice|bill|receipt|tracking|reference|claim|ticket|case|refund"
+    r"|parcel|shipment)s?\b\W*(?:(?:number|no|nr|id|code|is|was)\b\W*)*|#\s*)$",
+    re.IGNORECASE,
+)
+
+
+def _phones(text: str, region: str) -> Iterable[_Span]:
+    for pattern in (_PHONE_NAMED, _PLUS, _PHONE_SHAPE):
+        for match in pattern.finditer(text):
+            group = 1 if pattern is _PHONE_NAMED else 0
+            yield from _unless_order(text, match.start(group), match.end(group))
+    for found in phonenumbers.PhoneNumberMatcher(
+        text, region, leniency=phonenumbers.Leniency.POSSIBLE, max_tries=10_000
+    ):
+        yield from _unless_order(text, found.start, found.end)
+
+
+def _unless_order(text: str, start: int, end: int) -> Iterable[_Span]:
+    if not _KEPT_BEFORE.search(text[max(0, start - 60) : start]):
+        yield _Span(start, end, "phone")

@@ -1,0 +1,70 @@
+"""One question with what is known when it is asked, and what is derived from it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from specchat.chat.conversation import LiveConversation, LiveTurn
+from specchat.chat.parts import Message, Parts
+from specchat.chat.slots import SlotValues
+from specchat.chat.types import ChatError, ChatTurn
+from storage import TurnRow
+
+_TITLE_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question with everything that is known when it is asked."""
+
+    text: str
+    question: Parts
+    history: tuple[Message, ...]
+    before: SlotValues  # without what this question says
+    values: SlotValues  # with it
+    position: int  # of the question in the conversation
+    attempt: int
+    instead_of: LiveTurn | None
+
+    @property
+    def messages(self) -> list[Message]:
+        """Everything the prompt is made of."""
+        return [*self.history, Message("user", self.question)]
+
+
+def last_turn(live: LiveConversation) -> LiveTurn:
+    """The last turn. Raises ChatError when there is none."""
+    if not live.turns:
+        raise ChatError("There is no question in this conversation yet.")
+    return live.turns[-1]
+
+
+def shown_from(row: TurnRow) -> ChatTurn:
+    """A stored turn as a conversation shows it."""
+    return ChatTurn(
+        turn_id=row.turn_id,
+        question=row.question,
+        answer=row.answer,
+        status=row.status,
+        mode=row.metrics.mode if row.metrics else "speculative",
+        footer_stats=row.metrics,
+        created_at=row.created_at,
+    )
+
+
+def derived_seed(conversation_id: str, position: int, attempt: int) -> int:
+    """The same for the same question of the same conversation, another one for each attempt."""
+    digest = hashlib.sha256(f"{conversation_id}:{position}:{attempt}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def salt(owner: str) -> str:
+    """Separates the prefix pages of owners without carrying their names into the engine."""
+    return hashlib.sha256(f"owner:{owner}".encode()).hexdigest()[:32]
+
+
+def title(question: str) -> str:
+    """The first question as the title of its conversation: one line, not too long."""
+    line = " ".join(question.split())
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1].rstrip() + "…"

@@ -1,0 +1,78 @@
+"""What the chat service gives to a page, a terminal or an API: plain frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from specchat.chat.company import FaqEntry
+from specchat.engine.request import TurnStats
+from storage import TurnMetrics
+
+Mode = Literal["speculative", "plain"]
+TurnStatus = Literal["completed", "cancelled", "failed"]
+UpdateStatus = Literal["streaming", "completed", "cancelled", "failed"]
+
+
+class ChatError(Exception):
+    """Something the customer can put right; the message is meant for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of answer text that came from one source."""
+
+    text: str
+    source: str  # "target" or the speculator whose draft was accepted
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """How one question is to be answered."""
+
+    mode: Mode = "speculative"
+    temperature: float = 0.0
+    seed: int | None = None  # None: derived from the conversation, a new one for every retry
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerUpdate:
+    """The state of an answer while it streams. The last one has `done` set."""
+
+    turn_id: str
+    text: str  # the whole answer so far, slots filled
+    segments: tuple[Segment, ...]  # the same text by source
+    elapsed_ms: float  # since the question was accepted
+    done: bool
+    status: UpdateStatus
+    stats: TurnStats | None = None  # with `done`, unless the engine failed
+    notes: tuple[str, ...] = ()  # short sentences for the customer
+    seed: int = 0  # the seed in use
+    sources: tuple[FaqEntry, ...] = ()  # FAQ entries that fit the question, best first
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """One question and its answer, as shown in a conversation."""
+
+    turn_id: str
+    question: str
+    answer: str
+    status: TurnStatus
+    mode: Mode
+    footer_stats: TurnMetrics | None
+    created_at: datetime  # UTC
+    segments: tuple[Segment, ...] = ()  # empty for turns read back from the store
+    sources: tuple[FaqEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """One line of the list of past conversations."""
+
+    id: str
+    title: str
+    updated_at: datetime  # UTC
+    turns: int
