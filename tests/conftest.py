@@ -37,7 +37,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random 2-layer Llama (float32, context 512) with a byte-level BPE and a chat template."""
+    """A random 2-layer Llama (float32, context 2048) with a byte-level BPE and a chat template."""
     directory = tmp_path_factory.mktemp("tiny-llama")
     vocab_size = _save_tokenizer(directory)
     _save_llama(directory, vocab_size)
@@ -63,7 +63,7 @@ def _save_tokenizer(directory: Path) -> int:
         pad_token="<|pad|>",
         eos_token="<|end|>",
         additional_special_tokens=["<|system|>", "<|user|>", "<|assistant|>"],
-        model_max_length=512,
+        model_max_length=2048,
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(directory)
@@ -81,7 +81,7 @@ def _save_llama(directory: Path, vocab_size: int) -> None:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=512,
+        max_position_embeddings=2048,
         tie_word_embeddings=True,
         initializer_range=0.3,  # wide enough that the greedy answer is no single repeated token
         pad_token_id=SPECIAL_TOKENS.index("<|pad|>"),

@@ -60,7 +60,7 @@ class FakeEngine:
         default_factory=lambda: SimpleNamespace(
             name="double",
             vocab_size=VOCABULARY,
-            context_length=512,
+            context_length=2048,
             parameters=1,
             dtype="float32",
             device="cpu",
