@@ -87,6 +87,8 @@ def driver_message(error: BaseException) -> str:
 
     SQLite's own messages never quote values; those of other drivers may, so only their type shows.
     """
+    if isinstance(error, StoreError):
+        return str(error)
     original = error.orig if isinstance(error, DBAPIError) else error
     if type(original).__module__ == "sqlite3":
         return str(original)

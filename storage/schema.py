@@ -30,20 +30,25 @@ _SQLITE_REASONS = {
 
 
 def upgrade(database: Database) -> None:
-    """Create the tables or migrate them, in one transaction that also proves writing works.
+    """Create the tables or migrate them, in one transaction that also proves that writing works.
+
+    A file that is not ours is only read.
 
     Raises:
         StoreError: not a database, damaged, not writable, another program's, or newer than this
             code.
     """
     try:
-        with database.writer.begin() as connection:
+        with database.readers.connect() as connection:
             if database.sqlite:
                 _check_file(database, connection)
-            else:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
             _check_revision(database, connection)
+        database.readers.dispose()  # an open reader would keep SQLite from changing journal mode
+        with database.writer.begin() as connection:
+            if not database.sqlite:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
             _run_migrations(connection)
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
     except DBAPIError as error:
         raise StoreError(_explain(database, error)) from error
 

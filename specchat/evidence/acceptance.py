@@ -84,9 +84,14 @@ def draft_acceptance_rate(turns: Iterable[SpeculativeTurn]) -> AcceptanceRate:
     accepted = sum(each for each, _ in counted)
     drafted = sum(each for _, each in counted)
     rate = accepted / drafted if drafted else math.nan
-    return AcceptanceRate(rate, wilson(min(accepted, drafted), drafted), accepted, drafted)
+    return AcceptanceRate(rate, _interval(accepted, drafted), accepted, drafted)
 
 
 def _at_depth(depth: int, accepted: int, drafted: int) -> DepthAcceptance:
-    interval = wilson(min(accepted, drafted), drafted)
-    return DepthAcceptance(depth, accepted, drafted, accepted / drafted, interval)
+    rate = accepted / drafted
+    return DepthAcceptance(depth, accepted, drafted, rate, _interval(accepted, drafted))
+
+
+def _interval(accepted: int, drafted: int) -> Interval:
+    """Wilson's interval, also for contradictory counters: those are for `alarms` to report."""
+    return wilson(max(0, min(accepted, drafted)), drafted)
