@@ -51,25 +51,46 @@ class SamplingParams:
     speculate: bool = True
 
     def __post_init__(self) -> None:
-        _require(_is_int(self.max_tokens) and self.max_tokens >= 1, "max_tokens", self.max_tokens,
-                 "an integer of at least 1")
-        _require(_is_int(self.top_k) and self.top_k >= 0, "top_k", self.top_k,
-                 "an integer of at least 0")
-        _require(_is_int(self.seed) and 0 <= self.seed < 2**63, "seed", self.seed,
-                 "an integer from 0 to 2**63 - 1")
+        _require(
+            _is_int(self.max_tokens) and self.max_tokens >= 1,
+            "max_tokens",
+            self.max_tokens,
+            "an integer of at least 1",
+        )
+        _require(
+            _is_int(self.top_k) and self.top_k >= 0, "top_k", self.top_k, "an integer of at least 0"
+        )
+        _require(
+            _is_int(self.seed) and 0 <= self.seed < 2**63,
+            "seed",
+            self.seed,
+            "an integer from 0 to 2**63 - 1",
+        )
         _in_range("temperature", self.temperature, 0.0, 5.0)
         _in_range("top_p", self.top_p, 0.0, 1.0, open_low=True)
         _in_range("min_p", self.min_p, 0.0, 1.0)
         _in_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, open_low=True)
         _in_range("presence_penalty", self.presence_penalty, -10.0, 10.0)
         _in_range("frequency_penalty", self.frequency_penalty, -10.0, 10.0)
-        _require(len(self.stop) <= MAX_STOP_STRINGS, "stop", len(self.stop),
-                 f"at most {MAX_STOP_STRINGS} strings")
+        _require(
+            len(self.stop) <= MAX_STOP_STRINGS,
+            "stop",
+            len(self.stop),
+            f"at most {MAX_STOP_STRINGS} strings",
+        )
         for text in self.stop:
-            _require(isinstance(text, str) and 0 < len(text) <= MAX_STOP_LENGTH, "stop", text,
-                     f"strings of 1 to {MAX_STOP_LENGTH} characters")
-        _require(len(self.logit_bias) <= MAX_LOGIT_BIAS, "logit_bias", len(self.logit_bias),
-                 f"at most {MAX_LOGIT_BIAS} entries")
+            _require(
+                isinstance(text, str) and 0 < len(text) <= MAX_STOP_LENGTH,
+                "stop",
+                text,
+                f"strings of 1 to {MAX_STOP_LENGTH} characters",
+            )
+        _require(
+            len(self.logit_bias) <= MAX_LOGIT_BIAS,
+            "logit_bias",
+            len(self.logit_bias),
+            f"at most {MAX_LOGIT_BIAS} entries",
+        )
         for token, bias in self.logit_bias.items():
             _require(_is_int(token) and token >= 0, "logit_bias", token, "token ids of at least 0")
             _in_range("logit_bias", bias, -100.0, 100.0)
@@ -192,11 +213,11 @@ def _require(ok: bool, name: str, value: object, right: str) -> None:
         raise RequestError(f"{name} must be {right}, got {value!r}")
 
 
-def _in_range(
-    name: str, value: object, low: float, high: float, *, open_low: bool = False
-) -> None:
+def _in_range(name: str, value: object, low: float, high: float, *, open_low: bool = False) -> None:
     bound = f"above {low:g} and at most" if open_low else f"from {low:g} to"
     right = f"a number {bound} {high:g}"
-    ok = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    ok = ok and (low < value if open_low else low <= value) and value <= high
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        ok = (low < value if open_low else low <= value) and value <= high
+    else:
+        ok = False
     _require(ok, name, value, right)

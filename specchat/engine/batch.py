@@ -1,0 +1,80 @@
+"""One packed step: the rows of all requests side by side, `[1, rows]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from specchat.engine.attention import Segment
+from specchat.engine.draft import DraftTree
+from specchat.engine.pages import PageTable
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one request adds to a step. `table` must have room for the rows."""
+
+    table: PageTable
+    tokens: Sequence[int]
+    positions: Sequence[int]
+    ancestors: list[int] | None  # int64 masks; None is causal
+    wanted: Sequence[int]  # rows, counted inside this request, whose logits are needed
+
+    @classmethod
+    def chunk(cls, table: PageTable, tokens: Sequence[int], *, last: bool) -> Rows:
+        """A run of known tokens; `last` asks for the logits after the final one."""
+        start = table.length
+        positions = range(start, start + len(tokens))
+        return cls(table, tokens, positions, None, (len(tokens) - 1,) if last else ())
+
+    @classmethod
+    def tree(cls, table: PageTable, root: int, tree: DraftTree) -> Rows:
+        """A request's last token with the draft tree that hangs on it; all logits are needed."""
+        start = table.length
+        positions = [start, *(start + depth for depth in tree.depths)]
+        ancestors = None if tree.is_chain else tree.ancestor_bits()
+        return cls(table, [root, *tree.tokens], positions, ancestors, range(len(tree) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of one step."""
+
+    input_ids: torch.Tensor  # [rows]
+    positions: torch.Tensor  # [rows]
+    slots: torch.Tensor  # [rows] cache rows that are written
+    wanted: torch.Tensor  # [w] rows whose logits and hidden states are needed
+    segments: list[Segment]
+
+    @property
+    def rows(self) -> int:
+        """Rows without padding."""
+        return len(self.input_ids)
+
+
+def pack(parts: Sequence[Rows], device: torch.device) -> Batch:
+    """Lay the rows of several requests side by side."""
+    ids: list[int] = []
+    positions: list[int] = []
+    slots: list[int] = []
+    wanted: list[int] = []
+    segments = []
+    for part in parts:
+        start, count = len(ids), len(part.tokens)
+        table = part.table
+        ids += part.tokens
+        positions += part.positions
+        slots += table.slots(table.length, count)
+        wanted += [start + row for row in part.wanted]
+        segments.append(
+            Segment(start, count, table.length, table.pages, part.ancestors, list(part.positions))
+        )
+    return Batch(
+        torch.tensor(ids, device=device),
+        torch.tensor(positions, device=device),
+        torch.tensor(slots, device=device),
+        torch.tensor(wanted, device=device, dtype=torch.int64),
+        segments,
+    )

@@ -1,0 +1,93 @@
+"""Turning an accepted run of tokens into output: text, stop rules, finish reason.
+
+A run ends at the first EOS, stop token, stop string or at `max_tokens`; whatever was accepted
+behind that is dropped, so a run of eight tokens ends exactly where eight single ones would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from specchat.engine.request import FinishReason, SamplingParams, Token
+
+Detokenize = Callable[[int], str]
+"""Text that a token completes, given the tokens before it; "" inside a character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a run of tokens became."""
+
+    kept: int  # tokens of the run that belong to the request, an EOS included
+    emitted: tuple[Token, ...]  # tokens whose text is final now
+    finish: FinishReason | None
+
+
+class OutputText:
+    """The growing answer of one request: detokenising, stop strings, end of answer."""
+
+    def __init__(
+        self, params: SamplingParams, eos_ids: frozenset[int], detokenize: Detokenize
+    ) -> None:
+        self._params = params
+        self._ends = frozenset(params.stop_token_ids) | (
+            frozenset() if params.ignore_eos else eos_ids
+        )
+        self._detokenize = detokenize
+        self._held: list[Token] = []  # text that may begin a stop string
+        self.count = 0  # tokens of the answer, EOS and stop tokens left out
+
+    def commit(self, tokens: Sequence[int], sources: Sequence[str]) -> Committed:
+        """Add a run of tokens, stopping where the answer ends."""
+        emitted: list[Token] = []
+        for index, (token_id, source) in enumerate(zip(tokens, sources, strict=True)):
+            if token_id in self._ends:
+                return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
+            self.count += 1
+            self._held.append(Token(token_id, self._detokenize(token_id), source))
+            if self._cut_at_stop_string():
+                return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
+            emitted += self._safe()
+            if self.count >= self._params.max_tokens:
+                return Committed(index + 1, (*emitted, *self._flush()), FinishReason.LENGTH)
+        return Committed(len(tokens), tuple(emitted), None)
+
+    def flush(self) -> tuple[Token, ...]:
+        """Text held back, when the answer ends for another reason."""
+        return self._flush()
+
+    def _flush(self) -> tuple[Token, ...]:
+        held, self._held = tuple(self._held), []
+        return held
+
+    def _cut_at_stop_string(self) -> bool:
+        if not self._params.stop:
+            return False
+        text = "".join(token.text for token in self._held)
+        cuts = [at for at in (text.find(stop) for stop in self._params.stop) if at >= 0]
+        if not cuts:
+            return False
+        left = min(cuts)
+        for i, token in enumerate(self._held):
+            self._held[i] = replace(token, text=token.text[:left])
+            left = max(0, left - len(token.text))
+        return True
+
+    def _safe(self) -> list[Token]:
+        """Held tokens that can no longer be part of a stop string."""
+        if not self._params.stop:
+            return list(self._flush())
+        text = "".join(token.text for token in self._held)
+        keep_from = len(text)
+        for stop in self._params.stop:
+            for size in range(min(len(stop) - 1, len(text)), 0, -1):
+                if text.endswith(stop[:size]):
+                    keep_from = min(keep_from, len(text) - size)
+                    break
+        safe: list[Token] = []
+        seen = 0
+        while self._held and seen + len(self._held[0].text) <= keep_from:
+            seen += len(self._held[0].text)
+            safe.append(self._held.pop(0))
+        return safe

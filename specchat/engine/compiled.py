@@ -1,0 +1,160 @@
+"""Compiled functions on CPU: inductor graphs made in the background, used as they become ready.
+
+The engine answers in eager mode from the first moment. A step is padded to the next number of rows
+whose graph is ready. Weights are frozen, so that linears use packed weights. Inductor keeps its
+work on disk, so a second start is quicker.
+"""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+log = logging.getLogger(__name__)
+
+CPU_BUCKETS = (1, 8, 4, 6, 12, 2, 16, 24, 32, 48, 64, 96, 128)
+"""Rows per compiled step, in the order in which they are made: what one stream needs first."""
+
+MAX_PADDING = 2.0
+"""A step is not padded to more than this times its rows; it runs eagerly instead."""
+
+TIMING_RUNS = 7
+
+
+class Graph:
+    """A function of tensors that becomes faster once compiled; shapes are those of `inputs()`."""
+
+    def __init__(
+        self, name: str, function: Callable[..., Any], inputs: Callable[[], tuple[Any, ...]]
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.inputs = inputs
+        self.measured_ms: float | None = None  # best of a few runs on `inputs()`
+        self._compiled: Callable[..., Any] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """True once the compiled function is used."""
+        return self._compiled is not None
+
+    def __call__(self, *tensors: Any) -> Any:
+        """Run compiled where ready, else eagerly."""
+        return (self._compiled or self.function)(*tensors)
+
+    def compile(self) -> None:
+        """Trace, compile and time; called from the compiling thread."""
+        compiled = torch.compile(self.function, fullgraph=True, dynamic=False)
+        with torch.inference_mode():
+            inputs = self.inputs()
+            compiled(*inputs)
+            times = []
+            for _ in range(TIMING_RUNS):
+                start = time.perf_counter()
+                compiled(*inputs)
+                times.append(1000 * (time.perf_counter() - start))
+        self.measured_ms = min(times)
+        self._compiled = compiled
+
+
+class CompileQueue:
+    """Compiles graphs one after the other on a background thread."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._graphs: list[Graph] = []
+        self._enabled = enabled
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.failure: str | None = None
+
+    def add(self, graph: Graph) -> Graph:
+        """Queue a graph; only before `start`."""
+        self._graphs.append(graph)
+        return graph
+
+    @property
+    def description(self) -> str:
+        """`eager`, or `compiled 3/13` while graphs are being made."""
+        if self.failure:
+            return f"eager ({self.failure})"
+        if self._thread is None:
+            return "eager"
+        return f"compiled {sum(g.ready for g in self._graphs)}/{len(self._graphs)}"
+
+    @property
+    def done(self) -> bool:
+        """True when nothing is left to compile."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin, where a C++ compiler is found."""
+        if not self._enabled or not self._graphs:
+            return
+        if shutil.which("g++") is None and shutil.which("clang++") is None:
+            self.failure = "no C++ compiler found"
+            log.warning("no C++ compiler found: steps stay eager, about half as fast")
+            return
+        self._thread = threading.Thread(target=self._run, name="specchat-compile", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the graph that is being compiled."""
+        self._stop.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until everything is compiled; False when `timeout_s` was not enough."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self.done
+
+    def _run(self) -> None:
+        import torch._dynamo
+        import torch._inductor.config as inductor
+
+        inductor.freezing = True
+        torch._dynamo.config.recompile_limit = 256
+        for graph in self._graphs:
+            if self._stop.is_set():
+                return
+            try:
+                graph.compile()
+            except Exception as error:  # inductor raises many kinds; eager mode stays right
+                log.warning("compiling %s failed, staying eager", graph.name, exc_info=True)
+                self.failure = f"compiling failed: {type(error).__name__}"
+                return
+
+
+class CompiledSteps:
+    """The model's step compiled for several numbers of rows."""
+
+    def __init__(self, graphs: dict[int, Graph]) -> None:
+        self._graphs = dict(sorted(graphs.items()))
+        self._rows: Sequence[int] = list(self._graphs)
+
+    def graph(self, rows: int) -> Graph:
+        """The graph of one bucket."""
+        return self._graphs[rows]
+
+    def bucket(self, rows: int) -> int | None:
+        """The smallest ready bucket that `rows` rows are worth padding to."""
+        for bucket in self._rows[bisect.bisect_left(self._rows, rows) :]:
+            if bucket > max(MAX_PADDING * rows, 4):
+                return None
+            if self._graphs[bucket].ready:
+                return bucket
+        return None
+
+    def measured_ms(self, bucket: int) -> float | None:
+        """Time of a ready bucket's graph when it was made, without any context."""
+        return self._graphs[bucket].measured_ms
+
+    def __call__(self, ids: torch.Tensor, positions: torch.Tensor) -> Any:
+        """Run the graph of a bucket; the number of rows must be one."""
+        return self._graphs[len(ids)](ids, positions)

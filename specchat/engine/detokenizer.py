@@ -1,0 +1,59 @@
+"""Token by token to text, without ever showing half a character."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from specchat.engine.errors import ModelLoadError
+
+_SLOT = re.compile(r"\{\{\w+\}\}")
+_REPLACEMENT = "\ufffd"
+MAX_PENDING = 8
+"""Tokens held back for an unfinished character; a real one has at most four bytes."""
+
+
+class Detokenizer:
+    """Makes one incremental decoder per request for a fast tokenizer.
+
+    Special tokens are never shown, except slots such as `{{order_number}}`, which stand for text.
+
+    Raises:
+        ModelLoadError: the tokenizer has no fast backend.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        backend = getattr(tokenizer, "_tokenizer", None)
+        if backend is None:
+            raise ModelLoadError(
+                f"{type(tokenizer).__name__} has no fast backend; a tokenizer.json is needed"
+            )
+        self._backend = backend
+        self._hidden = frozenset(
+            token_id
+            for token_id, token in tokenizer.added_tokens_decoder.items()
+            if token.special and not _SLOT.fullmatch(token.content)
+        )
+
+    def start(self) -> Callable[[int], str]:
+        """A function that takes the answer's tokens one by one and returns what each completes."""
+        context: list[int] = []  # the last shown tokens: decoders treat a first token apart
+        pending: list[int] = []
+
+        def step(token_id: int) -> str:
+            nonlocal context, pending
+            if token_id in self._hidden:
+                return ""
+            pending.append(token_id)
+            shown = self._decode(context)
+            text = self._decode(context + pending)
+            if text.endswith(_REPLACEMENT) and len(pending) < MAX_PENDING:
+                return ""
+            context, pending = pending, []
+            return text[len(shown) :]
+
+        return step
+
+    def _decode(self, ids: list[int]) -> str:
+        return self._backend.decode(ids, skip_special_tokens=False) if ids else ""

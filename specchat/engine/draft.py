@@ -1,0 +1,147 @@
+"""Draft trees and the protocol that every speculator follows.
+
+A tree's nodes are stored parents first. Node `i` continues node `parents[i]`; `ROOT` (-1) is the
+last committed token of the request, whose key and value are not in the cache yet. Verification
+computes the root and all nodes in one pass, so node `i` is row `i + 1` of its request's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+ROOT = -1
+MAX_NODES = 63
+"""Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
+
+
+@dataclass(slots=True)
+class DraftTree:
+    """Candidate continuations of one request, as a trie: siblings carry different tokens.
+
+    `confidence[i]` is the drafter's own probability, in [0, 1], that the target picks node `i`
+    given that it picked the node's parent. It orders candidates; it never changes the answer.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)  # 1 for children of the root
+    sources: list[str] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @classmethod
+    def chain(
+        cls, tokens: Sequence[int], source: str, confidence: Sequence[float] | None = None
+    ) -> DraftTree:
+        """One candidate: each token continues the one before."""
+        tree = cls()
+        parent = ROOT
+        for i, token in enumerate(tokens):
+            parent = tree.add(token, parent, source, 1.0 if confidence is None else confidence[i])
+        return tree
+
+    def add(self, token: int, parent: int, source: str, confidence: float = 1.0) -> int:
+        """Append a node and return its index. Does not look for an equal sibling."""
+        if not ROOT <= parent < len(self.tokens):
+            raise ValueError(f"parent must be from -1 to {len(self.tokens) - 1}, got {parent}")
+        self.tokens.append(int(token))
+        self.parents.append(parent)
+        self.depths.append(1 if parent == ROOT else self.depths[parent] + 1)
+        self.sources.append(source)
+        self.confidence.append(float(confidence))
+        return len(self.tokens) - 1
+
+    def children(self, node: int) -> list[int]:
+        """Indices of the nodes that continue `node` (or the root, -1)."""
+        return [i for i, parent in enumerate(self.parents) if parent == node]
+
+    @property
+    def max_depth(self) -> int:
+        """Length of the longest candidate; 0 for the empty tree."""
+        return max(self.depths, default=0)
+
+    @property
+    def is_chain(self) -> bool:
+        """True when every node continues the one stored before it."""
+        return all(parent == i - 1 for i, parent in enumerate(self.parents))
+
+    def select(self, nodes: Iterable[int]) -> DraftTree:
+        """The sub-tree of `nodes`, which must contain the parent of each of its nodes."""
+        kept = DraftTree()
+        index = {ROOT: ROOT}
+        for i in sorted(nodes):
+            if self.parents[i] not in index:
+                raise ValueError(f"node {i} is selected without its parent {self.parents[i]}")
+            index[i] = kept.add(
+                self.tokens[i], index[self.parents[i]], self.sources[i], self.confidence[i]
+            )
+        return kept
+
+    def ancestor_bits(self) -> list[int]:
+        """One int64 mask per row (root first): bit j is set when the row attends to row j.
+
+        Row 0 is the root; row i + 1 is node i. Every row attends to itself.
+        """
+        masks = [1]
+        for i, parent in enumerate(self.parents):
+            masks.append(masks[parent + 1] | (1 << (i + 1)))
+        return [m - (1 << 64) if m >= 1 << 63 else m for m in masks]
+
+
+def merge(trees: Sequence[DraftTree]) -> DraftTree:
+    """One trie of all candidates. Where two drafters propose the same token after the same path,
+    the more confident one keeps the node (the first of equals)."""
+    merged = DraftTree()
+    where: dict[tuple[int, int], int] = {}
+    for tree in trees:
+        index = {ROOT: ROOT}
+        for i, token in enumerate(tree.tokens):
+            parent = index[tree.parents[i]]
+            node = where.get((parent, token))
+            if node is None:
+                node = merged.add(token, parent, tree.sources[i], tree.confidence[i])
+                where[parent, token] = node
+            elif tree.confidence[i] > merged.confidence[node]:
+                merged.confidence[node] = tree.confidence[i]
+                merged.sources[node] = tree.sources[i]
+            index[i] = node
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class DraftContext:
+    """What a speculator sees of one request. It must not change anything in it."""
+
+    request_id: str
+    tokens: Sequence[int]  # prompt and answer so far; the last one is the root
+    prompt_length: int
+    salt: str
+    hidden: torch.Tensor | None  # [hidden_size], post-final-norm state that produced the root
+    temperature: float
+    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; None when greedy
+    max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
+
+
+class Speculator(Protocol):
+    """Proposes continuations. Nothing it proposes can change the answer, only its speed."""
+
+    name: str
+    needs_hidden: bool
+
+    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+        """One tree per context, in order; an empty tree where it has nothing to offer."""
+        ...
+
+    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
+        """Tokens just committed to a request, in order."""
+        ...
+
+    def forget(self, request_id: str) -> None:
+        """The request is over; drop what was kept for it."""
+        ...

@@ -1,0 +1,131 @@
+"""One step's drafts: ask the speculators, merge what they say, keep what pays."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+
+from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
+from specchat.engine.policy import Payoff, Policy
+from specchat.engine.sequence import Sequence
+
+log = logging.getLogger(__name__)
+
+NOISE_AHEAD = 8
+"""Positions of noise that a sampled request's drafters get to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """The trees to verify in a step, one per decoding request, and the time they took."""
+
+    trees: list[DraftTree]
+    ms: float
+
+
+class Drafting:
+    """Speculators and the policy that decides between them. The engine thread owns it."""
+
+    def __init__(self, speculators: Seq[Speculator], policy: Policy) -> None:
+        self.speculators = list(speculators)
+        self.policy = policy
+        self._payoff: dict[str, Payoff] = {}
+
+    def propose(self, sequences: Seq[Sequence], other_rows: int) -> Drafts:
+        """Trees for all decoding requests; empty ones for those that run plain."""
+        start = time.perf_counter()
+        empty = [DraftTree() for _ in sequences]
+        asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
+        if not asked:
+            return Drafts(empty, 0.0)
+        contexts = [_context(sequences[i]) for i in asked]
+        proposals = [self._ask(speculator, contexts) for speculator in self.speculators]
+        trees = empty
+        for place, i in enumerate(asked):
+            trees[i] = _prune(
+                merge([trees_of[place] for trees_of in proposals]), contexts[place].max_depth
+            )
+        ms = 1000 * (time.perf_counter() - start)
+        greedy = [s.request.params.greedy for s in sequences]
+        return Drafts(self.policy.choose(trees, greedy, other_rows, ms), ms)
+
+    def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
+        """Take in how a step went. `accepted` holds each request's accepted nodes."""
+        for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
+            if len(tree):
+                self.policy.calibration.observe(tree, nodes, sequence.request.params.greedy)
+        if not drafts.ms:
+            return
+        drafted = sum(len(tree) for tree in drafts.trees)
+        for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
+            payoff = self._payoff.get(sequence.request.request_id)
+            if payoff is None:
+                continue
+            share = len(tree) / drafted if drafted else 1 / len(sequences)
+            saved = self._saved_ms(len(sequences), drafted, share, len(nodes), drafts.ms)
+            payoff.observe(saved)
+
+    def observe(self, request_id: str, tokens: Seq[int]) -> None:
+        """Tell the speculators what was committed."""
+        for speculator in self.speculators:
+            speculator.observe(request_id, tokens)
+
+    def forget(self, request_id: str) -> None:
+        """A request is over."""
+        self._payoff.pop(request_id, None)
+        for speculator in self.speculators:
+            speculator.forget(request_id)
+
+    def _saved_ms(
+        self, requests: int, drafted: int, share: float, accepted: int, draft_ms: float
+    ) -> float:
+        """One request's part of what a step saved: its accepted tokens at the plain price,
+        minus its share of the added rows and of the drafting."""
+        cost = self.policy.cost
+        plain = cost.step_ms(requests)
+        added = cost.step_ms(requests + drafted) - plain
+        token_ms = (plain + self.policy.overhead_ms) / requests
+        return accepted * token_ms - share * added - draft_ms / requests
+
+    def _wants_drafts(self, sequence: Sequence) -> bool:
+        params = sequence.request.params
+        if not params.speculate or not self.speculators or sequence.remaining < 2:
+            return False
+        payoff = self._payoff.setdefault(sequence.request.request_id, Payoff())
+        return payoff.allow()
+
+    def _ask(self, speculator: Speculator, contexts: Seq[DraftContext]) -> list[DraftTree]:
+        """A speculator that fails costs its drafts, never the answer."""
+        try:
+            return speculator.propose(contexts)
+        except Exception:  # a drafter is optional by design: go on without it
+            log.exception("speculator %s failed and is switched off", speculator.name)
+            self.speculators = [s for s in self.speculators if s is not speculator]
+            return [DraftTree() for _ in contexts]
+
+
+def _context(sequence: Sequence) -> DraftContext:
+    params = sequence.request.params
+    depth = sequence.remaining - 1
+    gumbel = None
+    if sequence.noise is not None:
+        gumbel = sequence.noise.rows(len(sequence.tokens), NOISE_AHEAD)
+    return DraftContext(
+        request_id=sequence.request.request_id,
+        tokens=sequence.tokens,
+        prompt_length=sequence.prompt_length,
+        salt=sequence.request.salt,
+        hidden=sequence.hidden,
+        temperature=params.temperature,
+        gumbel=gumbel,
+        max_depth=depth,
+    )
+
+
+def _prune(tree: DraftTree, max_depth: int) -> DraftTree:
+    """Drop nodes deeper than the answer can still grow."""
+    if tree.max_depth <= max_depth:
+        return tree
+    return tree.select([i for i, depth in enumerate(tree.depths) if depth <= max_depth])

@@ -1,0 +1,339 @@
+"""The engine: requests in, token streams out, one step loop on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from specchat.engine import step as steps
+from specchat.engine.batch import Rows
+from specchat.engine.commit import OutputText
+from specchat.engine.compiled import CompileQueue
+from specchat.engine.detokenizer import Detokenizer
+from specchat.engine.draft import Speculator
+from specchat.engine.drafting import Drafting
+from specchat.engine.errors import EngineClosedError, RequestError
+from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.policy import Policy, StepCost
+from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
+from specchat.engine.runner import ModelRunner
+from specchat.engine.sampling import NoiseTape, RowGroup, gumbel_noise, scores
+from specchat.engine.scheduler import Scheduler
+from specchat.engine.sequence import Sequence, TokenStream
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What runs, and on what."""
+
+    name: str
+    vocab_size: int
+    context_length: int
+    parameters: int
+    dtype: str  # "float32"
+    device: str  # "cpu"
+    hardware: str
+    speculators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSnapshot:
+    """The engine's state at a moment; cheap, for live displays."""
+
+    running: int
+    waiting: int
+    pages_total: int
+    pages_free: int
+    pages_cached: int
+    pages_held: int
+    page_size: int
+    prefix_hit_tokens: int
+    prefix_query_tokens: int
+    steps: int
+    preemptions: int
+    backend: str  # "eager" or "compiled 5/7"
+    ready: bool  # nothing is left to compile
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Limits of one engine."""
+
+    token_budget: int = 512  # rows per step at the most, drafts left out
+    max_running: int = 64
+    max_waiting: int = 256
+    max_nodes: int = 16  # draft nodes per request and step
+    check_pages: bool = False  # assert the pool's invariant after every step
+
+
+class Engine:
+    """Serves one model. `submit`, `cancel`, `snapshot` and `close` are safe from any thread.
+
+    A step that raises fails the requests in flight with that error; the engine goes on with a
+    fresh pool for the next ones.
+    """
+
+    def __init__(
+        self,
+        runner: ModelRunner,
+        info: ModelInfo,
+        *,
+        detokenizer: Detokenizer,
+        eos_ids: Seq[int],
+        speculators: Seq[Speculator] = (),
+        queue: CompileQueue | None = None,
+        options: EngineOptions | None = None,
+    ) -> None:
+        self.info = info
+        self.options = options or EngineOptions()
+        self.pool = PagePool(runner.pages, runner.cache.page_size)
+        self._runner = runner
+        self._detokenizer = detokenizer
+        self._eos_ids = frozenset(eos_ids)
+        self._queue = queue or CompileQueue(enabled=False)
+        cost = StepCost(runner.compiled.bucket, runner.compiled.measured_ms)
+        self._drafting = Drafting(speculators, Policy(cost, self.options.max_nodes))
+        self._scheduler = self._new_scheduler()
+        self._sequences: dict[str, Sequence] = {}
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._order = 0
+        self._steps = 0
+        self._queue.start()
+        self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
+        self._thread.start()
+
+    # From any thread
+
+    def submit(self, request: Request) -> TokenStream:
+        """Queue a request and return its stream.
+
+        Raises:
+            RequestError: the prompt is empty, has unknown tokens, or does not fit.
+            QueueFullError: too many requests wait.
+            EngineClosedError: the engine is closed.
+        """
+        self._validate(request)
+        stream = TokenStream(request.request_id, self.cancel)
+        accepted: Future[None] = Future()
+        self._post(lambda: _settle(accepted, lambda: self._add(request, stream)))
+        accepted.result()
+        return stream
+
+    def cancel(self, request_id: str) -> None:
+        """End a request with finish reason `cancelled`; unknown or finished ids are ignored."""
+        try:
+            self._post(lambda: self._finish(request_id, FinishReason.CANCELLED))
+        except EngineClosedError:
+            return
+
+    def snapshot(self) -> EngineSnapshot:
+        """The state as of the last step."""
+        pool, scheduler = self.pool, self._scheduler
+        return EngineSnapshot(
+            running=len(scheduler.running),
+            waiting=len(scheduler.waiting),
+            pages_total=pool.total,
+            pages_free=pool.free,
+            pages_cached=pool.cached,
+            pages_held=pool.held,
+            page_size=pool.page_size,
+            prefix_hit_tokens=pool.hit_tokens,
+            prefix_query_tokens=pool.query_tokens,
+            steps=self._steps,
+            preemptions=scheduler.preemptions,
+            backend=self._queue.description,
+            ready=self._queue.done,
+        )
+
+    def logits(self, token_ids: Seq[int]) -> torch.Tensor:
+        """The target's logits `[vocab]` (float32) after `token_ids`, through the paged cache."""
+        future: Future[torch.Tensor] = Future()
+        self._post(lambda: _settle(future, lambda: self._score(token_ids)))
+        return future.result()
+
+    def choice_gap(self, token_ids: Seq[int], params: SamplingParams, answered: int) -> float:
+        """By how much the best token beats the second in what the token after `token_ids` is
+        chosen by: logits, or log p + noise when sampled. The last `answered` ids are the answer."""
+        logits = self.logits(token_ids)[None]
+        noise = None
+        if not params.greedy:
+            noise = gumbel_noise(params.seed, len(token_ids), 1, logits.shape[1], logits.device)
+        prompt = len(token_ids) - answered
+        group = RowGroup(params, 1, noise, [list(token_ids)], prompt)
+        best, second = scores(logits, [group])[0].topk(2).values.tolist()
+        return best - second
+
+    def evict_salt(self, salt: str) -> int:
+        """Forget a tenant's prefix pages; returns how many were freed at once."""
+        future: Future[int] = Future()
+        self._post(lambda: _settle(future, lambda: self.pool.evict_salt(salt)))
+        return future.result()
+
+    def close(self) -> None:
+        """Cancel everything and stop; returns when the step loop has ended."""
+        with self._wake:
+            if self._closed:
+                return
+            self._closed = True
+            self._wake.notify()
+        self._queue.stop()
+        self._thread.join()
+
+    # On the engine thread
+
+    def _loop(self) -> None:
+        with torch.inference_mode():
+            while True:
+                with self._wake:
+                    while not self._inbox and not self._sequences and not self._closed:
+                        self._wake.wait()
+                    if self._closed:
+                        break
+                    inbox, self._inbox = self._inbox, deque()
+                for task in inbox:
+                    task()
+                try:
+                    self._step()
+                except Exception as error:  # one bad step must not end the service
+                    log.exception("an engine step failed")
+                    self._fail_all(error)
+            for request_id in list(self._sequences):
+                self._finish(request_id, FinishReason.CANCELLED)
+            while self._inbox:
+                self._inbox.popleft()()
+
+    def _step(self) -> None:
+        plan = self._scheduler.plan()
+        if not plan:
+            return
+        result = steps.run(plan, self._scheduler, self._drafting, self._runner)
+        for update in result.updates:
+            self._deliver(update)
+        self._steps += 1
+        if self.options.check_pages:
+            self.pool.check()
+
+    def _deliver(self, update: steps.Update) -> None:
+        sequence = update.sequence
+        self._drafting.observe(sequence.request.request_id, update.tokens)
+        committed = update.committed
+        if committed.finish is not None:
+            self._end(sequence, committed.finish, committed.emitted)
+        elif committed.emitted:
+            now = sequence.counters.since_submit(sequence.counters.last_token)
+            sequence.stream.put(TokenDelta(sequence.request.request_id, committed.emitted, now))
+
+    def _end(self, sequence: Sequence, reason: FinishReason, emitted: tuple = ()) -> None:
+        self._scheduler.remove(sequence)
+        self._drafting.forget(sequence.request.request_id)
+        del self._sequences[sequence.request.request_id]
+        sequence.stream.put(sequence.final_delta(reason, emitted))
+
+    def _finish(self, request_id: str, reason: FinishReason) -> None:
+        sequence = self._sequences.get(request_id)
+        if sequence is not None:
+            self._end(sequence, reason)
+
+    def _fail_all(self, error: Exception) -> None:
+        for sequence in self._sequences.values():
+            self._drafting.forget(sequence.request.request_id)
+            sequence.stream.put(error)
+        self._sequences.clear()
+        self.pool = PagePool(self._runner.pages, self._runner.cache.page_size)
+        self._scheduler = self._new_scheduler()
+
+    def _add(self, request: Request, stream: TokenStream) -> None:
+        if request.request_id in self._sequences:
+            raise RequestError(f"request_id must be unique, {request.request_id!r} is in use")
+        params = request.params
+        detokenize = self._detokenizer.start()
+        noise = None
+        if not params.greedy:
+            noise = NoiseTape(params.seed, self.info.vocab_size, self._runner.device)
+        self._order += 1
+        sequence = Sequence(
+            request=request,
+            stream=stream,
+            tokens=list(request.prompt_ids),
+            output=OutputText(params, self._eos_ids, detokenize),
+            max_new_tokens=params.max_tokens,
+            noise=noise,
+            order=self._order,
+        )
+        self._scheduler.add(sequence)
+        self._sequences[request.request_id] = sequence
+
+    def _score(self, token_ids: Seq[int]) -> torch.Tensor:
+        table = PageTable.open(self.pool, "\0score", token_ids)
+        try:
+            while True:
+                rest = token_ids[table.length :]
+                chunk = rest[: self.options.token_budget]
+                table.reserve(len(chunk))
+                out = self._runner.forward([Rows.chunk(table, chunk, last=True)])
+                if len(chunk) == len(rest):
+                    return out.logits[-1].float().cpu().clone()
+                table.keep(len(chunk))
+        finally:
+            table.close()
+
+    # Helpers
+
+    def _post(self, task: Callable[[], None]) -> None:
+        with self._wake:
+            if self._closed:
+                raise EngineClosedError("the engine is closed")
+            self._inbox.append(task)
+            self._wake.notify()
+
+    def _validate(self, request: Request) -> None:
+        ids, limit = request.prompt_ids, self.info.context_length
+        if not ids:
+            raise RequestError("the prompt is empty; at least one token is needed")
+        bad = next((i for i in ids if not 0 <= i < self.info.vocab_size), None)
+        if bad is not None:
+            raise RequestError(f"token ids must be below {self.info.vocab_size}, got {bad}")
+        wanted = len(ids) + request.params.max_tokens
+        if wanted > limit:
+            raise RequestError(
+                f"prompt and answer must fit into {limit} tokens, got {len(ids)} + "
+                f"{request.params.max_tokens}; shorten the prompt or lower max_tokens"
+            )
+        room = self.pool.total * self.pool.page_size
+        if wanted > room:
+            raise RequestError(
+                f"prompt and answer must fit into the KV cache of {room} tokens, got {wanted}; "
+                "raise the KV memory or lower max_tokens"
+            )
+        vocab = self.info.vocab_size
+        for token in (*request.params.logit_bias, *request.params.stop_token_ids):
+            if not 0 <= token < vocab:
+                raise RequestError(f"token ids must be below {vocab}, got {token}")
+
+    def _new_scheduler(self) -> Scheduler:
+        return Scheduler(
+            self.pool,
+            token_budget=self.options.token_budget,
+            max_running=self.options.max_running,
+            max_waiting=self.options.max_waiting,
+        )
+
+
+def _settle(future: Future[Any], compute: Callable[[], Any]) -> None:
+    """Run `compute` and hand its result or its error to whoever waits."""
+    try:
+        future.set_result(compute())
+    except Exception as error:  # belongs to the caller, not to the step loop
+        future.set_exception(error)

@@ -1,0 +1,56 @@
+"""The tensors behind the pages: one pair of key and value arrays per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class KVShape:
+    """Sizes of one model's cache."""
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    dtype: torch.dtype
+
+    def page_bytes(self, page_size: int) -> int:
+        """Bytes of one page over all layers, keys and values."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * page_size * self.dtype.itemsize
+
+
+class KVCache:
+    """Keys and values of all pages, `[slots, kv_heads, head_dim]` per layer.
+
+    Slot `page * page_size + offset` is a row. One scratch page behind the last real one takes the
+    rows of padding tokens.
+    """
+
+    def __init__(
+        self, shape: KVShape, pages: int, page_size: int, devices: Sequence[torch.device]
+    ) -> None:
+        if len(devices) != shape.layers:
+            raise ValueError(f"one device per layer: {shape.layers} layers, {len(devices)} devices")
+        slots = (pages + 1) * page_size
+        size = (slots, shape.kv_heads, shape.head_dim)
+        self.shape = shape
+        self.page_size = page_size
+        self.scratch_slot = pages * page_size
+        self.keys = [torch.zeros(size, dtype=shape.dtype, device=d) for d in devices]
+        self.values = [torch.zeros(size, dtype=shape.dtype, device=d) for d in devices]
+        self.rows_moved = 0  # accepted rows moved inside tail pages, over all layers
+
+    def move(self, source: Sequence[int], target: Sequence[int]) -> None:
+        """Copy rows `source` to rows `target` in every layer, as if all at once."""
+        pairs = [(s, t) for s, t in zip(source, target, strict=True) if s != t]
+        if not pairs:
+            return
+        for cache in (self.keys, self.values):
+            for layer in cache:
+                src = torch.tensor([s for s, _ in pairs], device=layer.device)
+                dst = torch.tensor([t for _, t in pairs], device=layer.device)
+                layer[dst] = layer[src]
+        self.rows_moved += len(pairs) * len(self.keys)

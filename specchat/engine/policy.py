@@ -1,0 +1,206 @@
+"""How many draft nodes to verify: measured costs against calibrated chances.
+
+Each step maximises expected tokens per millisecond, (B + sum of P) / (t(B + m) + d), over the m
+most probable nodes of all requests' trees, where B is the number of decoding requests, P a node's
+chance of being accepted, t the measured time of a step of that many rows and d what drafting and
+the rest of the step cost. The empty tree is always a candidate. A request whose drafts do not pay
+is decoded plainly and tried again later.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from specchat.engine.draft import ROOT, DraftTree
+
+_SMOOTHING = 0.1
+_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+class StepCost:
+    """Measured time of a step by its number of rows, eager and compiled apart.
+
+    `bucket` tells which compiled size a step would run in (None: eagerly) and `prior_ms` what that
+    took when it was made.
+    """
+
+    def __init__(
+        self, bucket: Callable[[int], int | None], prior_ms: Callable[[int], float | None]
+    ) -> None:
+        self._bucket = bucket
+        self._prior_ms = prior_ms
+        self._measured: dict[tuple[bool, int], float] = {}
+
+    def observe(self, rows: int, ms: float) -> None:
+        """Take in a step's time. Outliers (a page fault, another process) count little."""
+        key = self._key(rows)
+        old = self._measured.get(key)
+        if old is None:
+            self._measured[key] = ms
+        else:
+            self._measured[key] = old + _SMOOTHING * (min(ms, 2 * old) - old)
+
+    def step_ms(self, rows: int) -> float:
+        """Expected time of a step of `rows` rows."""
+        key = self._key(rows)
+        known = self._measured.get(key)
+        if known is not None:
+            return known
+        compiled, size = key
+        if compiled:
+            return self._interpolate(compiled, size) or self._prior_ms(size) or _guess_ms(size)
+        return self._interpolate(compiled, size) or _guess_ms(size)
+
+    def _key(self, rows: int) -> tuple[bool, int]:
+        bucket = self._bucket(rows)
+        if bucket is not None:
+            return True, bucket
+        return False, _ROWS[min(bisect.bisect_left(_ROWS, rows), len(_ROWS) - 1)]
+
+    def _interpolate(self, compiled: bool, size: int) -> float | None:
+        """From the measured sizes around; the guess's shape carries a single one further."""
+        sizes = sorted(rows for kind, rows in self._measured if kind == compiled)
+        if not sizes:
+            return None
+        below = [s for s in sizes if s < size]
+        above = [s for s in sizes if s > size]
+        if below and above:
+            low, high = below[-1], above[0]
+            start, end = self._measured[compiled, low], self._measured[compiled, high]
+            return start + (end - start) * (size - low) / (high - low)
+        near = below[-1] if below else above[0]
+        shape = self._prior_ms if compiled else _guess_ms
+        here, there = shape(size), shape(near)
+        if here is None or there is None:
+            here, there = _guess_ms(size), _guess_ms(near)
+        return self._measured[compiled, near] * here / there
+
+
+def _guess_ms(rows: int) -> float:
+    return 4.0 + 0.15 * rows
+
+
+class Calibration:
+    """Chance that the target agrees with a draft node whose parent it agreed with, learned by
+    source, by the drafter's own confidence, and apart for greedy and sampled requests."""
+
+    BINS = 12
+    PRIOR_TRIALS = 6.0
+    MEMORY = 500.0  # trials after which old ones fade
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, bool, int], list[float]] = {}
+
+    def chance(self, source: str, confidence: float, greedy: bool) -> float:
+        """Calibrated probability in (0, 1)."""
+        bin_ = min(int(confidence * self.BINS), self.BINS - 1)
+        hits, trials = self._counts.get((source, greedy, bin_), (0.0, 0.0))
+        prior = (bin_ + 0.5) / self.BINS
+        return (hits + prior * self.PRIOR_TRIALS) / (trials + self.PRIOR_TRIALS)
+
+    def observe(self, tree: DraftTree, accepted: Sequence[int], greedy: bool) -> None:
+        """Learn from one verification: only nodes whose parent was accepted were tried."""
+        path = {ROOT, *accepted}
+        for node, parent in enumerate(tree.parents):
+            if parent not in path:
+                continue
+            bin_ = min(int(tree.confidence[node] * self.BINS), self.BINS - 1)
+            count = self._counts.setdefault((tree.sources[node], greedy, bin_), [0.0, 0.0])
+            count[0] += node in path
+            count[1] += 1.0
+            if count[1] > self.MEMORY:
+                count[0] *= 0.5
+                count[1] *= 0.5
+
+
+@dataclass(slots=True)
+class Payoff:
+    """Whether drafting pays for one request: milliseconds saved per step, and the pause after
+    steps that lost."""
+
+    saved_ms: float = 0.0  # exponential average
+    steps: int = 0
+    pause: int = 0  # plain steps to go before the next try
+    length: int = 4  # of the next pause
+
+    LONGEST = 64
+    TRIALS = 3
+
+    def allow(self) -> bool:
+        """True when this step should draft; counts down a pause."""
+        if self.pause:
+            self.pause -= 1
+            return False
+        return True
+
+    def observe(self, saved_ms: float) -> None:
+        """Take in what a drafted step saved (or lost, negative)."""
+        self.steps += 1
+        self.saved_ms += (saved_ms - self.saved_ms) * max(0.15, 1 / self.steps)
+        if self.steps >= self.TRIALS and self.saved_ms < 0:
+            self.pause = self.length
+            self.length = min(2 * self.length, self.LONGEST)
+            self.steps = 0
+            self.saved_ms = 0.0
+        elif self.saved_ms > 0:
+            self.length = 4
+
+
+@dataclass(slots=True)
+class Policy:
+    """Chooses the nodes of a step."""
+
+    cost: StepCost
+    max_nodes: int  # per request
+    calibration: Calibration = field(default_factory=Calibration)
+    overhead_ms: float = 0.3  # of a step outside the model, drafting left out; refined
+
+    def choose(
+        self,
+        trees: Sequence[DraftTree],
+        greedy: Sequence[bool],
+        other_rows: int,
+        draft_ms: float,
+    ) -> list[DraftTree]:
+        """The part of each tree worth verifying in a step that also has `other_rows` rows of
+        prefill. `trees` holds one, possibly empty, tree per decoding request."""
+        chances = [self._chances(tree, flag) for tree, flag in zip(trees, greedy, strict=True)]
+        ranked = sorted(
+            ((chance, r, node) for r, row in enumerate(chances) for node, chance in enumerate(row)),
+            key=lambda item: (-item[0], item[1], item[2]),
+        )
+        requests = len(trees)
+        fixed_ms = self.overhead_ms + draft_ms
+        best = expected = float(requests)
+        base_rows = requests + other_rows
+        best_rate = best / (self.cost.step_ms(base_rows) + fixed_ms)
+        best_count = count = 0
+        room = [self.max_nodes] * requests
+        chosen: list[tuple[int, int]] = []
+        for chance, r, node in ranked:
+            if not room[r]:
+                continue
+            room[r] -= 1
+            chosen.append((r, node))
+            count += 1
+            expected += chance
+            rate = expected / (self.cost.step_ms(base_rows + count) + fixed_ms)
+            if rate > best_rate:
+                best_rate, best_count = rate, count
+        kept: list[list[int]] = [[] for _ in trees]
+        for r, node in chosen[:best_count]:
+            kept[r].append(node)
+        return [
+            tree if len(nodes) == len(tree) else tree.select(nodes)
+            for tree, nodes in zip(trees, kept, strict=True)
+        ]
+
+    def _chances(self, tree: DraftTree, greedy: bool) -> list[float]:
+        """Chance of each node's whole path."""
+        out: list[float] = []
+        for node, parent in enumerate(tree.parents):
+            own = self.calibration.chance(tree.sources[node], tree.confidence[node], greedy)
+            out.append(own if parent == ROOT else own * out[parent])
+        return out

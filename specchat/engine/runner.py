@@ -1,0 +1,177 @@
+"""Runs a transformers causal LM on the paged cache, one packed step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from specchat.engine import attention
+from specchat.engine.batch import Batch, Rows, pack
+from specchat.engine.compiled import CompiledSteps, CompileQueue, Graph
+from specchat.engine.errors import ModelLoadError
+from specchat.engine.kv_cache import KVCache, KVShape
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """Logits and post-final-norm hidden states of the wanted rows, in order."""
+
+    logits: torch.Tensor  # [wanted, vocab]
+    hidden: torch.Tensor  # [wanted, hidden_size]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Sizes read from a transformers configuration."""
+
+    vocab_size: int
+    hidden_size: int
+    context_length: int
+    kv: KVShape
+
+
+def read_shape(config: Any, dtype: torch.dtype) -> ModelShape:
+    """Sizes of a decoder-only text model.
+
+    Raises:
+        ModelLoadError: the configuration lacks a size the paged cache needs.
+    """
+    config = config.get_text_config()
+    try:
+        heads = config.num_attention_heads
+        layers = config.num_hidden_layers
+        hidden = config.hidden_size
+        vocab = config.vocab_size
+    except AttributeError as error:
+        raise ModelLoadError(
+            f"{type(config).__name__} is no decoder-only language model: {error}"
+        ) from None
+    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    if getattr(config, "multi_query", False):
+        kv_heads = 1
+    head_dim = getattr(config, "head_dim", None) or hidden // heads
+    context = getattr(config, "max_position_embeddings", None) or 2048
+    return ModelShape(vocab, hidden, context, KVShape(layers, kv_heads, head_dim, dtype))
+
+
+def use_paged_attention(model: nn.Module) -> None:
+    """Route the model's attention through the paged cache.
+
+    Raises:
+        ModelLoadError: this architecture ignores transformers' attention interface.
+    """
+    attention.register()
+    try:
+        model.set_attn_implementation(attention.NAME)
+    except (ValueError, AttributeError) as error:
+        raise ModelLoadError(
+            f"{type(model).__name__} cannot use paged attention: {error}"
+        ) from None
+    if model.config.get_text_config()._attn_implementation != attention.NAME:
+        raise ModelLoadError(
+            f"{type(model).__name__} does not support transformers' attention interface; "
+            "use a llama, granite, qwen, mistral, phi, gemma or gpt2 family model"
+        )
+
+
+class ModelRunner:
+    """One model, its paged cache and its compiled steps. The engine thread alone calls it."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        pages: int,
+        page_size: int = 16,
+        queue: CompileQueue | None = None,
+        buckets: Sequence[int] = (),
+    ) -> None:
+        use_paged_attention(model)
+        self.model = model.eval()
+        parameter = next(model.parameters())
+        self.device, self.dtype = parameter.device, parameter.dtype
+        self.shape = read_shape(model.config, self.dtype)
+        self.pages = pages
+        self.cache = KVCache(self.shape.kv, pages, page_size, _layer_devices(model, self.shape))
+        self.compiled = CompiledSteps({rows: self._graph(rows) for rows in buckets})
+        for rows in buckets:
+            if queue is not None:
+                queue.add(self.compiled.graph(rows))
+
+    def forward(self, parts: Sequence[Rows]) -> StepOutput:
+        """Compute the rows of all requests and write their keys and values to the cache."""
+        with torch.inference_mode():
+            return self._run(pack(parts, self.device))
+
+    def _run(self, batch: Batch) -> StepOutput:
+        rows = batch.rows
+        bucket = self.compiled.bucket(rows)
+        if bucket is None:
+            attention.set_step(attention.StepContext(self.cache, batch.slots, batch.segments))
+            logits, hidden = self._forward(batch.input_ids, batch.positions, batch.wanted)
+            return StepOutput(logits, hidden)
+        extra = bucket - rows
+        ids, positions, slots = batch.input_ids, batch.positions, batch.slots
+        if extra:
+            ids = torch.nn.functional.pad(ids, (0, extra))
+            positions = torch.nn.functional.pad(positions, (0, extra))
+            slots = torch.nn.functional.pad(slots, (0, extra), value=self.cache.scratch_slot)
+        attention.set_step(attention.StepContext(self.cache, slots, batch.segments))
+        logits, hidden = self.compiled(ids, positions)
+        if len(batch.wanted) == rows:
+            return StepOutput(logits[:rows], hidden[:rows])
+        return StepOutput(logits[batch.wanted], hidden[batch.wanted])
+
+    def _forward(
+        self, ids: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        out = self.model(
+            input_ids=ids[None],
+            position_ids=positions[None],
+            use_cache=False,
+            logits_to_keep=wanted,
+            output_hidden_states=True,
+        )
+        return out.logits[0], out.hidden_states[-1][0][wanted]
+
+    def _graph(self, rows: int) -> Graph:
+        wanted = torch.arange(rows, device=self.device)
+
+        def step(ids: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self._forward(ids, positions, wanted)
+
+        return Graph(f"a step of {rows} rows", step, lambda: self._idle_step(rows))
+
+    def _idle_step(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs of a step that touches no request, for compiling; sets this thread's step."""
+        zeros = torch.zeros(rows, dtype=torch.int64, device=self.device)
+        slots = zeros + self.cache.scratch_slot
+        attention.set_step(attention.StepContext(self.cache, slots, []))
+        return zeros, zeros.clone()
+
+
+def _layer_devices(model: nn.Module, shape: ModelShape) -> list[torch.device]:
+    """Where each decoder layer lives (accelerate's `hf_device_map`, else one device)."""
+    default = next(model.parameters()).device
+    placed = getattr(model, "hf_device_map", None)
+    if not placed or len(set(placed.values())) < 2:
+        return [default] * shape.kv.layers
+    devices = []
+    for layer in range(shape.kv.layers):
+        name = next(
+            (
+                key
+                for key in placed
+                if key.endswith(f"layers.{layer}") or key.endswith(f".h.{layer}")
+            ),
+            None,
+        )
+        device = placed[name] if name else default
+        devices.append(
+            torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
+        )
+    return devices

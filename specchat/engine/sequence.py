@@ -1,0 +1,173 @@
+"""The engine's state of one request, and the stream its owner reads."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from specchat.engine.commit import OutputText
+from specchat.engine.draft import DraftTree
+from specchat.engine.errors import EngineClosedError
+from specchat.engine.pages import PageTable
+from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
+from specchat.engine.sampling import NoiseTape
+
+
+class TokenStream(Iterator[TokenDelta]):
+    """What `Engine.submit` returns: deltas as they are committed, the last one with statistics.
+
+    Safe to cancel from any thread; also a context manager that cancels on exit.
+    """
+
+    def __init__(self, request_id: str, cancel: Callable[[str], None]) -> None:
+        self.request_id = request_id
+        self._cancel = cancel
+        self._deltas: queue.SimpleQueue[TokenDelta | BaseException] = queue.SimpleQueue()
+        self._over = False
+
+    def __next__(self) -> TokenDelta:
+        """The next delta; waits for it.
+
+        Raises:
+            EngineClosedError: the engine stopped before the answer was complete.
+        """
+        if self._over:
+            raise StopIteration
+        delta = self._deltas.get()
+        if isinstance(delta, BaseException):
+            self._over = True
+            raise EngineClosedError(str(delta)) from delta
+        self._over = delta.finish is not None
+        return delta
+
+    def cancel(self) -> None:
+        """Ask the engine to stop; the stream then ends with a `cancelled` delta."""
+        self._cancel(self.request_id)
+
+    def close(self) -> None:
+        """Cancel when not over yet, and read no further."""
+        if not self._over:
+            self.cancel()
+        self._over = True
+
+    def __enter__(self) -> TokenStream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def put(self, delta: TokenDelta | BaseException) -> None:
+        """Called by the engine thread."""
+        self._deltas.put(delta)
+
+
+@dataclass(slots=True)
+class Counters:
+    """Running statistics of one request; becomes `TurnStats`."""
+
+    submitted: float = field(default_factory=time.perf_counter)
+    scheduled: float | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    cached_tokens: int = 0
+    steps: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    drafted_by_depth: Counter[int] = field(default_factory=Counter)
+    accepted_by_depth: Counter[int] = field(default_factory=Counter)
+    drafted_by_source: Counter[str] = field(default_factory=Counter)
+    accepted_by_source: Counter[str] = field(default_factory=Counter)
+    accepted_lengths: list[int] = field(default_factory=list)
+    draft_ms: float = 0.0
+    verify_ms: float = 0.0
+    peak_pages: int = 0
+    preemptions: int = 0
+
+    def step(self, tree: DraftTree, accepted: list[int]) -> None:
+        """Count one verification; `accepted` are the tree's nodes that were committed."""
+        self.steps += 1
+        self.drafted += len(tree)
+        self.accepted += len(accepted)
+        self.accepted_lengths.append(len(accepted))
+        self.drafted_by_depth.update(range(1, tree.max_depth + 1))
+        self.accepted_by_depth.update(range(1, len(accepted) + 1))
+        self.drafted_by_source.update(tree.sources)
+        self.accepted_by_source.update(tree.sources[node] for node in accepted)
+
+    def since_submit(self, moment: float | None) -> float:
+        """Milliseconds from submit to `moment`; nan when it never came."""
+        return float("nan") if moment is None else 1000 * (moment - self.submitted)
+
+    def stats(self, prompt_tokens: int, completion_tokens: int) -> TurnStats:
+        """The finished request's statistics."""
+        deepest = max(self.drafted_by_depth, default=0)
+        depths = range(1, deepest + 1)
+        return TurnStats(
+            prompt_tokens=prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            completion_tokens=completion_tokens,
+            queue_ms=self.since_submit(self.scheduled),
+            ttft_ms=self.since_submit(self.first_token),
+            e2e_ms=self.since_submit(self.last_token),
+            steps=self.steps,
+            drafted=self.drafted,
+            accepted=self.accepted,
+            drafted_by_depth=tuple(self.drafted_by_depth[d] for d in depths),
+            accepted_by_depth=tuple(self.accepted_by_depth[d] for d in depths),
+            drafted_by_source=dict(self.drafted_by_source),
+            accepted_by_source=dict(self.accepted_by_source),
+            accepted_lengths=tuple(self.accepted_lengths),
+            draft_ms=self.draft_ms,
+            verify_ms=self.verify_ms,
+            peak_pages=self.peak_pages,
+            preemptions=self.preemptions,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """One request in the engine. Its rows [0, table.length) are in the cache; `tokens` behind
+    that still have to be computed: one when it decodes, more when it is (re)filling."""
+
+    request: Request
+    stream: TokenStream
+    tokens: list[int]
+    output: OutputText
+    max_new_tokens: int  # what the context leaves of max_tokens
+    noise: NoiseTape | None  # None when greedy
+    order: int  # arrival, for fairness
+    counters: Counters = field(default_factory=Counters)
+    table: PageTable | None = None
+    hidden: torch.Tensor | None = None  # [hidden_size] state that produced the last token
+
+    @property
+    def prompt_length(self) -> int:
+        return len(self.request.prompt_ids)
+
+    @property
+    def pending(self) -> int:
+        """Tokens that are not in the cache yet."""
+        return len(self.tokens) - (self.table.length if self.table else 0)
+
+    @property
+    def remaining(self) -> int:
+        """Tokens that may still be generated."""
+        return self.max_new_tokens - (len(self.tokens) - self.prompt_length)
+
+    def final_delta(self, reason: FinishReason, emitted: tuple[Token, ...]) -> TokenDelta:
+        """The stream's last delta: `emitted`, text that was held back, and the statistics."""
+        counters = self.counters
+        if counters.last_token is None:
+            counters.last_token = time.perf_counter()
+        return TokenDelta(
+            self.request.request_id,
+            (*emitted, *self.output.flush()),
+            counters.since_submit(time.perf_counter()),
+            reason,
+            counters.stats(self.prompt_length, self.output.count),
+        )

@@ -1,0 +1,201 @@
+"""One step: drafts, one packed forward pass, verification, commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+
+import torch
+
+from specchat.engine.batch import Rows
+from specchat.engine.commit import Committed
+from specchat.engine.draft import DraftTree
+from specchat.engine.drafting import Drafting, Drafts
+from specchat.engine.pages import PageTable
+from specchat.engine.request import TARGET
+from specchat.engine.runner import ModelRunner, StepOutput
+from specchat.engine.sampling import RowGroup, choose
+from specchat.engine.scheduler import Plan, Scheduler
+from specchat.engine.sequence import Sequence
+from specchat.engine.verify import Walk, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a step added to one request."""
+
+    sequence: Sequence
+    tokens: list[int]  # committed, in order
+    accepted: list[int]  # nodes of the draft tree among them
+    committed: Committed
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step added to the requests that got tokens."""
+
+    updates: list[Update]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One request's part of a step."""
+
+    sequence: Sequence
+    table: PageTable
+    rows: Rows
+    tree: DraftTree | None  # None: a prefill chunk
+
+    @property
+    def chooses(self) -> bool:
+        """True when a token follows from this part."""
+        return len(self.rows.wanted) > 0
+
+
+def run(plan: Plan, scheduler: Scheduler, drafting: Drafting, runner: ModelRunner) -> StepResult:
+    """Run one step of `plan`."""
+    started = time.perf_counter()
+    prefill_rows = sum(prefill.count for prefill in plan.prefill)
+    drafts = drafting.propose(plan.decode, prefill_rows)
+    jobs = _prepare(plan, drafts, scheduler)
+    if not jobs:
+        return StepResult([])
+    before = time.perf_counter()
+    out = runner.forward([job.rows for job in jobs])
+    asking = [job for job in jobs if job.chooses]
+    choices = choose(out.logits, [_row_group(job) for job in asking]) if asking else []
+    after = time.perf_counter()
+    model_ms = 1000 * (after - before)
+    updates = _commit(jobs, choices, out, runner, after)
+    _learn(jobs, updates, drafts, drafting)
+    _time(jobs, drafts, drafting, model_ms, 1000 * (time.perf_counter() - started))
+    return StepResult(updates)
+
+
+def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler) -> list[_Job]:
+    """Hold the pages of the step; requests preempted on the way drop out."""
+    jobs = []
+    for sequence, tree in zip(plan.decode, drafts.trees, strict=True):
+        if sequence.table is None:
+            continue
+        held = scheduler.reserve(sequence, 1 + len(tree))
+        if not held:
+            continue
+        if held < 1 + len(tree):
+            tree = DraftTree()
+        rows = Rows.tree(sequence.table, sequence.tokens[-1], tree)
+        jobs.append(_Job(sequence, sequence.table, rows, tree))
+    for prefill in plan.prefill:
+        sequence = prefill.sequence
+        if sequence.table is None:
+            continue
+        start = sequence.table.length
+        tokens = sequence.tokens[start : start + prefill.count]
+        rows = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
+        jobs.append(_Job(sequence, sequence.table, rows, None))
+    return jobs
+
+
+def _row_group(job: _Job) -> RowGroup:
+    sequence, tree = job.sequence, job.tree or DraftTree()
+    params = sequence.request.params
+    noise = histories = None
+    if sequence.noise is not None:
+        noise = sequence.noise.rows(len(sequence.tokens), tree.max_depth + 1)
+        if not tree.is_chain:
+            noise = noise[[0, *tree.depths]]
+    if params.history_dependent:
+        histories = _histories(sequence.tokens, tree)
+    return RowGroup(params, len(tree) + 1, noise, histories, sequence.prompt_length)
+
+
+def _histories(tokens: list[int], tree: DraftTree) -> list[list[int]]:
+    """The tokens before each row's choice: all so far, and the row's own path."""
+    histories = [tokens]
+    for token, parent in zip(tree.tokens, tree.parents, strict=True):
+        histories.append([*histories[parent + 1], token])
+    return histories
+
+
+def _commit(
+    jobs: Seq[_Job], choices: list[int], out: StepOutput, runner: ModelRunner, now: float
+) -> list[Update]:
+    updates = []
+    row = 0
+    for job in jobs:
+        sequence, table = job.sequence, job.table
+        counters = sequence.counters
+        counters.peak_pages = max(counters.peak_pages, len(table.pages))
+        if not job.chooses:
+            table.keep(len(job.rows.tokens))
+            continue
+        count = len(job.rows.wanted)
+        mine, hidden = choices[row : row + count], out.hidden[row : row + count]
+        row += count
+        if job.tree is None:
+            table.keep(len(job.rows.tokens))
+            table.publish(sequence.tokens)
+            updates.append(_commit_run(sequence, Walk([], mine[0]), DraftTree(), hidden, now))
+        else:
+            path = walk(job.tree, mine)
+            update = _commit_run(sequence, path, job.tree, hidden, now)
+            _keep_rows(table, update.accepted, runner)
+            counters.step(job.tree, update.accepted)
+            updates.append(update)
+    return updates
+
+
+def _commit_run(
+    sequence: Sequence, path: Walk, tree: DraftTree, hidden: torch.Tensor, now: float
+) -> Update:
+    tokens = [*(tree.tokens[node] for node in path.nodes), path.token]
+    sources = [*(tree.sources[node] for node in path.nodes), TARGET]
+    committed = sequence.output.commit(tokens, sources)
+    kept = tokens[: committed.kept]
+    sequence.tokens += kept
+    sequence.hidden = hidden[path.nodes[-1] + 1 if path.nodes else 0]
+    counters = sequence.counters
+    counters.last_token = now
+    if counters.first_token is None:
+        counters.first_token = now
+    return Update(sequence, kept, path.nodes[: len(kept)], committed)
+
+
+def _keep_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> None:
+    """Make the root's and the accepted nodes' rows contiguous and give the rest back."""
+    rows = [node + 1 for node in accepted]
+    if rows != list(range(1, len(rows) + 1)):
+        start = table.length
+        slots = table.slots(start, max(rows) + 1)
+        runner.cache.move([slots[r] for r in rows], slots[1 : len(rows) + 1])
+    table.keep(1 + len(accepted))
+
+
+def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Drafting) -> None:
+    """Tell the policy what was verified, which can be less than what was proposed."""
+    by_sequence = {id(update.sequence): update for update in updates}
+    decoding = [job for job in jobs if job.tree is not None]
+    sequences, trees, accepted = [], [], []
+    for job in decoding:
+        update = by_sequence[id(job.sequence)]
+        assert job.tree is not None
+        sequences.append(job.sequence)
+        trees.append(job.tree)
+        accepted.append(update.accepted)
+        job.sequence.counters.draft_ms += drafts.ms / len(decoding)
+    if sequences:
+        drafting.learn(sequences, Drafts(trees, drafts.ms), accepted)
+
+
+def _time(
+    jobs: Seq[_Job], drafts: Drafts, drafting: Drafting, model_ms: float, total_ms: float
+) -> None:
+    decoding = [job for job in jobs if job.tree is not None]
+    for job in decoding:
+        job.sequence.counters.verify_ms += model_ms
+    policy = drafting.policy
+    if len(decoding) == len(jobs):
+        policy.cost.observe(sum(len(job.rows.tokens) for job in jobs), model_ms)
+        overhead = max(0.0, total_ms - model_ms - drafts.ms)
+        policy.overhead_ms += 0.05 * (min(overhead, 4 * policy.overhead_ms) - policy.overhead_ms)

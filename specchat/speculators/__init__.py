@@ -1,0 +1,1 @@
+"""Speculators: each proposes a draft tree; none can change the answer."""
