@@ -1,0 +1,110 @@
+// The two lanes of a race. Everything is written with textContent: no answer can become markup.
+// `element`, `props` and `watch` come from gr.HTML (js_on_load).
+const NAMES = ["plain", "speculative"];
+const lanes = Object.fromEntries(
+  NAMES.map((name) => {
+    const root = element.querySelector(`[data-lane="${name}"]`);
+    return [name, {
+      root,
+      text: root.querySelector(".sc-lane-text"),
+      clock: root.querySelector(".sc-lane-clock"),
+      bar: root.querySelector(".sc-lane-bar > span"),
+      shown: 0,
+    }];
+  }),
+);
+const board = element.querySelector(".sc-race");
+const replayButton = element.querySelector("[data-replay]");
+const speedMenu = element.querySelector("[data-speed]");
+const marksBox = element.querySelector("[data-marks]");
+let frame = 0;
+let run = "";
+
+function clear(lane) {
+  lane.text.replaceChildren();
+  lane.shown = 0;
+}
+
+function append(lane, [text, source, label]) {
+  const node = document.createElement("span");
+  node.textContent = text;
+  if (source !== "target") {
+    node.className = `sc-src sc-src-${source}`;
+    node.title = label;
+  }
+  lane.text.append(node);
+}
+
+function draw(name, recorded, now, scale) {
+  const lane = lanes[name];
+  const pieces = recorded.pieces;
+  if (lane.shown > pieces.length) clear(lane);
+  while (lane.shown < pieces.length && pieces[lane.shown][3] <= now) {
+    append(lane, pieces[lane.shown]);
+    lane.shown += 1;
+  }
+  const count = lane.shown ? pieces[lane.shown - 1][4] : 0;
+  const end = recorded.total_ms;
+  const finished = recorded.state === "done" && now >= end;
+  const elapsed = Math.min(now, end);
+  lane.root.dataset.state = finished ? "done" : recorded.state === "waiting" ? "waiting" : "running";
+  lane.bar.style.width = `${scale > 0 ? Math.min(100, (100 * elapsed) / scale) : 0}%`;
+  const tokens = finished ? recorded.tokens : count;
+  lane.clock.textContent = recorded.state === "waiting"
+    ? "waiting"
+    : `${(elapsed / 1000).toFixed(2)} s · ${tokens} ${tokens === 1 ? "token" : "tokens"}${finished ? " · done" : ""}`;
+}
+
+function scaleOf(value) {
+  return Math.max(...NAMES.map((name) => value.lanes[name].total_ms), 1);
+}
+
+function showAll(value) {
+  for (const name of NAMES) draw(name, value.lanes[name], Infinity, scaleOf(value));
+}
+
+function replay(value) {
+  cancelAnimationFrame(frame);
+  NAMES.forEach((name) => clear(lanes[name]));
+  const scale = scaleOf(value);
+  let last = performance.now();
+  let position = 0;
+  board.dataset.phase = "replaying";
+  const tick = (time) => {
+    position += Math.max(0, time - last) * Number(speedMenu.value);
+    last = time;
+    for (const name of NAMES) draw(name, value.lanes[name], position, scale);
+    if (position < scale) frame = requestAnimationFrame(tick);
+    else board.dataset.phase = "replayed";
+  };
+  frame = requestAnimationFrame(tick);
+}
+
+function update() {
+  const value = props.value;
+  if (!value || !value.lanes) return;
+  cancelAnimationFrame(frame);
+  if (value.run !== run) NAMES.forEach((name) => clear(lanes[name]));
+  const fresh = value.run !== run || board.dataset.phase === "live";
+  run = value.run;
+  replayButton.disabled = value.phase !== "done";
+  speedMenu.disabled = value.phase !== "done";
+  if (value.phase !== "done") {
+    board.dataset.phase = value.phase;
+    showAll(value);
+  } else if (fresh && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    replay(value);
+  } else {
+    showAll(value);
+    board.dataset.phase = "replayed";
+  }
+}
+
+replayButton.addEventListener("click", () => {
+  if (props.value && props.value.phase === "done") replay(props.value);
+});
+marksBox.addEventListener("change", () => {
+  board.classList.toggle("sc-unmarked", !marksBox.checked);
+});
+watch("value", update);
+update();

@@ -1,0 +1,96 @@
+"""Named endpoints for programs (`gradio_client`): chat and race, streaming."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import gradio as gr
+
+from specchat.chat.service import ChatService
+from specchat.chat.types import AnswerUpdate, ChatError
+from specchat.ui import messages as say
+from specchat.ui.chat_events import answer_options
+from specchat.ui.format import footer
+from specchat.ui.identity import new_owner
+from specchat.ui.options import EngineQueue
+from specchat.ui.race_events import RaceEvents
+from specchat.ui.race_record import headline, pair_numbers
+from specchat.ui.race_tab import race_settings
+
+
+def add_api(
+    service: ChatService, races: RaceEvents, queue: EngineQueue, max_tokens: int, temperature: float
+) -> None:
+    """Add `/chat` and `/race` to the page that is being built."""
+
+    def chat(
+        question: str,
+        conversation: str = "",
+        owner: str = "",
+        speculate: bool = True,
+        temperature: float = temperature,
+        max_tokens: int = max_tokens,
+        seed: int | None = None,
+    ) -> Generator[dict[str, Any], None, None]:
+        """Answer a question. Pass the `owner` and `conversation` of a reply to go on with it."""
+        who = owner or new_owner()
+        try:
+            options = answer_options(speculate, temperature, max_tokens, seed)
+            opened = conversation or service.new_conversation(who)
+            answers = service.answer(opened, question, owner=who, options=options)
+            for update in answers:
+                yield _reply(update, who, opened, options.mode)
+        except say.EXPECTED as error:
+            raise gr.Error(say.sentence(error), print_exception=False) from error
+
+    def race(
+        question: str,
+        temperature: float = temperature,
+        max_tokens: int = max_tokens,
+        seed: int | None = None,
+    ) -> Generator[dict[str, Any], None, None]:
+        """Answer a question plain and speculative; the last reply has the verdict."""
+        try:
+            settings = race_settings(temperature, max_tokens, seed)
+        except ChatError as error:
+            raise gr.Error(say.sentence(error), print_exception=False) from error
+        for screen in races.race(question, "", settings):
+            if screen.error:
+                raise gr.Error(screen.error, print_exception=False)
+            pair = screen.finished
+            if pair is None:
+                yield {"done": False}
+                continue
+            said = headline(pair)
+            yield {
+                "done": True,
+                "headline": said.text,
+                "speedup": said.ratio,
+                "identical": pair.identical,
+                "first": pair.first,
+                "numbers": pair_numbers(pair.plain.stats, pair.speculative.stats),
+                "answer": screen.answer,
+            }
+
+    gr.api(chat, api_name="chat", **_shared(queue.answering()))
+    gr.api(race, api_name="race", **_shared(queue.racing()))
+
+
+def _shared(group: dict[str, Any]) -> dict[str, Any]:
+    return {**group, "api_visibility": "public"}
+
+
+def _reply(update: AnswerUpdate, owner: str, conversation: str, mode: str) -> dict[str, Any]:
+    done = update.done
+    return {
+        "text": update.text,
+        "done": done,
+        "status": update.status,
+        "owner": owner,
+        "conversation": conversation,
+        "turn": update.turn_id,
+        "seed": update.seed,
+        "footer": footer(update.stats, mode, update.status) if done else "",
+        "notes": list(update.notes),
+    }

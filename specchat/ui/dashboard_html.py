@@ -1,0 +1,173 @@
+"""The dashboard's texts: headline, tiles, empty state and the engine's live panel. Escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Protocol
+
+from specchat.evidence import percentiles
+from specchat.ui.dashboard_data import Evidence, interval_words, race_provenance, saved_words
+from specchat.ui.format import EVEN_BAND, duration, known
+from storage import StoreHealth
+
+
+class Snapshot(Protocol):
+    """What the live panel reads of the engine's snapshot."""
+
+    @property
+    def running(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def pages_total(self) -> int: ...
+    @property
+    def pages_free(self) -> int: ...
+    @property
+    def pages_cached(self) -> int: ...
+    @property
+    def pages_held(self) -> int: ...
+    @property
+    def page_size(self) -> int: ...
+    @property
+    def prefix_hit_tokens(self) -> int: ...
+    @property
+    def prefix_query_tokens(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def preemptions(self) -> int: ...
+
+
+def empty_html(filtered: bool) -> str:
+    """What to do when there is nothing to show."""
+    if filtered:
+        title, text = "No turn fits these filters", "Choose a longer time or set filters to Any."
+    else:
+        title = "No turns yet"
+        text = (
+            "Ask a question in Chat or run a race in Race. "
+            "Every answer leaves its evidence here within seconds."
+        )
+    return f'<div class="sc-empty" role="status"><h3>{title}</h3><p>{text}</p></div>'
+
+
+def headline_html(evidence: Evidence) -> str:
+    """The paired speedup in one sentence, with interval, n and provenance."""
+    summary = evidence.speedup
+    if not summary.pairs:
+        return (
+            '<div class="sc-headline" role="status"><p class="sc-big">No races yet</p>'
+            '<p class="sc-sub">Run a race: only the same question asked both ways shows what '
+            "speculation saves.</p></div>"
+        )
+    ratio = summary.median
+    if ratio > 1 + EVEN_BAND:
+        said, verdict = f"{ratio:.2f}x faster with speculation", "faster"
+    elif ratio < 1 - EVEN_BAND:
+        said, verdict = f"{ratio:.2f}x: slower with speculation here", "slower"
+    else:
+        said, verdict = f"{ratio:.2f}x: about the same speed", "same"
+    lines = [
+        f"{interval_words(summary)}; {summary.slower} slower; {saved_words(evidence.savings)}",
+        f"{evidence.identical} of {len(evidence.races)} races gave the same answer both ways · "
+        + race_provenance(evidence.races),
+    ]
+    subs = "".join(f'<p class="sc-sub">{escape(line)}</p>' for line in lines)
+    return (
+        f'<div class="sc-headline" data-verdict="{verdict}" role="status">'
+        f'<p class="sc-big">{escape(said)}</p>{subs}</div>'
+    )
+
+
+def tiles_html(evidence: Evidence) -> str:
+    """The numbers worth a glance, and alarms about numbers that cannot be right."""
+    ttft = percentiles(row.ttft_ms for row in evidence.rows if row.status == "completed")
+    tpot = percentiles(row.tpot_ms for row in evidence.rows if row.status == "completed")
+    length, rate = evidence.length, evidence.rate
+    tiles = [
+        (f"{len(evidence.rows):,}", f"turns, {len(evidence.races):,} races"),
+        (_number(length.token_weighted, 2), f"τ over all tokens; per turn {_per_turn(evidence)}"),
+        (_share(rate.rate), f"of {rate.drafted:,} drafts accepted{_bounds(evidence)}"),
+        (duration(ttft.p50), f"TTFT p50, p95 {duration(ttft.p95)} (n = {ttft.n})"),
+        (duration(tpot.p50), f"TPOT p50, p95 {duration(tpot.p95)} (n = {tpot.n})"),
+    ]
+    shown = "".join(
+        f'<div class="sc-tile"><b>{escape(value)}</b><span>{escape(label)}</span></div>'
+        for value, label in tiles
+    )
+    return f'<div class="sc-tiles">{shown}</div>{_alarms_html(evidence)}'
+
+
+def live_html(snapshot: Snapshot, health: StoreHealth) -> str:
+    """The engine now: requests, pages, prefix cache, backend; and the state of the record."""
+    hits, asked = snapshot.prefix_hit_tokens, snapshot.prefix_query_tokens
+    tiles = [
+        (str(snapshot.running), "answers running"),
+        (str(snapshot.waiting), "waiting"),
+        (_share(hits / asked) if asked else "–", "of prompt tokens from the prefix cache"),
+        (snapshot.backend, "backend" if snapshot.ready else "backend, still warming up"),
+        (f"{snapshot.steps:,}", f"steps, {snapshot.preemptions} preemptions"),
+        (f"{health.written:,}", _health_words(health)),
+    ]
+    shown = "".join(
+        f'<div class="sc-tile"><b>{escape(value)}</b><span>{escape(label)}</span></div>'
+        for value, label in tiles
+    )
+    return f'<div class="sc-live"><div class="sc-tiles">{shown}</div>{_pages_html(snapshot)}</div>'
+
+
+def _pages_html(snapshot: Snapshot) -> str:
+    total = max(snapshot.pages_total, 1)
+    parts = [
+        ("held", snapshot.pages_held),
+        ("cached", snapshot.pages_cached),
+        ("free", snapshot.pages_free),
+    ]
+    bars = "".join(
+        f'<i class="{name}" style="width:{100 * pages / total:.2f}%"></i>' for name, pages in parts
+    )
+    words = ", ".join(f"{pages:,} {name}" for name, pages in parts)
+    text = f"KV pages of {snapshot.page_size} tokens: {words} of {snapshot.pages_total:,}"
+    return (
+        f'<div class="sc-pages" role="img" aria-label="{escape(text)}">{bars}</div>'
+        f'<span class="sc-provenance">{escape(text)}</span>'
+    )
+
+
+def _health_words(health: StoreHealth) -> str:
+    if health.lost:
+        return f"records written, {health.lost} LOST: {health.last_error or 'see the log'}"
+    if health.last_error:
+        return f"records written; the database refuses: {health.last_error}"
+    return "records written, none lost"
+
+
+def _alarms_html(evidence: Evidence) -> str:
+    return "".join(
+        f'<div class="sc-note" role="status">{len(alarm.turn_ids)} '
+        f"turn{'' if len(alarm.turn_ids) == 1 else 's'}: {escape(alarm.message)}</div>"
+        for alarm in evidence.alarms
+    )
+
+
+def _per_turn(evidence: Evidence) -> str:
+    return f"{_number(evidence.length.turn_median, 2)} (median of {evidence.length.turns})"
+
+
+def _bounds(evidence: Evidence) -> str:
+    interval = evidence.rate.ci95
+    if not interval.known:
+        return ""
+    return f", 95 % interval {interval.low:.0%} to {interval.high:.0%}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}" if known(value) else "–"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if known(value) else "–"

@@ -1,0 +1,125 @@
+"""Numbers as people read them: the footer of an answer and the headline of a race."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Verdict = Literal["faster", "same", "slower", "short", "differs"]
+
+EVEN_BAND = 0.05
+"""Speedups within 1 ± this are called "about the same": one race does not resolve less."""
+
+
+class AnswerNumbers(Protocol):
+    """What `TurnStats`, `TurnMetrics` and `MetricRow` have in common."""
+
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def ttft_ms(self) -> float | None: ...
+    @property
+    def tpot_ms(self) -> float | None: ...
+    @property
+    def e2e_ms(self) -> float: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def drafted(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One sentence about a race, and what kind of sentence it is."""
+
+    text: str
+    verdict: Verdict
+    ratio: float | None  # plain time / speculative time; None when it means nothing
+
+
+def known(value: float | None) -> bool:
+    """True for a number that was measured: neither None nor nan."""
+    return value is not None and math.isfinite(value)
+
+
+def duration(ms: float | None) -> str:
+    """A time such as `38 ms`, `3.4 ms` or `1.4 s`; `–` when unknown."""
+    if ms is None or not math.isfinite(ms):
+        return "–"
+    if abs(ms) >= 1000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms:.0f} ms" if abs(ms) >= 10 else f"{ms:.1f} ms"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share such as `71 %`; `–` of nothing."""
+    return f"{100 * part / whole:.0f} %" if whole else "–"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 token`, `2,048 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def tokens_per_second(numbers: AnswerNumbers) -> float | None:
+    """Streaming speed after the first token; None under two tokens."""
+    tpot = numbers.tpot_ms
+    if tpot is None or not math.isfinite(tpot) or tpot <= 0:
+        return None
+    return 1000.0 / tpot
+
+
+def acceptance_length(numbers: AnswerNumbers) -> float | None:
+    """Tokens per target pass, tau = 1 + accepted / steps; None without a pass."""
+    return 1 + numbers.accepted / numbers.steps if numbers.steps else None
+
+
+def footer(numbers: AnswerNumbers | None, mode: str, status: str = "completed") -> str:
+    """The line under an answer: `212 tok/s · 148 tokens · τ 3.4 · 71 % drafts accepted · ...`.
+
+    An answer that was stopped or failed says so first. A plain answer shows `plain`.
+    """
+    parts = {"cancelled": ["stopped"], "failed": ["failed"]}.get(status, [])
+    if numbers is None:
+        return " · ".join([*parts, "not measured"])
+    speed = tokens_per_second(numbers)
+    if speed is not None:
+        parts.append(f"{speed:.0f} tok/s")
+    parts.append(count(numbers.completion_tokens, "token"))
+    parts.extend(_speculation_parts(numbers, mode))
+    if known(numbers.ttft_ms):
+        parts.append(f"TTFT {duration(numbers.ttft_ms)}")
+    return " · ".join(parts)
+
+
+def _speculation_parts(numbers: AnswerNumbers, mode: str) -> list[str]:
+    if mode == "plain":
+        return ["plain"]
+    if not numbers.drafted:
+        return ["no drafts verified"]
+    length = acceptance_length(numbers)
+    parts = [] if length is None else [f"τ {length:.1f}"]
+    return [*parts, f"{percent(numbers.accepted, numbers.drafted)} drafts accepted"]
+
+
+def race_headline(plain: AnswerNumbers, speculative: AnswerNumbers, identical: bool) -> Headline:
+    """What one race showed, in one sentence; as honest about a loss as about a gain."""
+    if not identical:
+        return Headline("The answers differ ✗, so the times cannot be compared", "differs", None)
+    tokens = plain.completion_tokens
+    if tokens < 2 or plain.e2e_ms <= 0 or speculative.e2e_ms <= 0:
+        return Headline(
+            f"Too short to compare: the answer has {count(tokens, 'token')}", "short", None
+        )
+    ratio = plain.e2e_ms / speculative.e2e_ms
+    saved = plain.e2e_ms - speculative.e2e_ms
+    if ratio > 1 + EVEN_BAND:
+        text, verdict = f"{ratio:.1f}x faster, {duration(saved)} saved", "faster"
+    elif ratio < 1 - EVEN_BAND:
+        text, verdict = f"{ratio:.1f}x: slower here, {duration(-saved)} lost", "slower"
+    else:
+        text, verdict = f"{ratio:.2f}x: about the same speed here", "same"
+    return Headline(f"{text}, same answer ✓", verdict, ratio)  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""Who is at this browser: a random id that the browser keeps, never the session hash."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+STORAGE_KEY = "specchat-identity"
+STORAGE_SECRET = "specchat"
+"""Gradio sends this to every browser, so it hides nothing: the 128 random bits of the owner id
+are what protects conversations. It is fixed so that ids outlive a restart."""
+
+_OWNER = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The owner of conversations, and the conversation that is open ("" before the first)."""
+
+    owner: str
+    conversation: str = ""
+
+    def stored(self) -> dict[str, str]:
+        """The form kept in the browser."""
+        return {"owner": self.owner, "conversation": self.conversation}
+
+    def opened(self, conversation: str) -> Identity:
+        """The same owner with another conversation open."""
+        return Identity(self.owner, conversation)
+
+
+def new_owner() -> str:
+    """A fresh owner id: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def identity_of(stored: Any) -> Identity:
+    """The identity a browser sent; a fresh one when it sent none or something else."""
+    if isinstance(stored, dict) and _OWNER.fullmatch(str(stored.get("owner", ""))):
+        return Identity(stored["owner"], str(stored.get("conversation") or ""))
+    return Identity(new_owner())

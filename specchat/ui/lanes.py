@@ -1,0 +1,91 @@
+"""The two lanes of a race as the page's script draws them: tokens with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import gradio as gr
+
+from specchat.chat.slots import Piece
+from specchat.engine.request import Token
+from specchat.ui.marks import style_of
+from specchat.ui.theme import STYLE_DIRECTORY
+
+ARMS = ("plain", "speculative")
+Phase = Literal["idle", "live", "done"]
+
+
+class Filler(Protocol):
+    """Fills the slots of a streamed answer; may hold text back until it is known."""
+
+    def feed(self, pieces: Iterable[Piece]) -> list[Piece]: ...
+    def flush(self) -> list[Piece]: ...
+
+
+@dataclass
+class Lane:
+    """One arm as it is heard, in pieces: text, source key, source label, ms since the arm's start,
+    tokens heard by then."""
+
+    filler: Filler
+    state: Literal["waiting", "running", "done"] = "waiting"
+    pieces: list[list[Any]] = field(default_factory=list)
+    total_ms: float = 0.0
+    tokens: int = 0
+
+    def hear(self, tokens: Iterable[Token], at_ms: float) -> None:
+        """Take tokens that arrived `at_ms` after the arm's own start."""
+        heard = tuple(tokens)
+        self.state = "running"
+        self.tokens += len(heard)
+        self.total_ms = max(self.total_ms, at_ms)
+        self._add(self.filler.feed((token.text, token.source) for token in heard))
+
+    def finish(self, total_ms: float) -> None:
+        """The arm is done; what the filler still holds back leaves now."""
+        self.total_ms = max(self.total_ms, total_ms)
+        self._add(self.filler.flush())
+        self.state = "done"
+
+    def text(self) -> str:
+        """The answer so far, filled."""
+        return "".join(piece[0] for piece in self.pieces)
+
+    def drawn(self) -> dict[str, Any]:
+        """The lane as the script expects it."""
+        return {
+            "state": self.state,
+            "total_ms": self.total_ms,
+            "tokens": self.tokens,
+            "pieces": list(self.pieces),
+        }
+
+    def _add(self, pieces: Iterable[Piece]) -> None:
+        at_ms = round(self.total_ms, 2)
+        for text, source in pieces:
+            style = style_of(source)
+            self.pieces.append([text, style.key, style.label, at_ms, self.tokens])
+
+
+def board(run: str, phase: Phase, lanes: dict[str, Lane]) -> dict[str, Any]:
+    """The value of `RaceBoard`: both lanes of one run."""
+    return {"run": run, "phase": phase, "lanes": {arm: lanes[arm].drawn() for arm in ARMS}}
+
+
+class RaceBoard(gr.HTML):
+    """Both lanes, live and as a replay; the script writes text only, never markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            value=None,
+            html_template=(STYLE_DIRECTORY / "race.html").read_text(encoding="utf-8"),
+            js_on_load=(STYLE_DIRECTORY / "race.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            **options,
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        """The value is an object, see `board`."""
+        return {"type": "object"}

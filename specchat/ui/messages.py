@@ -1,0 +1,52 @@
+"""Errors and notes as sentences on the page. Everything is escaped here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from html import escape
+
+from specchat.chat.types import ChatError
+from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
+from storage import StoreError
+
+log = logging.getLogger(__name__)
+
+EXPECTED = (ChatError, RequestError, QueueFullError, EngineClosedError, StoreError, LookupError)
+"""What a handler turns into a sentence; anything else is a fault and is logged."""
+
+
+def sentence(error: BaseException) -> str:
+    """What to tell the person about an error."""
+    if isinstance(error, QueueFullError):
+        return "Too many people are asking right now. Please send it again in a few seconds."
+    if isinstance(error, EngineClosedError):
+        return "The engine has stopped and cannot answer. Whoever runs this has to restart it."
+    if isinstance(error, StoreError):
+        return f"The record could not be read or written: {error}"
+    if isinstance(error, LookupError):
+        return "This conversation is no longer there. Start a new one."
+    if isinstance(error, (ChatError, RequestError)):
+        return str(error)
+    log.error("unexpected error in an event of the page", exc_info=error)
+    return "Something went wrong on our side. Nothing you typed was lost; please try again."
+
+
+def alert(text: str) -> str:
+    """An error for the page, announced by screen readers."""
+    if not text:
+        return ""
+    mark = '<strong aria-hidden="true">!</strong>'
+    return f'<div class="sc-alert" role="alert">{mark} {escape(text)}</div>'
+
+
+def problem(error: BaseException) -> str:
+    """An error as an alert."""
+    return alert(sentence(error))
+
+
+def notes(texts: Sequence[str]) -> str:
+    """Remarks on an answer, such as turns that no longer fit."""
+    if not texts:
+        return ""
+    return f'<div class="sc-note" role="status">{escape(" · ".join(texts))}</div>'

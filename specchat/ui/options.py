@@ -1,0 +1,92 @@
+"""Controls that chat and race share, and how their events queue for the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+LONGEST_ANSWER = 1024
+
+
+@dataclass(frozen=True)
+class EngineQueue:
+    """How many answers may run at once; all events that answer share this one group."""
+
+    concurrency: int
+
+    def answering(self) -> dict[str, Any]:
+        """Options of an event that uses the engine."""
+        return {
+            "concurrency_id": "engine",
+            "concurrency_limit": self.concurrency,
+            "api_visibility": "private",
+        }
+
+    def racing(self) -> dict[str, Any]:
+        """Options of a race: one at a time, because two would measure each other."""
+        return {"concurrency_id": "race", "concurrency_limit": 1, "api_visibility": "private"}
+
+    def quick(self) -> dict[str, Any]:
+        """Options of an event that never waits for the engine."""
+        return {"concurrency_limit": None, "api_visibility": "private"}
+
+    @property
+    def max_size(self) -> int:
+        """Events that may wait before the page says that it is full."""
+        return max(64, 8 * self.concurrency)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Sampling controls. `speculate` is None where both modes run anyway."""
+
+    speculate: gr.Checkbox | None
+    temperature: gr.Slider
+    max_tokens: gr.Slider
+    seed: gr.Number
+
+    def inputs(self) -> list[Any]:
+        """The controls in the order of `answer_options`."""
+        rest = [self.temperature, self.max_tokens, self.seed]
+        return rest if self.speculate is None else [self.speculate, *rest]
+
+
+def build_options(max_tokens: int, temperature: float, *, with_mode: bool) -> Options:
+    """An accordion with the sampling controls."""
+    speculate = None
+    with gr.Accordion("Options", open=False), gr.Row():
+        if with_mode:
+            speculate = gr.Checkbox(
+                value=True,
+                label="Speculative decoding",
+                info="Off: plain decoding. The answer is the same for the same seed.",
+                min_width=200,
+            )
+        slider = gr.Slider(
+            0.0,
+            2.0,
+            value=temperature,
+            step=0.05,
+            label="Temperature",
+            info="0 always takes the likeliest word",
+            min_width=200,
+        )
+        longest = gr.Slider(
+            1,
+            max(LONGEST_ANSWER, max_tokens),
+            value=max_tokens,
+            step=1,
+            label="Longest answer (tokens)",
+            min_width=200,
+        )
+        seed = gr.Number(
+            value=None,
+            precision=0,
+            minimum=0,
+            label="Seed",
+            info="Empty: a new one each time",
+            min_width=120,
+        )
+    return Options(speculate, slider, longest, seed)

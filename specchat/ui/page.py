@@ -1,0 +1,62 @@
+"""The page: header, sidebar and three tabs, put together."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from specchat.chat.service import ChatService
+from specchat.settings import Settings
+from specchat.ui.api import add_api
+from specchat.ui.chat_events import ChatEvents
+from specchat.ui.chat_tab import bind_chat, build_chat_tab, build_sidebar
+from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
+from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.options import EngineQueue
+from specchat.ui.race_events import RaceEvents
+from specchat.ui.race_tab import bind_race, build_race_tab
+from specchat.ui.theme import LOGO
+from storage import Store
+
+if TYPE_CHECKING:
+    from specchat.engine.engine import Engine
+
+TITLE = "specchat: customer care, answered speculatively"
+
+
+def build_app(service: ChatService, engine: Engine, store: Store, settings: Settings) -> gr.Blocks:
+    """The whole page on running parts; `serve` puts it on the network."""
+    queue = EngineQueue(settings.concurrency)
+    sampling = (settings.max_tokens, settings.temperature)
+    races = RaceEvents(service, engine, store)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        identity = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_SECRET)
+        sidebar = build_sidebar()
+        gr.HTML(header_html(engine.info, service.company.name), elem_id="sc-header")
+        with gr.Tabs(elem_id="sc-tabs"):
+            with gr.Tab("Chat", id="chat") as chat:
+                talk = build_chat_tab(sidebar, identity, service.company.name, *sampling)
+            with gr.Tab("Race", id="race") as race:
+                track = build_race_tab(*sampling)
+            with gr.Tab("Dashboard", id="dashboard") as dashboard:
+                board = build_dashboard_tab()
+        bind_chat(talk, ChatEvents(service), queue, page)
+        bind_race(track, races, queue, identity)
+        bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
+        add_api(service, races, queue, *sampling)
+    page.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
+    return page
+
+
+def header_html(info: Any, company: str) -> str:
+    """Logo, name, and which model answers on which machine. Escaped."""
+    drafts = " + ".join(info.speculators) or "no speculator"
+    chips = [info.name, f"{info.parameters / 1e6:,.0f} M", info.dtype, info.device, drafts]
+    shown = "".join(f'<span class="sc-chip">{escape(str(chip))}</span>' for chip in chips)
+    return (
+        f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>specchat</h1>'
+        f"<span>{escape(company)} customer care</span></div>"
+        f'<div class="sc-chips" aria-label="Model">{shown}</div></div>'
+    )

@@ -1,0 +1,198 @@
+"""What happens in a race: both arms live, then the verdict, and the record in the store."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from specchat.bench.race import PairResult, RaceEvent, race_pair
+from specchat.chat.record import metrics_from
+from specchat.chat.redact import redact
+from specchat.chat.service import ChatService
+from specchat.engine.request import SamplingParams
+from specchat.ui import messages as say
+from specchat.ui.charts import race_timeline
+from specchat.ui.lanes import ARMS, Lane, board
+from specchat.ui.race_record import headline_html
+from specchat.version import code_version
+from storage import RaceArm, RaceRecord, Store
+from storage.records import Mode, TurnMetrics
+
+if TYPE_CHECKING:
+    from specchat.engine.engine import Engine
+
+FRAME_S = 0.05
+"""The page is told at most this often while an arm runs."""
+
+
+@dataclass(frozen=True)
+class RaceScreen:
+    """What changes on the race tab. None leaves a part as it is."""
+
+    board: dict[str, Any] | None = None
+    headline: str | None = None  # HTML
+    alert: str | None = None  # HTML
+    timeline: Any = None  # plotly figure
+    racing: bool | None = None
+    finished: PairResult | None = None
+    answer: str | None = None
+    error: str | None = None  # what went wrong, as a sentence
+
+
+@dataclass(frozen=True)
+class RaceSettings:
+    """How both arms sample."""
+
+    temperature: float
+    max_tokens: int
+    seed: int
+
+
+class RaceEvents:
+    """The race, free of components."""
+
+    def __init__(self, service: ChatService, engine: Engine, store: Store) -> None:
+        self._service = service
+        self._engine = engine
+        self._store = store
+
+    def race(
+        self, question: str | None, owner: str, settings: RaceSettings
+    ) -> Generator[RaceScreen, None, None]:
+        """Run both arms on one question; the last screen has `finished` unless it failed."""
+        text = (question or "").strip()
+        if not text:
+            wanted = "Please type or pick a question to race first."
+            yield RaceScreen(alert=say.alert(wanted), error=wanted)
+            return
+        run = uuid.uuid4().hex
+        lanes = {arm: Lane(self._service.filler_for(text)) for arm in ARMS}
+        yield RaceScreen(board(run, "live", lanes), "", "", racing=True)
+        try:
+            yield from self._run(run, text, owner, settings, lanes)
+        except say.EXPECTED as error:
+            yield RaceScreen(
+                board(run, "idle", lanes),
+                alert=say.problem(error),
+                racing=False,
+                error=say.sentence(error),
+            )
+
+    def _run(
+        self, run: str, text: str, owner: str, settings: RaceSettings, lanes: dict[str, Lane]
+    ) -> Generator[RaceScreen, None, None]:
+        engine = self._engine
+        params = SamplingParams(
+            max_tokens=settings.max_tokens, temperature=settings.temperature, seed=settings.seed
+        )
+        prompt = self._service.prompt_for(text, settings.max_tokens)
+        busy = engine.snapshot().running
+        events = race_pair(engine, prompt.ids, params, salt=f"race/{run}")
+        pair: PairResult | None = None
+        try:
+            for heard in _heard(events, lanes):
+                if isinstance(heard, PairResult):
+                    pair = heard
+                else:
+                    yield RaceScreen(board(run, "live", lanes))
+        finally:
+            _close(events)
+        if pair is None:
+            return
+        warning = self._record(text, owner, params, pair, lanes)
+        yield RaceScreen(
+            board(run, "done", lanes),
+            headline_html(pair, _described(settings, engine.info, busy)),
+            alert=warning,
+            timeline=race_timeline(pair, _provenance(settings, engine.info)),
+            racing=False,
+            finished=pair,
+            answer=lanes["speculative"].text(),
+        )
+
+    def _record(
+        self,
+        text: str,
+        owner: str,
+        params: SamplingParams,
+        pair: PairResult,
+        lanes: dict[str, Lane],
+    ) -> str:
+        """Store the race, its texts redacted; an alert when that failed, else ""."""
+        try:
+            self._store.record_race(
+                RaceRecord(
+                    prompt=self._redacted(text),
+                    identical=pair.identical,
+                    first=pair.first,
+                    plain=self._arm("plain", params, pair, lanes["plain"]),
+                    speculative=self._arm("speculative", params, pair, lanes["speculative"]),
+                    owner=owner,
+                )
+            )
+        except say.EXPECTED as error:
+            return say.problem(error)
+        return ""
+
+    def _arm(self, arm: Mode, params: SamplingParams, pair: PairResult, lane: Lane) -> RaceArm:
+        result = pair.plain if arm == "plain" else pair.speculative
+        return RaceArm(
+            answer=self._redacted(lane.text()), metrics=self._metrics(arm, params, result)
+        )
+
+    def _redacted(self, text: str) -> str:
+        company = self._service.company
+        return redact(text, keep=company.public_contacts, region=company.phone_region).text
+
+    def _metrics(self, arm: Mode, params: SamplingParams, result: Any) -> TurnMetrics:
+        return metrics_from(
+            result.stats,
+            replace(params, speculate=arm == "speculative"),
+            self._engine.info,
+            arm,
+            backend=self._engine.snapshot().backend,
+            code_version=code_version(),
+        )
+
+
+def _heard(
+    events: Iterator[RaceEvent | PairResult], lanes: dict[str, Lane]
+) -> Iterator[RaceEvent | PairResult]:
+    """Write events into the lanes; pass on what the page should draw now, and the result."""
+    drawn = 0.0
+    for event in events:
+        if isinstance(event, PairResult):
+            yield event
+            return
+        lane = lanes[event.arm]
+        lane.hear(event.tokens, event.at_ms)
+        if event.done:
+            lane.finish(event.at_ms)
+        if event.done or time.monotonic() - drawn >= FRAME_S:
+            drawn = time.monotonic()
+            yield event
+
+
+def _described(settings: RaceSettings, info: Any, busy: int) -> str:
+    text = _provenance(settings, info)
+    if busy:
+        text += f" · {busy} other answers ran at the start, so the times are not undisturbed"
+    return text
+
+
+def _provenance(settings: RaceSettings, info: Any) -> str:
+    """Model, machine and settings, as printed next to every result."""
+    return (
+        f"{info.name} · {info.dtype} · {info.hardware} · "
+        f"temperature {settings.temperature:g} · seed {settings.seed} · "
+        f"at most {settings.max_tokens} tokens"
+    )
+
+
+def _close(events: Iterator[Any]) -> None:
+    close = getattr(events, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,66 @@
+"""A finished race as a record for the store and as sentences for the page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from specchat.bench.arms import ArmResult
+from specchat.bench.race import PairResult
+from specchat.ui.format import (
+    AnswerNumbers,
+    Headline,
+    acceptance_length,
+    count,
+    duration,
+    known,
+    percent,
+    race_headline,
+)
+
+
+def headline(pair: PairResult) -> Headline:
+    """The sentence of a finished race."""
+    return race_headline(pair.plain.stats, pair.speculative.stats, pair.identical)
+
+
+def headline_html(pair: PairResult, settings: str) -> str:
+    """The sentence with its numbers below. Escaped."""
+    said = headline(pair)
+    numbers = pair_numbers(pair.plain.stats, pair.speculative.stats)
+    order = f"{pair.first} ran first · {settings}"
+    return (
+        f'<div class="sc-headline" data-verdict="{said.verdict}" role="status">'
+        f'<p class="sc-big">{escape(said.text)}</p>'
+        f'<p class="sc-sub">{escape(numbers)}</p>'
+        f'<p class="sc-sub">{escape(order)}</p></div>'
+    )
+
+
+def pair_numbers(plain: AnswerNumbers, speculative: AnswerNumbers) -> str:
+    """Both arms in numbers: end to end, TPOT, TTFT, acceptance."""
+    parts = [
+        count(speculative.completion_tokens, "token"),
+        f"end to end {duration(plain.e2e_ms)} → {duration(speculative.e2e_ms)}",
+    ]
+    if known(plain.tpot_ms) and known(speculative.tpot_ms):
+        parts.append(f"TPOT {duration(plain.tpot_ms)} → {duration(speculative.tpot_ms)}")
+    parts.append(f"TTFT {duration(plain.ttft_ms)} → {duration(speculative.ttft_ms)}")
+    length = acceptance_length(speculative)
+    if length is not None:
+        parts.append(f"τ {length:.1f}")
+    if speculative.drafted:
+        parts.append(f"{percent(speculative.accepted, speculative.drafted)} drafts accepted")
+    return " · ".join(parts)
+
+
+def divergence(pair: PairResult) -> int | None:
+    """Index of the first token in which the arms differ; None when they are the same."""
+    ours, theirs = (_ids(arm) for arm in (pair.plain, pair.speculative))
+    for position, (left, right) in enumerate(zip(ours, theirs, strict=False)):
+        if left != right:
+            return position
+    return None if len(ours) == len(theirs) else min(len(ours), len(theirs))
+
+
+def _ids(arm: ArmResult) -> tuple[int, ...]:
+    return tuple(token.token_id for token in arm.tokens)

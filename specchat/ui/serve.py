@@ -1,0 +1,133 @@
+"""From settings to a page on the network: load, open, compose, listen."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from specchat.chat.company import load_company
+from specchat.chat.service import ChatService
+from specchat.settings import Settings
+from specchat.ui.page import build_app
+from specchat.ui.theme import HEAD, STYLE_SHEET, theme
+from storage import Store, open_store
+
+if TYPE_CHECKING:
+    from specchat.loader import LoadedModel
+
+log = logging.getLogger(__name__)
+
+
+class PortError(Exception):
+    """The address cannot be listened on; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a running page stands on."""
+
+    loaded: LoadedModel
+    store: Store
+    page: gr.Blocks
+
+    def close(self) -> None:
+        """Stop answering, then store what is queued."""
+        self.loaded.engine.close()
+        self.store.close()
+
+
+def compose(settings: Settings) -> Parts:
+    """Load the model, open the store and build the page.
+
+    Raises:
+        CompanyError, StoreError, ModelLoadError: each names what is wrong.
+    """
+    from specchat.loader import load
+
+    company = load_company(settings.company)
+    store = open_store(settings.database_url)
+    try:
+        loaded = load(settings.load_options())
+    except BaseException:
+        store.close()
+        raise
+    service = ChatService(loaded, store, company)
+    return Parts(loaded, store, build_app(service, loaded.engine, store, settings))
+
+
+def launch(settings: Settings) -> None:
+    """Serve the page until it is interrupted.
+
+    Raises:
+        PortError: the port is in use or may not be opened.
+        CompanyError, StoreError, ModelLoadError: as `compose`.
+    """
+    require_free_port(settings.host, settings.port)
+    parts = compose(settings)
+    try:
+        listen(parts.page, settings)
+    finally:
+        parts.close()
+
+
+def listen(page: gr.Blocks, settings: Settings, *, block: bool = True) -> None:
+    """Put the page on the network, with nothing sent to anybody else."""
+    try:
+        page.launch(**launch_options(settings), prevent_thread_lock=not block)
+    except OSError as error:
+        raise PortError(_port_message(settings.host, settings.port, str(error))) from error
+
+
+def launch_options(settings: Settings) -> dict[str, Any]:
+    """How the page is launched here and on Spaces: private, server rendered by nobody."""
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "theme": theme(),
+        "css_paths": [STYLE_SHEET],
+        "head": HEAD,
+        "footer_links": ["api"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "show_error": True,
+        "blocked_paths": blocked_paths(settings.database_url),
+        "max_file_size": 0,
+        "state_session_capacity": 1_000,
+        "quiet": True,
+    }
+
+
+def blocked_paths(database_url: str | None) -> list[str]:
+    """Files that must never be served, wherever the page is started from."""
+    if database_url is None or not database_url.startswith("sqlite:///"):
+        return []
+    file = os.path.abspath(database_url.removeprefix("sqlite:///"))
+    return [file, f"{file}-wal", f"{file}-shm", f"{file}-journal"]
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise PortError unless `host:port` can be listened on; before minutes of loading."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        why = "is already in use" if error.errno == errno.EADDRINUSE else f"failed: {error}"
+        raise PortError(_port_message(host, port, why)) from error
+
+
+def _port_message(host: str, port: int, why: str) -> str:
+    return (
+        f"Listening on {host}:{port} {why}. Choose another port, such as SPECCHAT_PORT={port + 1}."
+    )
