@@ -143,7 +143,8 @@ def distribution(title: str, curves: Sequence[Curve], provenance: str) -> go.Fig
     for curve in curves:
         colour = MODE_COLOURS.get(curve.mode, GREY)
         figure.add_scatter(
-            x=[*curve.values_ms[:1], *curve.values_ms], y=[0.0, *curve.shares], mode="lines", name=curve.mode,
+            x=[*curve.values_ms[:1], *curve.values_ms], y=[0.0, *curve.shares],
+            mode="lines", name=curve.mode,
             line={"color": colour, "shape": "hv", "width": 2.5,
                   "dash": MODE_DASHES.get(curve.mode, "solid")},
             hovertemplate="%{y:.0%} within %{x:.0f} ms<extra>" + curve.mode + "</extra>",

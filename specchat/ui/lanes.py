@@ -70,22 +70,16 @@ class Lane:
 
 
 def board(run: str, phase: Phase, lanes: dict[str, Lane]) -> dict[str, Any]:
-    """The value of `RaceBoard`: both lanes of one run."""
+    """The value of `race_board`: both lanes of one run."""
     return {"run": run, "phase": phase, "lanes": {arm: lanes[arm].drawn() for arm in ARMS}}
 
 
-class RaceBoard(gr.HTML):
-    """Both lanes, live and as a replay; the script writes text only, never markup."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            value=None,
-            html_template=(STYLE_DIRECTORY / "race.html").read_text(encoding="utf-8"),
-            js_on_load=(STYLE_DIRECTORY / "race.js").read_text(encoding="utf-8"),
-            apply_default_css=False,
-            **options,
-        )
-
-    def api_info(self) -> dict[str, Any]:
-        """The value is an object, see `board`."""
-        return {"type": "object"}
+def race_board(elem_id: str) -> gr.HTML:
+    """Both lanes, live and as a replay; its value is a `board`. The script writes text only."""
+    return gr.HTML(
+        value=None,
+        html_template=(STYLE_DIRECTORY / "race.html").read_text(encoding="utf-8"),
+        js_on_load=(STYLE_DIRECTORY / "race.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=elem_id,
+    )

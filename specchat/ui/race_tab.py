@@ -12,7 +12,7 @@ import gradio as gr
 from specchat.chat.types import ChatError
 from specchat.ui import messages as say
 from specchat.ui.identity import identity_of
-from specchat.ui.lanes import RaceBoard
+from specchat.ui.lanes import race_board
 from specchat.ui.marks import STYLES, legend
 from specchat.ui.options import EngineQueue, Options, build_options
 from specchat.ui.race_events import RaceEvents, RaceScreen, RaceSettings
@@ -35,7 +35,7 @@ class RaceTab:
     stop: gr.Button
     alert: gr.HTML
     headline: gr.HTML
-    board: RaceBoard
+    board: gr.HTML
     timeline: gr.Plot
     options: Options
 
@@ -75,7 +75,7 @@ def build_race_tab(max_tokens: int, temperature: float) -> RaceTab:
     options = build_options(max_tokens, temperature, with_mode=False)
     alert = gr.HTML("", elem_id="sc-race-alert")
     headline = gr.HTML("", elem_id="sc-race-headline")
-    board = RaceBoard(elem_id="sc-race-board")
+    board = race_board("sc-race-board")
     gr.HTML(legend(name for name in STYLES if name in ("mlp", "ngram")))
     timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
     return RaceTab(question, start, stop, alert, headline, board, timeline, options)
