@@ -59,14 +59,14 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what specchat needs (once; a few minutes)"
-	@$(PIP) install --quiet $(TORCH_FLAGS) '$(TORCH)'
-	@$(PIP) install --quiet -r requirements.txt
-	@$(PIP) install --quiet --no-deps -e .
+	@$(PIP) install -qq $(TORCH_FLAGS) '$(TORCH)'
+	@$(PIP) install -qq -r requirements.txt
+	@$(PIP) install -qq --no-deps -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need"
-	@$(PIP) install --quiet -e '.[dev]'
+	@$(PIP) install -qq -e '.[dev]'
 	@touch $@
 
 browser:

@@ -6,6 +6,7 @@ Heavy imports stand inside the commands, so that `--help` answers at once.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -70,9 +71,13 @@ def serve(
         settings = load_settings(
             host=host, port=port, model=model, speculators=speculators, dtype=dtype
         )
-        from specchat.ui import launch
+        from specchat.ui import PortError, launch
 
-        launch(settings)
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        try:
+            launch(settings)
+        except PortError as error:
+            _fail(str(error))
 
 
 @app.command()
