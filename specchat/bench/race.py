@@ -51,7 +51,7 @@ def race_pair(
     Raises:
         EngineError: the request was refused, or an arm ended early.
     """
-    order = _order(first or random.choice(ARMS))
+    order = _order(random.choice(ARMS) if first is None else first)
     results: dict[Arm, ArmResult] = {}
     for arm in order:
         recorder = ArmRecorder()
