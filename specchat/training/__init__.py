@@ -1,0 +1,1 @@
+"""Corpus, tokenizer, target, speculators: how the bundled `care` models are made."""

@@ -1,0 +1,227 @@
+"""`specchat train`: makes the `care` models from the corpus, stage by stage."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+WORK = Path(".train")
+DRAFT_MINUTES = 6.0
+
+train_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Make the care models: corpus, tokenizer, target, generate, speculator, draft; or all. "
+    "Long stages save as they go and resume when started again.",
+)
+
+Work = Annotated[Path, typer.Option(help="Folder of checkpoints and generated answers.")]
+Out = Annotated[Path, typer.Option(help="Folder the models are written to.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the data files. Default: SPECCHAT_DATA, or ../shared/data."),
+]
+FromHub = Annotated[
+    bool, typer.Option("--from-hub", help="Read Bitext from the Hugging Face Hub instead.")
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")]
+DEFAULT_OUT = WORK / "export/care"
+
+
+@train_app.command()
+def corpus(
+    heldout: Annotated[Path | None, typer.Option(help="Write held-out prompts here.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many held-out prompts.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of prompts.")] = 0,
+    data: Data = None,
+    from_hub: FromHub = False,
+) -> None:
+    """Read and clean the corpus, count its splits, write prompts of the test split."""
+    from specchat.training.corpus import (
+        SPLITS,
+        heldout_prompts,
+        in_split,
+        load_corpus,
+        write_prompts,
+    )
+
+    with _clear_errors():
+        conversations = load_corpus(data, from_hub)
+        counts = {split: len(in_split(conversations, split)) for split in SPLITS}
+        typer.echo(json.dumps({"conversations": len(conversations), **counts}))
+        if heldout:
+            prompts = heldout_prompts(conversations, limit, seed)
+            write_prompts(prompts, heldout)
+            typer.echo(f"{len(prompts)} prompts in {heldout}")
+
+
+@train_app.command()
+def tokenizer(
+    work: Work = WORK, out: Out = DEFAULT_OUT, data: Data = None, from_hub: FromHub = False
+) -> None:
+    """Train the byte-level BPE tokenizer of 4,096 tokens."""
+    from specchat.training.stages import Workplace, run_tokenizer
+
+    with _clear_errors():
+        run_tokenizer(Workplace(work, out, data, from_hub, typer.echo))
+
+
+@train_app.command()
+def target(
+    work: Work = WORK,
+    out: Out = DEFAULT_OUT,
+    data: Data = None,
+    from_hub: FromHub = False,
+    minutes: Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")] = 66,
+    max_steps: Steps = None,
+    compiled: Annotated[bool, typer.Option(help="Compile the model.")] = True,
+) -> None:
+    """Train the target language model; its schedule ends when the minutes do."""
+    from specchat.training.stages import Workplace, run_target
+    from specchat.training.target import TargetSettings
+
+    with _clear_errors():
+        run_target(
+            Workplace(work, out, data, from_hub, typer.echo),
+            TargetSettings(minutes=minutes, compile=compiled),
+            max_steps,
+        )
+
+
+@train_app.command()
+def evaluate(
+    work: Work = WORK, out: Out = DEFAULT_OUT, data: Data = None, from_hub: FromHub = False
+) -> None:
+    """Print the target's held-out loss (nats per token) on the test split."""
+    from specchat.training.stages import Workplace, run_evaluate
+
+    with _clear_errors():
+        run_evaluate(Workplace(work, out, data, from_hub, typer.echo))
+
+
+@train_app.command()
+def generate(
+    work: Work = WORK,
+    out: Out = DEFAULT_OUT,
+    data: Data = None,
+    from_hub: FromHub = False,
+    count: Annotated[int, typer.Option(min=1, help="Prompts at each temperature.")] = 1500,
+    temperature: Annotated[list[float] | None, typer.Option(help="May be repeated.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop each temperature after this long.")
+    ] = None,
+) -> None:
+    """Let the target answer training questions: the text of the speculators' second stage."""
+    from specchat.training.stages import Workplace, run_generate
+
+    with _clear_errors():
+        place = Workplace(work, out, data, from_hub, typer.echo)
+        run_generate(place, count, temperature or [0.0, 0.8], minutes)
+
+
+@train_app.command()
+def speculator(
+    stage: Annotated[int, typer.Option(min=1, max=2, help="1: ground truth. 2: own answers.")],
+    work: Work = WORK,
+    out: Out = DEFAULT_OUT,
+    data: Data = None,
+    from_hub: FromHub = False,
+    minutes: Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")] = 18,
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
+    max_steps: Steps = None,
+    compiled: Annotated[bool, typer.Option(help="Compile the loss.")] = True,
+) -> None:
+    """Train the MLP speculator, in IBM's two stages and checkpoint format."""
+    from specchat.training.speculator import SpeculatorSettings
+    from specchat.training.stages import Workplace, run_speculator
+
+    with _clear_errors():
+        run_speculator(
+            Workplace(work, out, data, from_hub, typer.echo),
+            stage,
+            SpeculatorSettings(minutes=minutes, lr=lr, compile=compiled),
+            max_steps=max_steps,
+        )
+
+
+@train_app.command()
+def draft(
+    work: Work = WORK,
+    out: Out = DEFAULT_OUT,
+    data: Data = None,
+    from_hub: FromHub = False,
+    minutes: Annotated[
+        float, typer.Option(help="Wall-clock time, resumed runs included.")
+    ] = DRAFT_MINUTES,
+    max_steps: Steps = None,
+    compiled: Annotated[bool, typer.Option(help="Compile the model.")] = True,
+) -> None:
+    """Train the small draft model on ground truth and the target's own answers."""
+    from specchat.training.stages import Workplace, run_draft
+    from specchat.training.target import TargetSettings
+
+    with _clear_errors():
+        run_draft(
+            Workplace(work, out, data, from_hub, typer.echo),
+            TargetSettings(minutes=minutes, compile=compiled),
+            max_steps,
+        )
+
+
+@train_app.command()
+def acceptance(
+    answers: Annotated[Path, typer.Argument(help="Greedy answers made by `generate`.")],
+    work: Work = WORK,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """Print the MLP speculator's mean acceptance length on a file of greedy answers."""
+    from specchat.training.stages import Workplace, run_acceptance
+
+    with _clear_errors():
+        run_acceptance(Workplace(work, out, say=typer.echo), answers)
+
+
+@train_app.command(name="all")
+def everything(
+    work: Work = WORK,
+    out: Out = DEFAULT_OUT,
+    data: Data = None,
+    from_hub: FromHub = False,
+    scale: Annotated[
+        float, typer.Option(help="Multiplies every stage's minutes and the own answers.")
+    ] = 1.0,
+    max_steps: Steps = None,
+    compiled: Annotated[bool, typer.Option(help="Compile the models.")] = True,
+) -> None:
+    """Every stage in order: about two hours on two CPU cores."""
+    from specchat.training import stages
+    from specchat.training.speculator import SpeculatorSettings
+    from specchat.training.target import TargetSettings
+
+    with _clear_errors():
+        place = stages.Workplace(work, out, data, from_hub, typer.echo)
+        target = TargetSettings(compile=compiled)
+        mlp = SpeculatorSettings(compile=compiled)
+        if not (work / "tokenizer/tokenizer.json").exists():
+            stages.run_tokenizer(place)
+        stages.run_target(place, replace(target, minutes=target.minutes * scale), max_steps)
+        stages.run_generate(place, max(1, int(1500 * scale)), (0.0, 0.8), None)
+        for stage, minutes in ((1, 5 * scale), (2, mlp.minutes * scale)):
+            stages.run_speculator(place, stage, replace(mlp, minutes=minutes), max_steps=max_steps)
+        stages.run_draft(place, replace(target, minutes=DRAFT_MINUTES * scale), max_steps)
+        stages.run_evaluate(place)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turns a user's mistake into one line and exit status 2."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None

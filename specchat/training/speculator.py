@@ -1,0 +1,231 @@
+"""The two stages of MLP-speculator training, and its acceptance on held-out prompts."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from transformers import LlamaForCausalLM
+
+from specchat.training.features import Features
+from specchat.training.generate import OwnAnswer
+from specchat.training.mlp_speculator import MLPSpeculator
+
+
+@dataclass(frozen=True)
+class SpeculatorSettings:
+    """How one stage is trained; the defaults made the bundled speculator's second stage."""
+
+    minutes: float = 20.0
+    lr: float = 2e-3
+    runs: int = 40  # runs of neighbouring positions in a batch
+    run_length: int = 64  # positions
+    weight_decay: float = 0.01
+    soft_share: float = 0.5  # of the loss against the target's distribution; the rest: its token
+    lost_weight: float = 0.15  # of a depth that an earlier wrong token has made useless
+    warmup: float = 0.03  # share of the time
+    checkpoint_minutes: float = 3.0
+    compile: bool = True
+    seed: int = 5
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A greedy chain's acceptance over held-out answers."""
+
+    steps: int
+    accepted_by_depth: tuple[int, ...]  # steps in which that depth was reached and right
+
+    @property
+    def mean_acceptance_length(self) -> float:
+        """1 + accepted / steps."""
+        return 1 + sum(self.accepted_by_depth) / self.steps
+
+    @property
+    def rate_by_depth(self) -> tuple[float, ...]:
+        """Share accepted of those steps in which every earlier depth was accepted."""
+        reached = (self.steps, *self.accepted_by_depth)
+        return tuple(
+            right / before if before else 0.0
+            for right, before in zip(self.accepted_by_depth, reached, strict=False)
+        )
+
+
+class SpeculatorTrainer:
+    """Trains a speculator on features for a given time; saves and resumes."""
+
+    def __init__(
+        self,
+        model: MLPSpeculator,
+        head: torch.Tensor,
+        folder: Path,
+        settings: SpeculatorSettings,
+    ) -> None:
+        self.model = model
+        self.head = head.to(torch.bfloat16)  # the target's [vocabulary, width]
+        self.folder = folder
+        self.settings = settings
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=settings.lr,
+            betas=(0.9, 0.95),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self.seconds = 0.0
+        self.step = 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the planned time that is used up, 0 to 1."""
+        return min(1.0, self.seconds / (60 * self.settings.minutes))
+
+    def train(
+        self,
+        features: Features,
+        max_steps: int | None = None,
+        on_checkpoint: Callable[["SpeculatorTrainer"], None] = lambda trainer: None,
+        say: Callable[[str], None] = print,
+    ) -> float:
+        """Trains until the time or `max_steps` is used up; returns the last smoothed loss."""
+        s = self.settings
+        loss_of = torch.compile(depth_loss, dynamic=False) if s.compile else depth_loss
+        generator = torch.Generator().manual_seed(s.seed + self.step)
+        smooth, saved, begun = 0.0, self.seconds, self.step
+        while self.progress < 1 and (max_steps is None or self.step < max_steps):
+            start = time.perf_counter()
+            value, right = self._update(features, generator, loss_of)
+            self.step += 1
+            elapsed = time.perf_counter() - start
+            self.seconds += min(elapsed, 10.0)
+            done = self.step - begun
+            smooth = value if done == 1 else smooth + (value - smooth) / min(done, 50)
+            if self.step % 50 == 0:
+                shown = " ".join(f"{share:.2f}" for share in right)
+                say(
+                    f"step {self.step}  {100 * self.progress:.1f} %  loss {smooth:.3f}  "
+                    f"right by depth {shown}  {elapsed:.2f} s/step"
+                )
+            if self.seconds - saved > 60 * s.checkpoint_minutes:
+                saved = self.seconds
+                self.save()
+                on_checkpoint(self)
+        self.save()
+        on_checkpoint(self)
+        return smooth
+
+    def save(self) -> None:
+        """Writes model, optimizer and counters; an interrupted save leaves the last one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / "checkpoint.partial"
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "seconds": self.seconds,
+                "step": self.step,
+            },
+            partial,
+        )
+        partial.replace(self.folder / "checkpoint.pt")
+
+    def resume(self) -> bool:
+        """Continues from the folder's checkpoint; False when there is none."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.seconds, self.step = state["seconds"], state["step"]
+        return True
+
+    def _update(
+        self, features: Features, generator: torch.Generator, loss_of: Callable
+    ) -> tuple[float, list[float]]:
+        s, depth = self.settings, self.model.config.n_predict
+        index = draw_runs(len(features), s.runs, s.run_length + depth, generator)
+        inner = index[:, : s.run_length]
+        hidden = features.hidden[index]  # [runs, run_length + depth, width]
+        tokens = features.tokens[inner].long().flatten(0, 1)
+        valid = features.valid[inner].flatten(0, 1)
+        with torch.no_grad():
+            truth = F.linear(hidden[:, 1:], self.head).float().softmax(-1).to(torch.bfloat16)
+        state = self.model.input_state(hidden[:, : s.run_length].flatten(0, 1).float())
+        weight = valid.new_ones(len(tokens), dtype=torch.float32)
+        total = torch.zeros(())
+        right: list[float] = []
+        for i in range(depth):
+            soft = truth[:, i : i + s.run_length].flatten(0, 1)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                state = self.model.step(state, tokens[:, i], i)
+                logits = self.model.logits(state, i)
+            losses, correct = loss_of(logits, soft, tokens[:, i + 1], s.soft_share)
+            counted = weight * valid[:, i]
+            total = total + (losses * counted).sum()
+            right.append((correct & valid[:, i]).sum().item() / max(1, int(valid[:, i].sum())))
+            weight = torch.where(correct, weight, weight.clamp(max=s.lost_weight))
+        loss = total / max(1, int(valid[:, 0].sum()))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        factor = (
+            self.progress / s.warmup
+            if self.progress < s.warmup
+            else ((1 - self.progress) / (1 - s.warmup))
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = s.lr * max(0.01, factor)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.item(), right
+
+
+def depth_loss(
+    logits: torch.Tensor, soft: torch.Tensor, token: torch.Tensor, soft_share: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses [n] of one depth's logits [n, vocabulary] and whether its first choice is right.
+
+    The loss mixes the cross-entropy against the target's distribution `soft` with that against
+    the token that followed.
+    """
+    log_probabilities = logits.float().log_softmax(-1)
+    hard = -log_probabilities.gather(1, token[:, None])[:, 0]
+    spread = -(log_probabilities * soft.float()).sum(-1)
+    return soft_share * spread + (1 - soft_share) * hard, logits.argmax(-1) == token
+
+
+def draw_runs(positions: int, runs: int, length: int, generator: torch.Generator) -> torch.Tensor:
+    """Indices [runs, length] of neighbouring positions at random places."""
+    if positions < length:
+        raise ValueError(f"{positions} positions are too few for runs of {length}")
+    starts = torch.randint(0, positions - length + 1, (runs, 1), generator=generator)
+    return starts + torch.arange(length)
+
+
+@torch.no_grad()
+def greedy_acceptance(
+    model: MLPSpeculator, target: LlamaForCausalLM, answers: Sequence[OwnAnswer]
+) -> Acceptance:
+    """How many tokens of greedy answers a greedy chain would have guessed, step by step.
+
+    Verification is exact for greedy answers: a draft token is accepted iff it is the answer's.
+    """
+    depth = model.config.n_predict
+    by_depth, steps = [0] * depth, 0
+    for answer in answers:
+        ids = torch.tensor(answer.prompt + answer.answer)
+        hidden = target.model(input_ids=ids[None], use_cache=False).last_hidden_state[0]
+        last = torch.arange(len(answer.prompt), len(ids) - 1)  # places of a step's last token
+        chains = model.propose(hidden[last - 1].float(), ids[last], depth)
+        padded = torch.cat([ids, ids.new_full((depth,), -1)])
+        wanted = torch.stack([padded[last + 1 + i] for i in range(depth)], 1)
+        lengths = (chains == wanted).cumprod(1).sum(1).tolist()
+        at = 0
+        while at < len(lengths):
+            steps += 1
+            for i in range(lengths[at]):
+                by_depth[i] += 1
+            at += lengths[at] + 1
+    return Acceptance(steps, tuple(by_depth))

@@ -1,0 +1,179 @@
+"""Packing, the target's training loop, generation, and the stages end to end at toy size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+from transformers import PreTrainedTokenizerFast as Tokenizer
+
+from specchat.training.corpus import Conversation, Message, join_turns
+from specchat.training.generate import generate_answers, generate_batch, make_prompt, read_answers
+from specchat.training.packing import USER_WEIGHT, Sample, collate, make_sample, make_samples, pack
+from specchat.training.target import (
+    TargetSettings,
+    Trainer,
+    export,
+    heldout_loss,
+    learning_rate_factor,
+    target_config,
+)
+
+TINY = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
+SETTINGS = TargetSettings(minutes=1.0, length=96, rows=4, compile=False, warmup=0.0, muon_lr=1e-2)
+
+
+def tiny_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    return LlamaForCausalLM(target_config(tokenizer, **TINY))
+
+
+@pytest.fixture(scope="module")
+def samples(corpus: list[Conversation], tokenizer: Tokenizer) -> list[Sample]:
+    return make_samples(tokenizer, join_turns(corpus, 0.3, seed=0), 96)
+
+
+def test_only_the_agents_tokens_weigh_fully(tokenizer: Tokenizer) -> None:
+    sample = make_sample(tokenizer, [Message("user", "hi"), Message("assistant", "ok")], 50)
+    assert sample is not None
+    opened = sample.ids.index(tokenizer.convert_tokens_to_ids("<|assistant|>"))
+    assert set(sample.weights[opened + 1 :]) == {1.0}
+    assert sample.weights[opened] == 0
+    assert set(sample.weights[2:opened]) == {USER_WEIGHT}
+    assert sample.ids[-1] == tokenizer.eos_token_id
+
+
+def test_a_conversation_that_is_too_long_keeps_whole_turns(tokenizer: Tokenizer) -> None:
+    turns = [Message("user", "hi"), Message("assistant", "ok")] * 30
+    sample = make_sample(tokenizer, turns, 40)
+    assert sample is not None
+    assert len(sample.ids) <= 40
+    assert sample.ids[-1] == tokenizer.eos_token_id
+    assert make_sample(tokenizer, [Message("user", "hi " * 60)], 40) is None
+
+
+def test_packing_keeps_every_sample_once(samples: list[Sample]) -> None:
+    rows = pack(samples, 96, seed=3)
+    assert all(sum(len(s.ids) for s in row) <= 96 for row in rows)
+    assert sorted(id(s) for row in rows for s in row) == sorted(id(s) for s in samples)
+
+
+def test_packed_conversations_do_not_see_each_other(
+    tokenizer: Tokenizer, samples: list[Sample]
+) -> None:
+    model = tiny_model(tokenizer).eval()
+    row = next(row for row in pack(samples, 96, seed=0) if len(row) > 1)
+    batch = collate([row], 96, tokenizer.pad_token_id)
+    packed = model(
+        input_ids=batch.ids, position_ids=batch.positions, attention_mask=batch.mask
+    ).logits[0]
+    at = len(row[0].ids)
+    alone = model(input_ids=torch.tensor([row[1].ids])).logits[0]
+    torch.testing.assert_close(packed[at : at + len(alone)], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_targets_are_the_next_tokens_and_never_of_another_conversation() -> None:
+    row = [Sample([1, 2, 3], [0, 1, 1]), Sample([1, 5], [0, 1])]
+    batch = collate([row], 6, pad=0)
+    assert batch.targets[0, :2].tolist() == [2, 3]
+    assert batch.targets[0, 3] == 5
+    assert batch.weights[0].tolist() == [1, 1, 0, 1, 0, 0]
+    assert batch.positions[0].tolist() == [0, 1, 2, 0, 1, 0]
+
+
+def test_twenty_steps_lower_the_loss_and_a_resumed_run_continues(
+    tokenizer: Tokenizer, samples: list[Sample], tmp_path: Path
+) -> None:
+    model = tiny_model(tokenizer)
+    before = heldout_loss(model, samples, tokenizer.pad_token_id, length=96, rows=4)
+    trainer = Trainer(model, tokenizer, tmp_path, SETTINGS)
+    trainer.train(samples, samples, max_steps=20, say=lambda line: None)
+    after = heldout_loss(model, samples, tokenizer.pad_token_id, length=96, rows=4)
+    assert after["all"] < before["all"] - 0.5
+
+    other = Trainer(tiny_model(tokenizer), tokenizer, tmp_path, SETTINGS)
+    assert other.resume()
+    assert other.step == 20
+    assert other.tokens == trainer.tokens
+    resumed = heldout_loss(other.model, samples, tokenizer.pad_token_id, length=96, rows=4)
+    assert resumed == after
+    other.train(samples, samples, max_steps=25, say=lambda line: None)
+    assert other.step == 25
+    assert other.seconds > trainer.seconds
+
+
+def test_a_fresh_folder_has_nothing_to_resume(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    assert not Trainer(tiny_model(tokenizer), tokenizer, tmp_path / "new", SETTINGS).resume()
+
+
+def test_the_learning_rate_warms_up_stays_and_ends_at_zero() -> None:
+    settings = TargetSettings(warmup=0.1, flat=0.5)
+    factors = [learning_rate_factor(p, settings) for p in (0.0, 0.05, 0.3, 0.75, 1.0)]
+    assert factors == pytest.approx([0.02, 0.5, 1.0, 0.5, 0.0])
+
+
+def test_the_last_share_of_the_time_uses_long_rows(
+    tokenizer: Tokenizer, samples: list[Sample], tmp_path: Path
+) -> None:
+    trainer = Trainer(tiny_model(tokenizer), tokenizer, tmp_path, replace(SETTINGS, long_share=0.5))
+    stream = trainer._stream(samples, samples)
+    assert next(stream).ids.shape == (4, 96)
+    trainer.seconds = 45.0
+    assert next(stream).ids.shape == (2, 192)
+
+
+def test_an_exported_model_loads_with_transformers(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    model = tiny_model(tokenizer)
+    export(model, tokenizer, tmp_path)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert loaded.dtype == torch.bfloat16
+    assert loaded.config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path))
+    assert loaded.generation_config.eos_token_id == tokenizer.eos_token_id
+    expected = model.lm_head.weight.to(torch.bfloat16)
+    assert torch.equal(loaded.lm_head.weight, expected)
+
+
+def test_batched_answers_are_those_of_each_prompt_alone(tokenizer: Tokenizer) -> None:
+    model = tiny_model(tokenizer).eval()
+    prompts = [make_prompt(tokenizer, str(n), [Message("user", "a" * n)]).ids for n in (1, 7, 20)]
+    together = generate_batch(model, prompts, 0.0, 40)
+    alone = [generate_batch(model, [prompt], 0.0, 40)[0] for prompt in prompts]
+    assert together == alone
+
+
+def test_rows_that_end_leave_the_batch_and_keep_their_answers(tokenizer: Tokenizer) -> None:
+    model = tiny_model(tokenizer).eval()
+    prompts = [make_prompt(tokenizer, str(n), [Message("user", "b" * n)]).ids for n in range(1, 9)]
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        model.lm_head.weight[tokenizer.eos_token_id] *= 8  # rows end at different times
+    answers = generate_batch(model, prompts, 1.5, 60, generator)
+    end = tokenizer.eos_token_id
+    assert len({len(answer) for answer in answers}) > 1
+    assert all(end not in answer[:-1] for answer in answers)
+
+
+def test_generation_resumes_where_its_file_ends(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    model = tiny_model(tokenizer).eval()
+    prompts = [make_prompt(tokenizer, str(n), [Message("user", "c" * n)]) for n in range(1, 5)]
+    path = tmp_path / "answers.jsonl"
+
+    def run(count: int) -> int:
+        return generate_answers(
+            model, prompts[:count], 0.0, path, tokenizer, 2, 8, say=lambda line: None
+        )
+
+    assert run(2) == 2
+    assert run(4) == 4
+    assert run(4) == 4
+    answers = list(read_answers(path))
+    assert [a.id for a in answers if a.prompt == prompts[0].ids] == ["1"]
+    sample = answers[0].sample()
+    assert sum(sample.weights) == len(answers[0].answer)
