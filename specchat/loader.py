@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from specchat.engine.compiled import CPU_BUCKETS, CompileQueue
+from specchat.engine.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
 from specchat.engine.engine import Engine, EngineOptions, ModelInfo
@@ -23,10 +24,12 @@ from specchat.engine.hardware import describe_hardware
 from specchat.engine.runner import ModelRunner, read_shape
 from specchat.speculators.mlp import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
+from specchat.speculators.suffix import SuffixSpeculator, load_store
 
 log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models"
+SUFFIX_STORE = "suffix_store.safetensors"
 PAGE_SIZE = 16
 DEFAULT_CPU_KV_BYTES = 512 * 2**20
 DEFAULT_GPU_KV_SHARE = 0.6
@@ -48,8 +51,9 @@ KNOWN_MLP = {
 class LoadOptions:
     """What to load and how.
 
-    `model` is `care` (bundled), a directory or a Hub name. A speculator is `ngram`, `mlp` (the one
-    that belongs to the model) or `mlp:` with a directory or Hub name.
+    `model` is `care` (bundled), a directory or a Hub name. A speculator is `ngram`, `mlp` or
+    `suffix` (those that belong to the model), `mlp:` with a directory or Hub name, or `suffix:`
+    with a store file.
     """
 
     model: str = "care"
@@ -92,6 +96,7 @@ def load(options: LoadOptions) -> LoadedModel:
     model = _model(directory, dtype, device)
     shape = read_shape(model.config, dtype)
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
+    keep_work_in(platformdirs.user_cache_dir("specchat"))
     queue = CompileQueue(options.compile and device.type == "cpu")
     runner = ModelRunner(
         model,
@@ -221,8 +226,14 @@ def _speculator(
     name, _, where = entry.partition(":")
     if name == "ngram" and not where:
         return NgramSpeculator()
+    if name == "suffix":
+        path = Path(where) if where else target.parent / SUFFIX_STORE
+        return SuffixSpeculator(load_store(path, runner.shape.vocab_size))
     if name != "mlp":
-        raise ModelLoadError(f"speculator must be 'ngram', 'mlp' or 'mlp:PATH', got {entry!r}")
+        raise ModelLoadError(
+            f"speculator must be 'ngram', 'suffix', 'suffix:FILE', 'mlp' or 'mlp:PATH', "
+            f"got {entry!r}"
+        )
     return load_mlp(
         _mlp_directory(where, model, target),
         vocab_size=runner.shape.vocab_size,

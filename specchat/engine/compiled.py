@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import bisect
 import logging
+import os
 import shutil
 import threading
 import time
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,7 +53,9 @@ class Graph:
 
     def compile(self) -> None:
         """Trace, compile and time; called from the compiling thread."""
-        compiled = torch.compile(self.function, fullgraph=True, dynamic=False)
+        compiled = torch.compile(
+            _with_own_code(self.function), fullgraph=True, dynamic=False, options=_no_guards()
+        )
         with torch.inference_mode():
             inputs = self.inputs()
             compiled(*inputs)
@@ -62,6 +66,31 @@ class Graph:
                 times.append(1000 * (time.perf_counter() - start))
         self.measured_ms = min(times)
         self._compiled = compiled
+
+
+def _with_own_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of `function` that shares no code object with other graphs: dynamo keeps compiled
+    code per code object, and one graph must never be tried for another's shapes."""
+    copy = types.FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    return copy
+
+
+def _no_guards() -> dict[str, Any]:
+    """A graph is only ever called with the shapes it was made for, so checking hundreds of guards
+    on every call would be lost time."""
+    skip = getattr(torch.compiler, "skip_all_guards_unsafe", None)
+    return {"guard_filter_fn": skip} if skip else {}
+
+
+def keep_work_in(directory: str) -> None:
+    """Let inductor keep its work in `directory` between starts, unless the user chose a place."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", directory)
 
 
 class CompileQueue:

@@ -243,6 +243,11 @@ class PageTable:
         pages = self.pages
         return [pages[i // size] * size + i % size for i in range(start, start + count)]
 
+    def advance(self, count: int) -> None:
+        """The next `count` rows are final; the pages behind them stay held for what follows."""
+        self.length += count
+        assert self.length <= len(self.pages) * self.pool.page_size, "rows that were never reserved"
+
     def keep(self, count: int) -> None:
         """The next `count` rows are final; give back the pages behind them."""
         self.length += count

@@ -13,6 +13,9 @@ from specchat.engine.errors import RequestError
 TARGET = "target"
 """Source of a token the target itself chose (the bonus token of every step)."""
 
+GREEDY_BELOW = 1e-5
+"""Temperatures under this are greedy: dividing float32 logits by them could overflow."""
+
 MAX_STOP_STRINGS = 16
 MAX_STOP_LENGTH = 256
 MAX_LOGIT_BIAS = 1024
@@ -98,7 +101,7 @@ class SamplingParams:
     @property
     def greedy(self) -> bool:
         """True when the most probable token is always taken."""
-        return self.temperature == 0.0
+        return self.temperature < GREEDY_BELOW
 
     @property
     def history_dependent(self) -> bool:

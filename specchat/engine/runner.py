@@ -97,6 +97,7 @@ class ModelRunner:
         self.shape = read_shape(model.config, self.dtype)
         self.pages = pages
         self.cache = KVCache(self.shape.kv, pages, page_size, _layer_devices(model, self.shape))
+        self._warm_up()
         self.compiled = CompiledSteps({rows: self._graph(rows) for rows in buckets})
         for rows in buckets:
             if queue is not None:
@@ -137,6 +138,12 @@ class ModelRunner:
             output_hidden_states=True,
         )
         return out.logits[0], out.hidden_states[-1][0][wanted]
+
+    def _warm_up(self) -> None:
+        """One eager pass: transformers installs its output hooks in it, which cannot be traced."""
+        with torch.inference_mode():
+            ids, positions = self._idle_step(1)
+            self._forward(ids, positions, ids)
 
     def _graph(self, rows: int) -> Graph:
         wanted = torch.arange(rows, device=self.device)

@@ -128,7 +128,9 @@ def warp(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
     if params.top_p < 1.0:
         ordered, index = logp.log_softmax(-1).sort(-1, descending=True)
         before = ordered.exp().cumsum(-1) - ordered.exp()
-        drop = torch.zeros_like(before, dtype=torch.bool).scatter(-1, index, before >= params.top_p)
+        beyond = before >= params.top_p
+        beyond[:, 0] = False  # a top_p that float32 rounds to 0 still keeps one token
+        drop = torch.zeros_like(beyond).scatter(-1, index, beyond)
         logp = logp.masked_fill(drop, -math.inf)
     if params.min_p > 0.0:
         floor = logp.max(-1, keepdim=True).values + math.log(params.min_p)

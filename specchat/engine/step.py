@@ -127,8 +127,8 @@ def _commit(
         sequence, table = job.sequence, job.table
         counters = sequence.counters
         counters.peak_pages = max(counters.peak_pages, len(table.pages))
-        if not job.chooses:
-            table.keep(len(job.rows.tokens))
+        if not job.chooses:  # the pages of the prompt's rest are held since admission
+            table.advance(len(job.rows.tokens))
             continue
         count = len(job.rows.wanted)
         mine, hidden = choices[row : row + count], out.hidden[row : row + count]
