@@ -82,9 +82,9 @@ def _run_migrations(connection: Connection) -> None:
 
 
 def _explain(database: Database, error: DBAPIError) -> str:
+    if not database.sqlite:  # nothing of a user is in play while opening: the whole message helps
+        return f"cannot use the database {_name(database)}: {' '.join(str(error.orig).split())}"
     message = driver_message(error)
-    if not database.sqlite:
-        return f"cannot use the database {_name(database)}: {message}"
     for part, reason in _SQLITE_REASONS.items():
         if part in message:
             return f"database {_name(database)}: {reason} ({message})"

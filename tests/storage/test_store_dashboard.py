@@ -110,9 +110,9 @@ def test_ten_thousand_turns_are_read_within_a_second(store: Store, url: str) -> 
     _fill(url, 10_000)
     store.metrics(TurnFilter(limit=10))  # the statement is compiled once
 
-    started = time.process_time()  # not the wall clock: other work may share the machine
+    started = time.thread_time()  # not the wall clock: other work may share the machine
     rows = store.metrics()
-    elapsed_s = time.process_time() - started
+    elapsed_s = time.thread_time() - started
 
     assert len(rows) == 10_000
     assert elapsed_s < 1.0
