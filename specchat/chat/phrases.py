@@ -205,6 +205,8 @@ def _unknown(name: str, before: str, after: str) -> Phrase:
         if _ADDRESSED.search(before):
             title = _TITLE.search(before)
             return Phrase("customer", drop=len(title[0]) if title else 0)
+        if _SENTENCE_START.search(before):
+            return Phrase("Dear customer")
         dangling = _SET_OFF.search(before)
         return Phrase("", drop=len(dangling[0]) if dangling else 0)
     if name in ("account_type", "account_category"):

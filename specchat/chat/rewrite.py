@@ -22,7 +22,7 @@ _MORE = rf"(?:\s*(?:,|and|&)\s*#?(?=[A-Za-z-]{{0,6}}\d{{3}}){_IDENT})*"
 _AFTER_NUMBER = (
     r"(?=\s*(?:$|[^\w\s])|\s+(?:please|pls|plz|is|isn'?t|was|wasn'?t|has|hasn'?t|have|had|and|or"
     r"|but|because|that|which|to|for|from|with|on|in|at|of|i|i'?m|it|it'?s|my|the|this|we|you"
-    r"|are|were|not|never|still|yet|today|yesterday|now|asap|arrived?|shipped|delivered|placed|status"
+    r"|are|were|not|never|still|yet|today|yesterday|now|asap|arrived?|arriving|came|got|went|says|said|shows|shipped|delivered|placed|status"
     r"|where|when|what|why|how|can|could|will|would|does|did|do|should|thanks?|thx|help)\b)"
 )
 
@@ -59,7 +59,7 @@ def rewrite_input(
     parts: list[Part] = []
     values: dict[str, str] = {}
     last = 0
-    for found in _in_order(_find(text, asked, tuple(account_types))):
+    for found in _in_order(_find(text, asked, tuple(account_types)), len(text)):
         if any(values.get(name, value) != value for name, value in found.values):
             continue
         values.update(found.values)
@@ -82,11 +82,13 @@ def _find(text: str, asked: str, account_types: tuple[str, ...]) -> list[_Found]
     return [found for finder in finders for found in finder(text)]
 
 
-def _in_order(found: list[_Found]) -> list[_Found]:
+def _in_order(found: list[_Found], length: int) -> list[_Found]:
     """Without overlaps (the earlier finder wins), by place in the text."""
+    taken = bytearray(length)
     kept: list[_Found] = []
     for item in found:
-        if all(item.end <= other.start or item.start >= other.end for other in kept):
+        if not any(taken[item.start : item.end]):
+            taken[item.start : item.end] = b"\1" * (item.end - item.start)
             kept.append(item)
     return sorted(kept, key=lambda item: item.start)
 

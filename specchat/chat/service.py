@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _DEFAULT = AnswerOptions()
-_FLUSH_S = 2.0  # for turns that wait to be stored when a conversation is read back
+_FLUSH_S = 0.5  # to wait for turns on their way into the store, before reading from it
 
 
 class ChatService:
@@ -58,6 +58,7 @@ class ChatService:
     """
 
     def __init__(self, loaded: LoadedModel, store: Store, company: Company) -> None:
+        self._loaded = loaded
         self._engine = loaded.engine
         self._info = loaded.engine.info
         self._slots = loaded.uses_slots
@@ -68,6 +69,11 @@ class ChatService:
         self._faq = FaqIndex(company.faq)
         self._values = SlotValues.of(company)
         self._live = LiveConversations()
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model and engine that answer."""
+        return self._loaded
 
     @property
     def company(self) -> Company:
@@ -88,6 +94,7 @@ class ChatService:
 
     def conversations(self, owner: str, limit: int = 50) -> list[ConversationSummary]:
         """The owner's conversations, last used first; those nobody asked anything are left out."""
+        self._store.flush(_FLUSH_S)  # a turn that has just ended belongs in the list
         rows = self._store.conversations(owner, limit)
         return [
             ConversationSummary(row.id, row.title or "New conversation", row.updated_at, row.turns)
@@ -274,8 +281,9 @@ class ChatService:
         return self._prompt(text, [message], max_tokens)
 
     def filler_for(self, question: str) -> SlotFiller:
-        """A fresh filler for the answer to a single question."""
-        values = self._values.with_customer(self._rewritten(question, "").values)
+        """A fresh filler for the answer to a single question. Raises ChatError as `answer`."""
+        said = self._rewritten(clean_question(question), "").values
+        values = self._values.with_customer(said)
         return SlotFiller(values, enabled=self._slots)
 
     # -- parts of an answer --------------------------------------------------------------------
@@ -326,7 +334,7 @@ class ChatService:
                 else (f"{dropped} earlier turns no longer fit")
             )
             notes.append(f"{turns} the model's memory.")
-        hidden = self._redacted(text).counts
+        hidden = self.redacted(text).counts
         if hidden:
             notes.append(f"Hidden in the record: {describe(hidden)}.")
         return tuple(notes)
@@ -369,11 +377,11 @@ class ChatService:
 
     def _store_turn(self, live: LiveConversation, turn: ChatTurn) -> None:
         """Queue the turn, redacted. The chat goes on when the store cannot take it."""
-        question = self._redacted(turn.question).text
+        question = self.redacted(turn.question).text
         record = TurnRecord(
             conversation_id=live.id,
             question=question,
-            answer=self._redacted(turn.answer).text,
+            answer=self.redacted(turn.answer).text,
             status=turn.status,
             metrics=turn.footer_stats,
             turn_id=turn.turn_id,
@@ -385,6 +393,7 @@ class ChatService:
                 live.titled = True
                 self._store.rename_conversation(live.id, live.owner, title(question))
 
-    def _redacted(self, text: str) -> Redaction:
+    def redacted(self, text: str) -> Redaction:
+        """The text as it may be stored; the shop's own contacts stay."""
         company = self._company
         return redact(text, keep=company.public_contacts, region=company.phone_region)

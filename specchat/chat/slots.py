@@ -60,6 +60,7 @@ class SlotFiller:
         self._text = ""  # held back
         self._sources: list[str] = []  # one for each character of `_text`
         self._tail = ""  # the end of what has left, as context
+        self._swallow = False  # a space, after a slot that became nothing
         self._out: list[Piece] = []
 
     def feed(self, pieces: Iterable[Piece]) -> list[Piece]:
@@ -115,13 +116,14 @@ class SlotFiller:
         self._emit(start - drop)
         self._cut(0, end - start + drop + words.skip)
         self._put(_BRACES.sub("", words.text), source)
+        self._swallow = not words.text and self._tail[-1:] in ("", " ", "\n")
 
     def _free(self) -> int:
         """How many characters need not be held back."""
         opening = _OPEN.search(self._text)
         end = opening.start() if opening else len(self._text)
-        if opening is None and self._text.endswith("{"):
-            end -= 1
+        if opening is None:  # a pair of braces may be on its way
+            end = len(self._text.rstrip("{}"))
         return end - min(_dangling(self._text[:end]), self.HOLD - _LONGEST_NAME)
 
     def _emit(self, count: int) -> None:
@@ -136,7 +138,10 @@ class SlotFiller:
 
     def _put(self, text: str, source: str) -> None:
         """Append to what leaves, never making a pair of braces."""
-        text = _PAIRS.sub(r"\1", text)
+        while _PAIRS.search(text):
+            text = _PAIRS.sub("", text)
+        if text and self._swallow:
+            text, self._swallow = text.removeprefix(" "), False
         if text[:1] in ("{", "}") and self._tail.endswith(text[:1]):
             text = text.lstrip(text[0])
         if text:
@@ -150,7 +155,7 @@ class SlotFiller:
 
 _OPEN = re.compile(r"\{{2,}")
 _CLOSE = re.compile(r"\}{2,}")
-_PAIRS = re.compile(r"([{}])\1+")
+_PAIRS = re.compile(r"\{{2,}|\}{2,}")
 _BRACES = re.compile(r"[{}]")
 _CONTEXT = 100  # characters looked back at
 _LONGEST_NAME = 48

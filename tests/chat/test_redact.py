@@ -1,0 +1,104 @@
+"""What must not be stored, and what has to stay readable."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from specchat.chat import redact as module
+from specchat.chat.redact import WITHHELD, describe, redact
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("my card is 4111 1111 1111 1111, thanks", "my card is [card], thanks"),
+        ("4111-1111-1111-1111", "[card]"),
+        ("5500000000000004.", "[card]."),
+        ("amex 3782 822463 10005", "amex [card]"),
+        ("card number 4111 1111 1111 1112 (mistyped)", "card number [card] (mistyped)"),
+        ("the cvv is 123", "the cvv is [card]"),
+        ("pay to DE89 3704 0044 0532 0130 00 please", "pay to [iban] please"),
+        ("GB82WEST12345698765432", "[iban]"),
+        ("IBAN: de89370400440532013001", "IBAN: [iban]"),
+        ("write to ann.b+x@mail.example.com!", "write to [email]!"),
+        ("ann at mail dot example", "[email]"),
+        ("ann(at)mail(dot)example", "[email]"),
+        ("call +44 20 7946 0123 today", "call [phone] today"),
+        ("call me on 503-555-0117", "call me on [phone]"),
+        ("(503) 555-0117", "[phone]"),
+        ("my mobile is 0170 1234567", "my mobile is [phone]"),
+    ],
+)
+def test_personal_data_is_taken_out(text: str, stored: str):
+    assert redact(text).text == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "where is my refund for order 4417?",
+        "order #407-5678901-2345678 is late",
+        "order number 113542617735902",
+        "purchase 5035550117 has not come",
+        "tracking number 1Z999AA10123456784",
+        "invoice #00108 of 12 May 2024 about $1,250.50",
+        "we are open 8-20, delivery takes 3-5 days, 24/7",
+        "it was 2024-05-12 at 10:45:30",
+        "I would like 12 lamps for 30.00 each",
+        "meet me at the store dot dot dot",
+    ],
+)
+def test_what_a_record_is_about_stays(text: str):
+    redaction = redact(text)
+    assert redaction.text == text
+    assert not redaction.found
+
+
+def test_the_shops_own_contacts_stay():
+    text = "Call +1 503-555-0142 or write to help@shop.example, not to me@shop.example"
+    kept = redact(text, keep=("+1 503-555-0142", "help@shop.example"))
+    assert kept.text == ("Call +1 503-555-0142 or write to help@shop.example, not to [email]")
+
+
+def test_what_was_found_is_counted():
+    redaction = redact("a@b.example, c@d.example and 4111 1111 1111 1111")
+    assert redaction.counts == {"email": 2, "card": 1}
+    assert describe(redaction.counts) == "2 e-mail addresses, 1 card number"
+
+
+def test_a_failing_check_withholds_the_whole_text(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(module, "_phones", broken)
+    assert redact("call me").text == WITHHELD
+
+
+def test_every_card_of_a_synthetic_set_is_found_in_any_spelling():
+    dice = random.Random(7)
+    for _ in range(300):
+        digits = dice.choice("23456") + "".join(dice.choices("0123456789", k=14))
+        doubled = sum(int(d) * 2 - 9 * (int(d) > 4) for d in digits[-1::-2])
+        digits += str(-(doubled + sum(map(int, digits[-2::-2]))) % 10)
+        group = dice.choice(["", " ", "-", ".", "  "])
+        spelled = group.join(digits[i : i + 4] for i in range(0, 16, 4))
+        stored = redact(f"please charge {spelled} now").text
+        assert stored == "please charge [card] now", spelled
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_hostile_text_never_raises(text: str):
+    assert isinstance(redact(text).text, str)
+
+
+@pytest.mark.parametrize("unit", ["1 ", "a@a.", "+1(", "card ", "DE12 ", "4111-", "call me 1"])
+def test_a_text_of_the_greatest_length_is_read_in_time(unit: str):
+    started = time.thread_time()
+    redact(unit * (20_000 // len(unit)))
+    assert time.thread_time() - started < 2
