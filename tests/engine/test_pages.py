@@ -1,0 +1,289 @@
+"""Pages: who holds which, prefix reuse between requests, eviction, salts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
+
+SIZE = 4
+
+
+def filled(pool: PagePool, tokens: list[int], salt: str = "") -> PageTable:
+    """A table whose rows for `tokens` are computed and published."""
+    table = PageTable.open(pool, salt, tokens)
+    table.reserve(len(tokens) - table.length)
+    table.keep(len(tokens) - table.length)
+    table.publish(tokens)
+    return table
+
+
+def cached_length(pool: PagePool, tokens: list[int], salt: str = "") -> int:
+    table = PageTable.open(pool, salt, tokens)
+    length = table.cached_tokens
+    table.close()
+    return length
+
+
+@pytest.mark.parametrize("size", [0, 3, 12, -4])
+def test_a_page_size_that_is_no_power_of_two_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"power of two, got {size}"):
+        PagePool(4, size)
+
+
+def test_an_empty_pool_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 page, got 0"):
+        PagePool(0)
+
+
+def test_running_out_of_pages_takes_nothing() -> None:
+    pool = PagePool(4, SIZE)
+    table = PageTable(pool)
+    table.reserve(3 * SIZE)
+    held = list(table.pages)
+    with pytest.raises(OutOfPagesError, match="2 pages wanted, 1 available"):
+        table.reserve(5 * SIZE)
+    assert table.pages == held
+    assert (pool.free, pool.held) == (1, 3)
+    pool.check()
+
+
+def test_a_second_prompt_reuses_the_full_pages_of_the_first() -> None:
+    pool = PagePool(8, SIZE)
+    first = filled(pool, list(range(10)))
+    second = PageTable.open(pool, "", [*range(10), 99])
+    assert second.cached_tokens == 2 * SIZE
+    assert second.pages == first.pages[:2]
+
+
+def test_at_least_one_token_of_a_prompt_is_always_left_to_compute() -> None:
+    pool = PagePool(8, SIZE)
+    filled(pool, list(range(8))).close()
+    assert cached_length(pool, list(range(8))) == SIZE
+    assert cached_length(pool, list(range(9))) == 2 * SIZE
+
+
+def test_a_page_matches_only_after_the_same_earlier_pages() -> None:
+    pool = PagePool(8, SIZE)
+    filled(pool, [1, 1, 1, 1, 2, 2, 2, 2]).close()
+    assert cached_length(pool, [3, 3, 3, 3, 2, 2, 2, 2, 0]) == 0
+
+
+def test_tokens_are_compared_and_not_only_hashed() -> None:
+    pool = PagePool(8, SIZE)
+    assert hash((-1, 0, 0, 0)) == hash((-2, 0, 0, 0))  # Python's own collision
+    filled(pool, [-1, 0, 0, 0]).close()
+    assert cached_length(pool, [-2, 0, 0, 0, 5]) == 0
+    assert cached_length(pool, [-1, 0, 0, 0, 5]) == SIZE
+
+
+def test_salts_never_share_a_page() -> None:
+    pool = PagePool(8, SIZE)
+    filled(pool, list(range(8)), salt="shop").close()
+    assert cached_length(pool, list(range(9)), salt="bank") == 0
+    assert cached_length(pool, list(range(9)), salt="shop") == 8
+
+
+def test_the_least_recently_used_pages_are_evicted_first() -> None:
+    pool = PagePool(4, SIZE)
+    old, new = [1] * 4, [2] * 4
+    filled(pool, old).close()
+    filled(pool, new).close()
+    assert cached_length(pool, [*old, 0]) == SIZE  # using it makes it the newest
+    PageTable(pool).reserve(3 * SIZE)
+    assert cached_length(pool, [*new, 0]) == 0
+    assert cached_length(pool, [*old, 0]) == SIZE
+
+
+def test_the_end_of_a_prompt_is_evicted_before_its_start() -> None:
+    pool = PagePool(4, SIZE)
+    tokens = list(range(16))
+    filled(pool, tokens).close()
+    PageTable(pool).reserve(2 * SIZE)
+    assert cached_length(pool, [*tokens, 0]) == 2 * SIZE
+
+
+def test_free_pages_are_handed_out_before_cached_ones_are_evicted() -> None:
+    pool = PagePool(4, SIZE)
+    filled(pool, list(range(8))).close()
+    PageTable(pool).reserve(2 * SIZE)
+    assert pool.cached == 2
+    assert cached_length(pool, [*range(8), 0]) == 8
+
+
+def test_equal_pages_computed_twice_are_published_once() -> None:
+    pool = PagePool(8, SIZE)
+    tables = [PageTable.open(pool, "", list(range(9))) for _ in range(2)]
+    for table in tables:
+        table.reserve(9)
+        table.keep(9)
+        table.publish(list(range(9)))
+    for table in tables:
+        table.close()
+    assert (pool.cached, pool.free) == (2, 6)
+    pool.check()
+
+
+def test_keeping_fewer_rows_than_reserved_gives_the_pages_behind_back() -> None:
+    pool = PagePool(8, SIZE)
+    table = PageTable(pool)
+    table.reserve(6 * SIZE)
+    table.keep(SIZE + 1)
+    assert (len(table.pages), pool.free) == (2, 6)
+
+
+def test_advancing_a_prompt_keeps_the_pages_reserved_for_its_rest() -> None:
+    pool = PagePool(8, SIZE)
+    table = PageTable(pool)
+    table.reserve(6 * SIZE)
+    table.advance(SIZE + 1)
+    assert (table.length, len(table.pages)) == (SIZE + 1, 6)
+
+
+def test_slots_follow_the_pages_of_the_table() -> None:
+    pool = PagePool(8, SIZE)
+    table = PageTable(pool, pages=[5, 2])
+    assert table.slots(2, 4) == [22, 23, 8, 9]
+
+
+def test_releasing_more_often_than_held_is_noticed() -> None:
+    pool = PagePool(2, SIZE)
+    (page,) = pool.allocate(1)
+    pool.release([page])
+    with pytest.raises(AssertionError, match="released more often"):
+        pool.release([page])
+
+
+def test_an_evicted_salt_is_forgotten_and_the_others_stay() -> None:
+    pool = PagePool(8, SIZE)
+    filled(pool, list(range(8)), salt="shop").close()
+    filled(pool, list(range(4)), salt="bank").close()
+    assert pool.evict_salt("shop") == 2
+    assert cached_length(pool, list(range(9)), salt="shop") == 0
+    assert cached_length(pool, list(range(5)), salt="bank") == 4
+    pool.check()
+
+
+def test_what_a_running_request_publishes_after_its_salt_was_evicted_is_not_found() -> None:
+    pool = PagePool(8, SIZE)
+    tokens = list(range(12))
+    table = filled(pool, tokens[:8], salt="shop")
+    assert pool.evict_salt("shop") == 0  # still held: only un-published
+    table.reserve(4)
+    table.keep(4)
+    table.publish(tokens)
+    table.close()
+    pool.check()
+    assert cached_length(pool, [*tokens, 0], salt="shop") == 0
+
+
+class Pages(RuleBasedStateMachine):
+    """Random requests on a small pool. Each slot remembers the tokens its row was written for, so
+    that a match can be compared with what the pages really hold."""
+
+    tables = Bundle("tables")
+    token = st.integers(0, 1)  # few, so that prompts often share pages
+    prompts = st.lists(token, min_size=1, max_size=3 * SIZE)
+    salts = st.sampled_from(["", "shop", "bank"])
+
+    @initialize(total=st.integers(2, 12))
+    def start(self, total: int) -> None:
+        self.pool = PagePool(total, SIZE)
+        self.rows: dict[int, tuple[str, tuple[int, ...]]] = {}  # slot -> salt, tokens up to it
+        self.open: list[tuple[PageTable, list[int]]] = []
+
+    def write(self, table: PageTable, tokens: list[int], count: int) -> None:
+        start = table.length
+        for i, slot in enumerate(table.slots(start, count)):
+            assert not self.pool.shared(slot // SIZE), "a shared page is written"
+            self.rows[slot] = table.salt, tuple(tokens[: start + i + 1])
+
+    @rule(target=tables, tokens=prompts, salt=salts)
+    def open_a_request(self, tokens: list[int], salt: str):  # type: ignore[no-untyped-def]
+        table = PageTable.open(self.pool, salt, tokens)
+        assert table.cached_tokens < len(tokens)
+        for position, slot in enumerate(table.slots(0, table.cached_tokens)):
+            assert self.rows[slot] == (salt, tuple(tokens[: position + 1]))
+        before = (self.pool.free, self.pool.cached, list(table.pages))
+        try:
+            table.reserve(len(tokens) - table.length)
+        except OutOfPagesError:
+            assert before == (self.pool.free, self.pool.cached, table.pages)
+            table.close()
+            return multiple()
+        self.write(table, tokens, len(tokens) - table.length)
+        table.keep(len(tokens) - table.length)
+        self.open.append((table, tokens))
+        return table, tokens
+
+    @rule(entry=tables, new=st.lists(token, min_size=1, max_size=6), reserved=st.integers(0, 9))
+    def decode(self, entry: tuple[PageTable, list[int]], new: list[int], reserved: int) -> None:
+        """A step with a tree of `reserved` more rows than are accepted."""
+        table, tokens = entry
+        try:
+            table.reserve(len(new) + reserved)
+        except OutOfPagesError:
+            return
+        for slot in table.slots(table.length, len(new) + reserved):
+            assert not self.pool.shared(slot // SIZE), "a shared page is written"
+            self.rows.pop(slot, None)
+        tokens += new
+        self.write(table, tokens, len(new))
+        table.keep(len(new))
+
+    @rule(entry=tables)
+    def publish(self, entry: tuple[PageTable, list[int]]) -> None:
+        table, tokens = entry
+        table.publish(tokens)
+
+    @rule(entry=consumes(tables), publish=st.booleans())
+    def close(self, entry: tuple[PageTable, list[int]], publish: bool) -> None:
+        table, tokens = entry
+        if publish:
+            table.publish(tokens)
+        table.close()
+        self.open.remove(entry)
+
+    @rule(salt=salts, tokens=prompts)
+    def evict_salt(self, salt: str, tokens: list[int]) -> None:
+        free = self.pool.free
+        freed = self.pool.evict_salt(salt)
+        assert self.pool.free == free + freed
+        assert cached_length(self.pool, tokens, salt) == 0
+
+    @invariant()
+    def every_page_is_in_one_state(self) -> None:
+        if not hasattr(self, "pool"):
+            return
+        self.pool.check()
+        held = {page for table, _ in self.open for page in table.pages}
+        assert self.pool.held == len(held)
+
+    @invariant()
+    def the_rows_of_open_requests_are_untouched(self) -> None:
+        if not hasattr(self, "pool"):
+            return
+        for table, tokens in self.open:
+            for position, slot in enumerate(table.slots(0, table.length)):
+                assert self.rows[slot] == (table.salt, tuple(tokens[: position + 1]))
+
+    def teardown(self) -> None:
+        if hasattr(self, "pool"):
+            for table, _ in self.open:
+                table.close()
+            assert self.pool.held == 0
+
+
+Pages.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestPages = Pages.TestCase
