@@ -71,14 +71,13 @@ class Graph:
 def _with_own_code(function: Callable[..., Any]) -> Callable[..., Any]:
     """A copy of `function` that shares no code object with other graphs: dynamo keeps compiled
     code per code object, and one graph must never be tried for another's shapes."""
-    copy = types.FunctionType(
+    return types.FunctionType(
         function.__code__.replace(),
         function.__globals__,
         function.__name__,
         function.__defaults__,
         function.__closure__,
     )
-    return copy
 
 
 def _no_guards() -> dict[str, Any]:

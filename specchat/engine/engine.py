@@ -202,17 +202,18 @@ class Engine:
                     if self._closed:
                         break
                     inbox, self._inbox = self._inbox, deque()
-                for task in inbox:
-                    task()
                 try:
+                    try:
+                    for task in inbox:
+                        task()
                     self._step()
                 except Exception as error:  # one bad step must not end the service
                     log.exception("an engine step failed")
                     self._fail_all(error)
+            for task in self._inbox:
+                task()
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
-            while self._inbox:
-                self._inbox.popleft()()
 
     def _step(self) -> None:
         plan = self._scheduler.plan()
