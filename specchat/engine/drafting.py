@@ -32,12 +32,14 @@ class Drafting:
         self.speculators = list(speculators)
         self.policy = policy
         self._payoff: dict[str, Payoff] = {}
+        self._asked: set[str] = set()  # requests whose drafts were asked for in this step
 
     def propose(self, sequences: Seq[Sequence], other_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain."""
         start = time.perf_counter()
         empty = [DraftTree() for _ in sequences]
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
+        self._asked = {sequences[i].request.request_id for i in asked}
         if not asked:
             return Drafts(empty, 0.0)
         contexts = [_context(sequences[i]) for i in asked]
@@ -61,7 +63,7 @@ class Drafting:
         drafted = sum(len(tree) for tree in drafts.trees)
         for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
             payoff = self._payoff.get(sequence.request.request_id)
-            if payoff is None:
+            if payoff is None or sequence.request.request_id not in self._asked:
                 continue
             share = len(tree) / drafted if drafted else 1 / len(sequences)
             saved = self._saved_ms(len(sequences), drafted, share, len(nodes), drafts.ms)
@@ -70,13 +72,19 @@ class Drafting:
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
         """Tell the speculators what was committed."""
         for speculator in self.speculators:
-            speculator.observe(request_id, tokens)
+            try:
+                speculator.observe(request_id, tokens)
+            except Exception:
+                self._switch_off(speculator)
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
         self._payoff.pop(request_id, None)
         for speculator in self.speculators:
-            speculator.forget(request_id)
+            try:
+                speculator.forget(request_id)
+            except Exception:
+                self._switch_off(speculator)
 
     def _saved_ms(
         self, requests: int, drafted: int, share: float, accepted: int, draft_ms: float
@@ -99,11 +107,18 @@ class Drafting:
     def _ask(self, speculator: Speculator, contexts: Seq[DraftContext]) -> list[DraftTree]:
         """A speculator that fails costs its drafts, never the answer."""
         try:
-            return speculator.propose(contexts)
-        except Exception:  # a drafter is optional by design: go on without it
-            log.exception("speculator %s failed and is switched off", speculator.name)
-            self.speculators = [s for s in self.speculators if s is not speculator]
+            trees = speculator.propose(contexts)
+            if len(trees) != len(contexts):
+                raise ValueError(f"{len(contexts)} trees expected, got {len(trees)}")
+        except Exception:
+            self._switch_off(speculator)
             return [DraftTree() for _ in contexts]
+        return trees
+
+    def _switch_off(self, speculator: Speculator) -> None:
+        """A drafter is optional by design: go on without it. Called while its error is handled."""
+        log.exception("speculator %s failed and is switched off", speculator.name)
+        self.speculators = [s for s in self.speculators if s is not speculator]
 
 
 def _context(sequence: Sequence) -> DraftContext:

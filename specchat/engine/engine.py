@@ -201,17 +201,15 @@ class Engine:
                         self._wake.wait()
                     if self._closed:
                         break
-                    inbox, self._inbox = self._inbox, deque()
                 try:
-                    try:
-                    for task in inbox:
-                        task()
+                    while self._inbox:
+                        self._inbox.popleft()()
                     self._step()
                 except Exception as error:  # one bad step must not end the service
                     log.exception("an engine step failed")
                     self._fail_all(error)
-            for task in self._inbox:
-                task()
+            while self._inbox:  # first, so that a request queued at the last moment is ended too
+                self._inbox.popleft()()
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
 
