@@ -181,11 +181,11 @@ def test_a_conflict_with_another_process_is_looked_at_again(store: Store) -> Non
 def test_closing_stores_what_is_queued(url: str) -> None:
     with open_store(url) as store:
         conversation_id = store.create_conversation("ann")
-        for _ in range(200):
+        for _ in range(60):
             store.record_turn(turn(conversation_id))
 
     with open_store(url) as store:
-        assert len(store.turns(conversation_id)) == 200
+        assert len(store.turns(conversation_id)) == 60
 
 
 def test_closing_gives_up_in_time_and_counts_it(
