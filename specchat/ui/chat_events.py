@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,7 @@ class ChatEvents:
             who,
             text,
             earlier,
+            True,
             lambda: self._service.answer(who.conversation, text, owner=who.owner, options=options),
         )
 
@@ -84,6 +86,7 @@ class ChatEvents:
             who,
             turns[-1].question,
             transcript(turns[:-1]),
+            False,
             lambda: self._service.retry(who.conversation, owner=who.owner, options=options),
         )
 
@@ -113,6 +116,7 @@ class ChatEvents:
         who: Identity,
         question: str,
         earlier: list[Message],
+        gives_back: bool,
         begin: Callable[[], Iterator[AnswerUpdate]],
     ) -> Generator[Screen, None, None]:
         asked = [*earlier, user_message(question)]
@@ -130,20 +134,27 @@ class ChatEvents:
                 _close(answers)
         except say.EXPECTED as error:
             failure = say.problem(error)
-        if not failure and last is not None and last.status == "failed":
-            failure = say.alert("The answer broke off. Your question is back in the box.")
-        yield self._after(who, question, last, failure)
+        yield self._after(who, question if gives_back else "", last, failure)
 
     def _after(
         self, who: Identity, question: str, last: AnswerUpdate | None, failure: str
     ) -> Screen:
+        """The end of an answer. One that failed before its first word is taken back."""
+        notes = list(last.notes) if last is not None else []
+        if not failure and last is not None and last.status == "failed":
+            failure = say.alert(notes.pop() if notes else "The answer broke off.")
+            if last.text:
+                question = ""
+            else:
+                with suppress(*say.EXPECTED):
+                    self._service.undo(who.conversation, owner=who.owner)
         shown = self._show(who)
         return Screen(
             messages=shown.messages,
-            box=question if failure else None,
+            box=question if failure and question else None,
             identity=shown.identity,
             alert=failure,
-            notes=say.notes(last.notes) if last is not None and not failure else "",
+            notes=say.notes(notes),
             conversations=shown.conversations,
             answering=False,
         )

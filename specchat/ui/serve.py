@@ -72,14 +72,16 @@ def launch(settings: Settings) -> None:
     parts = compose(settings)
     try:
         listen(parts.page, settings)
+        log.info("specchat answers on %s", address(settings))
+        parts.page.block_thread()
     finally:
         parts.close()
 
 
-def listen(page: gr.Blocks, settings: Settings, *, block: bool = True) -> None:
-    """Put the page on the network, with nothing sent to anybody else."""
+def listen(page: gr.Blocks, settings: Settings) -> None:
+    """Put the page on the network, with nothing sent to anybody else, and return."""
     try:
-        page.launch(**launch_options(settings), prevent_thread_lock=not block)
+        page.launch(**launch_options(settings), prevent_thread_lock=True)
     except OSError as error:
         raise PortError(_port_message(settings.host, settings.port, str(error))) from error
 
@@ -101,7 +103,15 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "max_file_size": 0,
         "state_session_capacity": 1_000,
         "quiet": True,
+        # Without it Gradio probes itself and gives up where a busy machine takes over 3 seconds.
+        "_frontend": False,
     }
+
+
+def address(settings: Settings) -> str:
+    """Where a person on this machine finds the page."""
+    host = "localhost" if settings.host in ("0.0.0.0", "::", "127.0.0.1") else settings.host
+    return f"http://{host}:{settings.port}"
 
 
 def blocked_paths(database_url: str | None) -> list[str]:

@@ -18,6 +18,8 @@ ANSWER = (
     "its way: it usually takes three to five business days until it shows on your account. "
     "If it is not there by then, please reply here and I will look into it at once. "
 )
+STEPS_BEFORE_HOLD = 3
+"""A held engine says this much of an answer before it waits."""
 
 
 @dataclass
@@ -37,7 +39,9 @@ class ScriptedStream:
         first_ms = 0.0
         finish = FinishReason.STOP
         while sent < len(words):
-            if self.cancelled.wait(self.engine.step_s):
+            if (steps >= STEPS_BEFORE_HOLD and self._held()) or self.cancelled.wait(
+                self.engine.step_s
+            ):
                 finish = FinishReason.CANCELLED
                 break
             if self.engine.broken.is_set():
@@ -54,6 +58,13 @@ class ScriptedStream:
         yield TokenDelta(
             self.request_id, last, now, finish, self._stats(sent, steps, first_ms, now)
         )
+
+    def _held(self) -> bool:
+        """Wait while the engine holds; True when the answer was cancelled meanwhile."""
+        while not self.engine.flowing.wait(0.02):
+            if self.cancelled.is_set():
+                return True
+        return False
 
     def _tokens(self, run: list[str]) -> tuple[Token, ...]:
         sources = ["mlp"] * (len(run) - 1) + ["target"]
@@ -106,11 +117,12 @@ class ScriptedEngine:
     """Stands in for the engine where the pace of an answer matters."""
 
     answer: str = ANSWER
-    repeats: int = 2
-    step_s: float = 0.02
+    repeats: int = 1
+    step_s: float = 0.01
     drafts: int = 3
     broken: threading.Event = field(default_factory=threading.Event)
     full: threading.Event = field(default_factory=threading.Event)
+    flowing: threading.Event = field(default_factory=threading.Event)
     info: Any = field(
         default_factory=lambda: SimpleNamespace(
             name="scripted",
@@ -123,6 +135,9 @@ class ScriptedEngine:
             speculators=("mlp", "ngram"),
         )
     )
+
+    def __post_init__(self) -> None:
+        self.flowing.set()
 
     def words(self, most: int) -> list[str]:
         return [f"{word} " for word in (self.answer * self.repeats).split()][:most]

@@ -1,0 +1,160 @@
+"""Sites to look at: one whose engine keeps a fixed pace, one that is the whole app as a process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from transformers import AutoTokenizer
+
+from specchat.chat.company import load_company
+from specchat.chat.service import ChatService
+from specchat.settings import Settings
+from specchat.ui import build_app, listen
+from storage import Store, open_store
+
+from .double import ScriptedEngine
+
+ROOT = Path(__file__).resolve().parents[2]
+CARE = ROOT / "assets" / "models" / "care"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_S = 120.0
+WAIT_MS = 60_000  # generous: the machine may be busy with other tests
+
+
+@dataclass
+class Site:
+    """A page on the network and what it stands on."""
+
+    url: str
+    engine: ScriptedEngine
+    store: Store
+    service: ChatService
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium. Its absence is a fault of the set-up, not a reason to skip."""
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert executable, f"none of {', '.join(BROWSERS)} is on PATH; `make browser` installs one"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes browsers that know nothing of each other; every request must stay on the machine."""
+    opened: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(WAIT_MS)
+        opened.append(context)
+        return context
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def page(new_context: Callable[..., BrowserContext]) -> Page:
+    """A fresh page of a fresh browser."""
+    return new_context().new_page()
+
+
+@pytest.fixture(scope="module")
+def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page on a real chat service and store; the engine keeps a fixed pace."""
+    database = tmp_path_factory.mktemp("site") / "site.db"
+    settings = Settings(port=free_port(), database_url=f"sqlite:///{database}", host="127.0.0.1")
+    engine = ScriptedEngine()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
+    loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=False)
+    with open_store(settings.database_url) as store:
+        service = ChatService(loaded, store, load_company())
+        blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]
+        listen(blocks, settings)
+        yield Site(f"http://127.0.0.1:{settings.port}", engine, store, service)
+        blocks.close(verbose=False)
+
+
+@contextmanager
+def whole_app(model: Path, speculators: str, database: Path) -> Iterator[str]:
+    """`python app.py` as its own process; its URL once it answers."""
+    port = free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SPECCHAT_")},
+        "SPECCHAT_MODEL": str(model),
+        "SPECCHAT_SPECULATORS": speculators,
+        "SPECCHAT_PORT": str(port),
+        "SPECCHAT_DATABASE_URL": f"sqlite:///{database}",
+        "SPECCHAT_COMPILE": "false",
+        "SPECCHAT_MAX_TOKENS": "64",
+    }
+    log = database.with_suffix(".log")
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"app.py ended early:\n{log.read_text()}"
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(f"app.py did not answer within {START_S:.0f} s:\n{log.read_text()}")
+
+
+@pytest.fixture
+def model_and_speculators(tiny_model_dir: Path) -> tuple[Path, str]:
+    """The bundled model where it is in the checkout, a tiny random one otherwise."""
+    return (CARE, "mlp,ngram") if (CARE / "config.json").exists() else (tiny_model_dir, "ngram")

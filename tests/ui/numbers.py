@@ -1,0 +1,97 @@
+"""Turns and races made up for tests."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from specchat.bench.arms import ArmResult
+from specchat.bench.race import PairResult
+from specchat.engine.request import Token, TurnStats
+from storage import RaceArm, RaceRecord, TurnMetrics
+
+
+def stats(tokens: int = 148, e2e_ms: float = 731.0, **changes: Any) -> TurnStats:
+    """Statistics of a speculative answer: 38 ms to the first token, 43 passes."""
+    steps = max(1, round(tokens / 3.4)) if tokens else 0
+    values: dict[str, Any] = {
+        "prompt_tokens": 40,
+        "cached_tokens": 0,
+        "completion_tokens": tokens,
+        "queue_ms": 0.0,
+        "ttft_ms": 38.0,
+        "e2e_ms": e2e_ms,
+        "steps": steps,
+        "drafted": 148,
+        "accepted": 105,
+        "drafted_by_depth": (44, 40, 30),
+        "accepted_by_depth": (40, 35, 30),
+        "drafted_by_source": {"mlp": 148},
+        "accepted_by_source": {"mlp": 105},
+        "accepted_lengths": (2,) * steps,
+        "draft_ms": 10.0,
+        "verify_ms": 500.0,
+        "peak_pages": 12,
+        "preemptions": 0,
+    }
+    return TurnStats(**{**values, **changes})
+
+
+def plain_stats(tokens: int = 148, e2e_ms: float = 1_900.0) -> TurnStats:
+    """Statistics of a plain answer."""
+    return stats(
+        tokens,
+        e2e_ms,
+        steps=tokens,
+        drafted=0,
+        accepted=0,
+        drafted_by_depth=(),
+        accepted_by_depth=(),
+        drafted_by_source={},
+        accepted_by_source={},
+        accepted_lengths=(0,) * tokens,
+    )
+
+
+def metrics(mode: str = "speculative", **changes: Any) -> TurnMetrics:
+    """Stored metrics of one turn."""
+    made = plain_stats() if mode == "plain" else stats()
+    values = {**asdict(made), "tpot_ms": made.tpot_ms}
+    values |= {
+        "mode": mode,
+        "model": "care",
+        "speculators": ("mlp",) if mode == "speculative" else (),
+        "temperature": 0.0,
+        "seed": 7,
+        "max_tokens": 256,
+        "hardware": "2 threads",
+        "device": "cpu",
+        "dtype": "float32",
+        "backend": "eager",
+        "code_version": "0",
+    }
+    return TurnMetrics(**{**values, **changes})
+
+
+def race(prompt: str = "Where is it?", plain_ms: float = 1_900.0, **changes: Any) -> RaceRecord:
+    """A stored race."""
+    values: dict[str, Any] = {
+        "prompt": prompt,
+        "identical": True,
+        "first": "plain",
+        "plain": RaceArm(answer="a", metrics=metrics("plain", e2e_ms=plain_ms)),
+        "speculative": RaceArm(answer="a", metrics=metrics()),
+    }
+    return RaceRecord(**{**values, **changes})
+
+
+def pair(plain: TurnStats, speculative: TurnStats, *, identical: bool = True) -> PairResult:
+    """A finished race with one word for each token."""
+    return PairResult(_arm(plain), _arm(speculative), identical, "plain")
+
+
+def _arm(made: TurnStats) -> ArmResult:
+    n = made.completion_tokens
+    tokens = tuple(Token(i, f"w{i} ", "target") for i in range(n))
+    times = tuple(made.ttft_ms + i for i in range(n))
+    return ArmResult(tokens, times, made)

@@ -1,0 +1,252 @@
+"""The page in a real Chromium: chat, race and dashboard on an engine with a fixed pace."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from storage import MetricRow, TurnFilter
+
+from .conftest import WAIT_MS, Site
+
+expect.set_options(timeout=WAIT_MS)
+FOOTER = re.compile(r"\d+ tok/s · \d+ tokens · τ \d\.\d · \d+ % drafts accepted · TTFT [\d.]+ m?s")
+PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> **hello** order?'
+
+
+@pytest.fixture(autouse=True)
+def _mended(site: Site) -> Iterator[None]:
+    """Every test begins with an engine that works at the usual pace."""
+    yield
+    site.engine.full.clear()
+    site.engine.flowing.set()
+
+
+def open_page(page: Page, site: Site) -> Page:
+    page.goto(site.url)
+    expect(page.locator("#sc-question textarea")).to_be_visible()
+    expect(page.locator("#sc-chat")).to_be_visible()
+    return page
+
+
+def ask(page: Page, question: str) -> None:
+    page.locator("#sc-question textarea").fill(question)
+    page.locator("#sc-send").click()
+
+
+def finished(page: Page, count: int = 1) -> None:
+    expect(page.locator("#sc-chat .thought-group .title")).to_have_count(count)
+
+
+def test_first_contact_says_that_an_ai_answers(page: Page, site: Site) -> None:
+    open_page(page, site)
+    expect(page.get_by_role("note")).to_contain_text("AI assistant")
+
+
+def test_an_answer_streams_and_leaves_a_footer(page: Page, site: Site) -> None:
+    site.engine.flowing.clear()
+    open_page(page, site)
+    ask(page, "Where is my refund for order 4417?")
+    bot = page.locator("#sc-chat [data-testid=bot]").first
+    expect(bot).to_contain_text("I understand")
+    assert "at once" not in bot.inner_text()
+    site.engine.flowing.set()
+    finished(page)
+    expect(bot).to_contain_text("at once")
+    expect(page.locator("#sc-chat .thought-group .title")).to_have_text(FOOTER)
+    expect(page.locator("#sc-question textarea")).to_have_value("")
+
+
+def test_the_footer_opens_to_the_accepted_drafts(page: Page, site: Site) -> None:
+    open_page(page, site)
+    ask(page, "Where is my refund?")
+    finished(page)
+    page.locator("#sc-chat .thought-group .title").press("Enter")
+    expect(page.locator("#sc-chat .sc-marked .sc-src-mlp").first).to_be_visible()
+    mark = page.locator("#sc-chat .sc-marked .sc-src-ngram").first
+    assert mark.evaluate("e => getComputedStyle(e).textDecorationStyle") == "dotted"
+    expect(page.locator("#sc-chat .sc-legend")).to_contain_text("MLP speculator (solid line)")
+
+
+def test_stop_keeps_what_was_said_and_stores_one_cancelled_turn(page: Page, site: Site) -> None:
+    site.engine.flowing.clear()
+    before = site.store.metrics()
+    open_page(page, site)
+    ask(page, "Please tell me everything")
+    expect(page.locator("#sc-chat [data-testid=bot]").first).to_contain_text("I understand")
+    page.locator("#sc-stop").click()
+    expect(page.locator("#sc-chat .thought-group .title")).to_contain_text("stopped")
+    expect(page.locator("#sc-send")).to_be_visible()
+    assert site.store.flush()
+    new = site.store.metrics()[: len(site.store.metrics()) - len(before)]
+    assert [row.status for row in new] == ["cancelled"]
+
+
+def test_closing_the_tab_cancels_and_stores_one_turn(page: Page, site: Site) -> None:
+    site.engine.flowing.clear()
+    before = len(site.store.metrics())
+    open_page(page, site)
+    ask(page, "Please tell me everything, slowly")
+    expect(page.locator("#sc-chat [data-testid=bot]").first).to_contain_text("I understand")
+    page.close()
+    rows = _wait_for_rows(site, before + 1)
+    assert rows[0].status == "cancelled"
+    assert len(rows) == before + 1
+
+
+def _wait_for_rows(site: Site, count: int) -> list[MetricRow]:
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while time.monotonic() < deadline:
+        site.store.flush()
+        rows = site.store.metrics(TurnFilter())
+        if len(rows) >= count:
+            return rows
+        time.sleep(0.1)
+    raise AssertionError(f"no {count} rows after {WAIT_MS} ms")
+
+
+def test_retry_answers_again_and_undo_gives_the_question_back(page: Page, site: Site) -> None:
+    open_page(page, site)
+    ask(page, "How do I pay?")
+    finished(page)
+    page.get_by_label("Retry", exact=True).click()
+    expect(page.locator("#sc-stop")).to_be_hidden()
+    finished(page)
+    page.get_by_label("Undo", exact=True).click()
+    finished(page, 0)
+    expect(page.locator("#sc-question textarea")).to_have_value("How do I pay?")
+
+
+def test_a_past_conversation_is_there_after_a_reload(page: Page, site: Site) -> None:
+    open_page(page, site)
+    ask(page, "Can I return shoes?")
+    finished(page)
+    page.reload()
+    expect(page.locator("#sc-chat [data-testid=user]")).to_contain_text("Can I return shoes?")
+    finished(page)
+    page.locator("#sc-sidebar button.toggle-button").click()
+    page.locator("#sc-new").click()
+    finished(page, 0)
+    page.locator("#sc-conversations label").first.click()
+    expect(page.locator("#sc-chat [data-testid=user]")).to_contain_text("Can I return shoes?")
+
+
+def test_two_browsers_do_not_see_each_other(
+    new_context: Callable[..., BrowserContext], site: Site
+) -> None:
+    first = open_page(new_context().new_page(), site)
+    ask(first, "My secret order is 777777")
+    finished(first)
+    second = open_page(new_context().new_page(), site)
+    ask(second, "What do you sell?")
+    finished(second)
+    assert "777777" not in second.content()
+    second.reload()
+    finished(second)
+    assert "777777" not in second.content()
+
+
+def test_an_example_question_is_answered(page: Page, site: Site) -> None:
+    open_page(page, site)
+    page.get_by_role("button", name="I want to cancel my order").first.click()
+    finished(page)
+    expect(page.locator("#sc-chat [data-testid=user]")).to_contain_text("cancel my order")
+
+
+def test_plain_mode_says_plain(page: Page, site: Site) -> None:
+    open_page(page, site)
+    page.get_by_role("button", name="Options").first.click()
+    page.get_by_label("Speculative decoding").uncheck()
+    ask(page, "Without drafts, please")
+    finished(page)
+    expect(page.locator("#sc-chat .thought-group .title")).to_contain_text("plain")
+
+
+def test_markup_from_a_customer_stays_text(page: Page, site: Site) -> None:
+    open_page(page, site)
+    ask(page, PAYLOAD)
+    finished(page)
+    expect(page.locator("#sc-chat [data-testid=user]")).to_contain_text("<script>")
+    page.get_by_role("tab", name="Race").click()
+    page.locator("#sc-race-question textarea").fill(PAYLOAD)
+    page.locator("#sc-race-start").click()
+    expect(page.locator("#sc-race-headline")).to_contain_text("same answer ✓")
+    page.get_by_role("tab", name="Dashboard").click()
+    expect(page.locator("#sc-dash-headline .sc-big")).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("question", ["   ", "word " * 20_000])
+def test_a_question_that_cannot_be_answered_stays_in_the_box(
+    page: Page, site: Site, question: str
+) -> None:
+    open_page(page, site)
+    ask(page, question)
+    expect(page.locator("#sc-alert [role=alert]")).to_be_visible()
+    expect(page.locator("#sc-question textarea")).to_have_value(question)
+    finished(page, 0)
+
+
+def test_a_full_engine_says_so_and_keeps_the_question(page: Page, site: Site) -> None:
+    site.engine.full.set()
+    open_page(page, site)
+    ask(page, "Are you there?")
+    expect(page.locator("#sc-alert [role=alert]")).to_contain_text("Many customers")
+    expect(page.locator("#sc-question textarea")).to_have_value("Are you there?")
+
+
+def test_a_race_shows_both_lanes_the_verdict_and_a_replay(page: Page, site: Site) -> None:
+    open_page(page, site)
+    page.get_by_role("tab", name="Race").click()
+    page.locator("#sc-race-question textarea").fill("Where is my refund?")
+    page.locator("#sc-race-start").click()
+    expect(page.locator("#sc-race-headline .sc-big")).to_have_text(
+        re.compile(r"\d+\.\dx faster, .+ saved, same answer ✓")
+    )
+    board = page.locator("#sc-race-board .sc-race")
+    expect(board).to_have_attribute("data-phase", "replayed")
+    lanes = page.locator("#sc-race-board .sc-lane-text")
+    assert lanes.nth(0).inner_text() == lanes.nth(1).inner_text()
+    expect(page.locator("#sc-race-timeline .js-plotly-plot")).to_be_visible()
+    page.locator("[data-speed]").select_option("0.25")
+    page.locator("[data-replay]").click()
+    expect(board).to_have_attribute("data-phase", "replaying")
+    expect(page.locator("[data-lane=speculative]")).to_have_attribute("data-state", "done")
+    expect(page.locator("[data-lane=plain]")).to_have_attribute("data-state", "running")
+
+
+def test_the_dashboard_shows_a_new_turn_by_itself(page: Page, site: Site) -> None:
+    open_page(page, site)
+    ask(page, "One more for the dashboard")
+    finished(page)
+    page.get_by_role("tab", name="Dashboard").click()
+    tile = page.locator("#sc-dash-tiles .sc-tile b").first
+    expect(tile).to_have_text(re.compile(r"\d+"))
+    before = int(tile.inner_text())
+    who = "f" * 32
+    for _ in site.service.answer(site.service.new_conversation(who), "From elsewhere", owner=who):
+        pass
+    expect(tile).to_have_text(str(before + 1))
+    expect(page.locator("#sc-live")).to_contain_text("compiled 7/7")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_overflows(
+    new_context: Callable[..., BrowserContext], site: Site, width: int, scheme: str
+) -> None:
+    page = new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+    open_page(page, site)
+    ask(page, "Does a verylongwordwithoutanyspaceinitthatgoesonandonandonandonandon fit?")
+    finished(page)
+    assert page.evaluate("document.body.classList.contains('dark')") is (scheme == "dark")
+    for tab in ("Chat", "Race", "Dashboard"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(500)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{tab} is {wide} px wide on a screen of {width} px"

@@ -1,0 +1,191 @@
+"""What the chat does when somebody acts, without a page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from transformers import AutoTokenizer
+
+from specchat.chat.company import load_company
+from specchat.chat.service import ChatService
+from specchat.chat.types import AnswerOptions, ChatError
+from specchat.ui.chat_events import ChatEvents, Screen, answer_options
+from specchat.ui.chat_tab import rendered
+from specchat.ui.identity import identity_of, new_owner
+from specchat.ui.race_events import RaceEvents, RaceSettings
+from specchat.ui.race_tab import race_settings
+from storage import Store, open_store
+
+from .double import ScriptedEngine
+
+OPTIONS = AnswerOptions()
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine(step_s=0.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path / 'events.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def service(engine: ScriptedEngine, store: Store, tiny_model_dir: Path) -> ChatService:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
+    loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=False)
+    return ChatService(loaded, store, load_company())
+
+
+@pytest.fixture
+def events(service: ChatService) -> ChatEvents:
+    return ChatEvents(service)
+
+
+def asked(events: ChatEvents, question: str, stored: object = None) -> list[Screen]:
+    return list(events.ask(question, stored, OPTIONS))
+
+
+def test_a_question_is_answered_and_the_box_let_go(events: ChatEvents) -> None:
+    first, *_, last = asked(events, "Where is it?")
+    assert (first.box, first.answering) == ("", True)
+    assert last.answering is False
+    assert last.messages is not None
+    assert [message["role"] for message in last.messages] == ["user", "assistant", "assistant"]
+    assert "tok/s" in last.messages[2]["metadata"]["title"]
+    assert last.conversations
+    assert last.conversations[0][0] == "Where is it?"
+
+
+def test_an_identity_is_made_when_the_browser_has_none() -> None:
+    for stored in (None, {}, {"owner": "../../etc"}, "x", {"owner": "A" * 32}):
+        assert len(identity_of(stored).owner) == 32
+        assert identity_of(stored).owner != stored
+    who = identity_of(None)
+    assert identity_of(who.stored()) == who
+
+
+def test_a_conversation_of_somebody_else_is_not_shown(events: ChatEvents) -> None:
+    mine = asked(events, "My order is 777777")[-1].identity
+    assert mine is not None
+    stolen = {"owner": new_owner(), "conversation": mine.conversation}
+    assert events.load(stolen).messages == []
+    last = asked(events, "Hello?", stolen)[-1]
+    assert "777777" not in str(last.messages)
+
+
+def test_a_full_engine_gives_the_question_back(events: ChatEvents, engine: ScriptedEngine) -> None:
+    engine.full.set()
+    last = asked(events, "Where is it?")[-1]
+    assert last.box == "Where is it?"
+    assert "Many customers" in (last.alert or "")
+    assert last.messages == []
+
+
+def test_an_engine_that_dies_gives_the_question_back(
+    events: ChatEvents, engine: ScriptedEngine
+) -> None:
+    engine.broken.set()
+    last = asked(events, "Where is it?")[-1]
+    assert last.box == "Where is it?"
+    assert 'role="alert"' in (last.alert or "")
+
+
+def test_leaving_in_the_middle_stores_one_cancelled_turn(
+    events: ChatEvents, engine: ScriptedEngine, store: Store
+) -> None:
+    engine.flowing.clear()
+    screens = events.ask("Tell me everything", None, OPTIONS)
+    for screen in screens:
+        if screen.messages and "I understand" in screen.messages[-1]["content"]:
+            break
+    screens.close()
+    assert store.flush()
+    assert [row.status for row in store.metrics()] == ["cancelled"]
+
+
+def test_stop_ends_the_answer(events: ChatEvents, engine: ScriptedEngine, store: Store) -> None:
+    engine.flowing.clear()
+    screens = events.ask("Tell me everything", None, OPTIONS)
+    who = next(screens).identity
+    assert who is not None
+    stopping = threading.Timer(0.2, events.stop, [who.stored()])
+    stopping.start()
+    *_, last = screens
+    assert last.messages is not None
+    assert last.messages[-1]["metadata"]["title"].startswith("stopped · ")
+    assert not last.alert
+    assert store.flush()
+    assert [row.status for row in store.metrics()] == ["cancelled"]
+
+
+def test_undo_gives_the_question_back_and_keeps_the_evidence(
+    events: ChatEvents, store: Store
+) -> None:
+    who = asked(events, "How do I pay?")[-1].identity
+    assert who is not None
+    screen = events.undo(who.stored())
+    assert (screen.box, screen.messages) == ("How do I pay?", [])
+    assert store.flush()
+    assert len(store.metrics()) == 1
+
+
+def test_retry_answers_the_same_question(events: ChatEvents) -> None:
+    who = asked(events, "How do I pay?")[-1].identity
+    assert who is not None
+    last = list(events.retry(who.stored(), OPTIONS))[-1]
+    assert last.messages is not None
+    assert [message["role"] for message in last.messages] == ["user", "assistant", "assistant"]
+
+
+def test_retry_and_undo_of_nothing_say_so(events: ChatEvents) -> None:
+    assert "no answer" in (next(events.retry(None, OPTIONS)).alert or "")
+    assert "nothing to undo" in (events.undo(None).alert or "")
+
+
+def test_a_screen_that_changes_nothing_changes_nothing() -> None:
+    assert all(value == {"__type__": "update"} for value in rendered(Screen()))
+
+
+@pytest.mark.parametrize("wrong", ["x", [], float("inf")])
+def test_options_that_are_no_numbers(wrong: object) -> None:
+    with pytest.raises(ChatError, match="must be numbers"):
+        answer_options(True, 0.0, 100, wrong)
+    with pytest.raises(ChatError, match="must be numbers"):
+        race_settings(0.0, wrong, None)
+
+
+def test_a_race_is_stored_redacted_with_the_question_of_both_arms(
+    service: ChatService, engine: ScriptedEngine, store: Store
+) -> None:
+    races = RaceEvents(service, engine, store)  # type: ignore[arg-type]
+    question = "Where is my order? Write to jane.doe@example.org"
+    *_, last = races.race(question, "owner", RaceSettings(0.0, 64, 3))
+    assert last.finished is not None
+    assert last.finished.identical
+    assert "same answer ✓" in (last.headline or "")
+    assert store.flush()
+    (row,) = store.races()
+    assert "jane.doe" not in row.prompt
+    assert (row.plain.mode, row.speculative.mode) == ("plain", "speculative")
+    assert row.plain.seed == row.speculative.seed == 3
+
+
+def test_a_race_without_a_question_or_with_a_full_engine(
+    service: ChatService, engine: ScriptedEngine, store: Store
+) -> None:
+    races = RaceEvents(service, engine, store)  # type: ignore[arg-type]
+    (screen,) = races.race("  ", "owner", RaceSettings(0.0, 64, 3))
+    assert screen.error
+    engine.full.set()
+    *_, last = races.race("Where is it?", "owner", RaceSettings(0.0, 64, 3))
+    assert "Too many people" in (last.error or "")
+    assert last.racing is False
+    assert store.races() == []

@@ -1,0 +1,135 @@
+"""The dashboard is drawn from the store alone, and is honest about what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from specchat.ui import charts
+from specchat.ui import dashboard_data as data
+from specchat.ui.dashboard_html import empty_html, headline_html, live_html, tiles_html
+from specchat.ui.dashboard_tab import _drawn, _figures
+from storage import Store, TurnRecord, open_store
+
+from .double import ScriptedEngine
+from .numbers import metrics, pair, plain_stats, race, stats
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path / 'dashboard.db'}") as opened:
+        yield opened
+
+
+def store_turn(store: Store, **changes: object) -> None:
+    store.record_turn(
+        TurnRecord(
+            conversation_id=store.create_conversation("someone"),
+            question="q",
+            answer="a",
+            status="completed",
+            metrics=metrics(**changes),  # type: ignore[arg-type]
+        )
+    )
+    assert store.flush()
+
+
+def store_races(store: Store, *records: object) -> None:
+    for record in records:
+        store.record_race(record)  # type: ignore[arg-type]
+    assert store.flush()
+
+
+def test_an_empty_store_says_what_to_do(store: Store) -> None:
+    evidence = data.gather(store, data.Choice())
+    assert evidence.empty
+    assert "Ask a question in Chat or run a race" in _drawn(store, data.Choice())[0]
+    assert _figures(evidence) == [None] * 6
+
+
+def test_filters_that_exclude_everything_say_that(store: Store) -> None:
+    store_turn(store)
+    assert "No turn fits these filters" in _drawn(store, data.Choice(mode="plain"))[0]
+    assert empty_html(True) != empty_html(False)
+
+
+def test_turns_without_a_race_claim_no_speedup(store: Store) -> None:
+    store_turn(store)
+    evidence = data.gather(store, data.Choice())
+    assert "No races yet" in headline_html(evidence)
+    assert "faster" not in headline_html(evidence)
+
+
+def test_few_prompts_get_a_median_but_no_interval(store: Store) -> None:
+    store_races(store, race("one"), race("two"))
+    said = headline_html(data.gather(store, data.Choice()))
+    assert "2.60x faster" in said
+    assert "needs at least 6 different prompts" in said
+    assert "2 of 2 races gave the same answer" in said
+
+
+def test_enough_prompts_get_an_interval(store: Store) -> None:
+    store_races(store, *(race(f"prompt {i}", 1_500.0 + 100 * i) for i in range(8)))
+    evidence = data.gather(store, data.Choice())
+    assert "95 % interval" in headline_html(evidence)
+    assert evidence.speedup.ci95.low < evidence.speedup.median < evidence.speedup.ci95.high
+
+
+def test_a_loss_is_called_a_loss(store: Store) -> None:
+    store_races(store, *(race(f"prompt {i}", 400.0) for i in range(6)))
+    said = headline_html(data.gather(store, data.Choice()))
+    assert "slower with speculation here" in said
+    assert "lost over 6 races" in said
+
+
+def test_the_fingerprint_changes_with_a_new_turn_and_with_a_filter(store: Store) -> None:
+    before = data.fingerprint(store, data.Choice())
+    assert data.fingerprint(store, data.Choice()) == before
+    assert data.fingerprint(store, data.Choice(mode="plain")) != before
+    store_turn(store)
+    assert data.fingerprint(store, data.Choice()) != before
+
+
+def test_the_table_holds_numbers_and_no_text_of_anybody(store: Store) -> None:
+    store_turn(store)
+    (row,) = data.table(data.gather(store, data.Choice()).rows)
+    assert len(row) == len(data.TABLE_HEADERS)
+    assert row[1:6] == ["chat", "speculative", "care", "completed", 148]
+    assert "q" not in row
+
+
+def test_every_chart_prints_n_and_where_it_comes_from(store: Store) -> None:
+    store_turn(store)
+    store_races(store, *(race(f"prompt {i}") for i in range(6)))
+    for figure in _figures(data.gather(store, data.Choice())):
+        printed = figure.layout.title.text + figure.layout.xaxis.title.text
+        marks = " ".join(str(text) for trace in figure.data for text in (trace.text or ()))
+        assert "n = " in printed + marks
+        assert "care" in printed
+        assert "2 threads" in printed
+
+
+def test_modes_differ_by_more_than_colour(store: Store) -> None:
+    assert len(set(charts.MODE_DASHES.values())) == len(charts.MODE_DASHES)
+    assert len(set(charts.MODE_SYMBOLS.values())) == len(charts.MODE_SYMBOLS)
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 2, 148])
+def test_a_timeline_of_any_length(tokens: int) -> None:
+    figure = charts.race_timeline(pair(plain_stats(tokens), stats(tokens)), "where")
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [len(line.x) for line in lines] == [tokens + 1, tokens + 1]
+
+
+def test_alarms_are_shown(store: Store) -> None:
+    store_turn(store, drafted=1_000, accepted=1, accepted_by_depth=(1, 0, 0))
+    assert "hardly any draft was accepted" in tiles_html(data.gather(store, data.Choice()))
+
+
+def test_the_live_panel_shows_pages_and_backend(store: Store) -> None:
+    said = live_html(ScriptedEngine().snapshot(), store.health())
+    assert "16 held, 40 cached, 200 free of 256" in said
+    assert "compiled 7/7" in said
+    assert "none lost" in said
