@@ -40,7 +40,7 @@ app = typer.Typer(
 
 Model = Annotated[str | None, typer.Option(help="'care' (bundled), a directory or a Hub name.")]
 Speculators = Annotated[
-    str | None, typer.Option(help="Comma-separated: mlp, ngram, mlp:PATH; or 'none'.")
+    str | None, typer.Option(help="Comma-separated: mlp, ngram, suffix, mlp:PATH; or 'none'.")
 ]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Temperature = Annotated[float, typer.Option(help="0 is greedy.")]
