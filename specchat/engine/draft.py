@@ -50,6 +50,8 @@ class DraftTree:
         """Append a node and return its index. Does not look for an equal sibling."""
         if not ROOT <= parent < len(self.tokens):
             raise ValueError(f"parent must be from -1 to {len(self.tokens) - 1}, got {parent}")
+        if not confidence >= 0.0:  # also catches nan, which comparisons would let through
+            raise ValueError(f"confidence must be from 0 to 1, got {confidence}")
         self.tokens.append(int(token))
         self.parents.append(parent)
         self.depths.append(1 if parent == ROOT else self.depths[parent] + 1)

@@ -48,6 +48,12 @@ def test_a_node_that_hangs_on_nothing_is_refused() -> None:
         DraftTree.chain([5], "x").add(6, 1, "x")
 
 
+@pytest.mark.parametrize("confidence", [float("nan"), -0.1])
+def test_a_confidence_that_is_no_probability_is_refused(confidence: float) -> None:
+    with pytest.raises(ValueError, match="confidence must be from 0 to 1"):
+        DraftTree().add(5, ROOT, "x", confidence)
+
+
 def test_equal_paths_of_two_drafters_become_one_node_of_the_surer_one() -> None:
     merged = merge(
         [DraftTree.chain([1, 2], "mlp", [0.5, 0.9]), DraftTree.chain([1, 3], "ngram", [0.8, 0.1])]

@@ -1,0 +1,54 @@
+"""Engines on the tiny random model, eager, with the pool's invariant checked after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from specchat.engine.draft import MAX_NODES, DraftTree
+from specchat.engine.policy import Payoff, Policy
+
+from .running import Engines
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tiny_model_dir: Path) -> Any:
+    return AutoTokenizer.from_pretrained(tiny_model_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_model_dir: Path) -> Any:
+    """The model the engines run; its attention is paged."""
+    return AutoModelForCausalLM.from_pretrained(tiny_model_dir, dtype=torch.float32).eval()
+
+
+@pytest.fixture(scope="session")
+def eager_model(tiny_model_dir: Path) -> Any:
+    """The same weights with transformers' own attention, to compare with."""
+    return AutoModelForCausalLM.from_pretrained(
+        tiny_model_dir, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+
+
+@pytest.fixture
+def engines(tiny_model: Any, tiny_tokenizer: Any) -> Iterator[Engines]:
+    """Makes engines and closes them after the test."""
+    factory = Engines(tiny_model, tiny_tokenizer)
+    yield factory
+    factory.close()
+
+
+@pytest.fixture
+def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy verifies whatever is drafted, up to a whole tree of 63 nodes."""
+
+    def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> list[DraftTree]:
+        return [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
+
+    monkeypatch.setattr(Policy, "choose", choose)
+    monkeypatch.setattr(Payoff, "allow", lambda self: True)

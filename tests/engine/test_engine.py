@@ -1,0 +1,324 @@
+"""The engine end to end on the tiny model: answers, batching, limits, prefix reuse, endings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
+from specchat.engine.request import FinishReason, Request, SamplingParams
+from specchat.engine.sequence import TokenStream
+from specchat.speculators.ngram import NgramSpeculator
+
+from .running import EOS, Engines, ask, ask_all, prompts, read, request, wait_idle
+
+PROMPT = prompts(1)[0]
+
+
+def greedy_reference(model: Any, prompt: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Greedy decoding with transformers, the whole sequence recomputed for each token."""
+    ids = list(prompt)
+    with torch.inference_mode():
+        for _ in range(count):
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+    return tuple(ids[len(prompt) :])
+
+
+def test_a_greedy_answer_is_what_transformers_computes(engines: Engines, eager_model: Any) -> None:
+    answer = ask(engines(), PROMPT, max_tokens=24, ignore_eos=True)
+    assert answer.tokens == greedy_reference(eager_model, PROMPT, 24)
+    assert answer.finish is FinishReason.LENGTH
+
+
+def test_logits_are_those_of_transformers(engines: Engines, eager_model: Any) -> None:
+    ids = prompts(1, 100)[0]
+    with torch.inference_mode():
+        expected = eager_model(torch.tensor([ids])).logits[0, -1]
+    torch.testing.assert_close(engines().logits(ids), expected, atol=1e-5, rtol=0)
+
+
+def test_logits_longer_than_a_chunk_are_those_of_transformers(
+    engines: Engines, eager_model: Any
+) -> None:
+    ids = prompts(1, 100)[0]
+    with torch.inference_mode():
+        expected = eager_model(torch.tensor([ids])).logits[0, -1]
+    logits = engines(token_budget=13).logits(ids)
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
+
+
+def test_logits_leave_no_page_held(engines: Engines) -> None:
+    engine = engines()
+    engine.logits(PROMPT)
+    assert engine.snapshot().pages_free == engine.snapshot().pages_total
+
+
+def test_the_choice_gap_is_the_distance_of_the_two_best_logits(engines: Engines) -> None:
+    engine = engines()
+    best, second = engine.logits(PROMPT).topk(2).values.tolist()
+    gap = engine.choice_gap(PROMPT, SamplingParams(), answered=0)
+    assert gap == pytest.approx(best - second, abs=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 32, 33])
+def test_prompts_of_any_length_around_a_page_are_answered(
+    engines: Engines, eager_model: Any, length: int
+) -> None:
+    prompt = prompts(1, length)[0]
+    answer = ask(engines(), prompt, max_tokens=4, ignore_eos=True)
+    assert answer.tokens == greedy_reference(eager_model, prompt, 4)
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_seed_another(engines: Engines) -> None:
+    engine = engines()
+    first, again, other = (
+        ask(engine, PROMPT, max_tokens=20, temperature=1.0, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first.tokens == again.tokens
+    assert first.tokens != other.tokens
+
+
+def test_a_temperature_too_small_to_divide_by_is_greedy(engines: Engines) -> None:
+    engine = engines(NgramSpeculator())
+    greedy = ask(engine, PROMPT, max_tokens=8)
+    assert ask(engine, PROMPT, max_tokens=8, temperature=1e-40).tokens == greedy.tokens
+    assert ask(engine, PROMPT, max_tokens=8, temperature=5e-324).tokens == greedy.tokens
+
+
+def test_a_token_ends_the_answer_and_is_not_part_of_it(engines: Engines) -> None:
+    engine = engines()
+    whole = ask(engine, PROMPT, max_tokens=12, ignore_eos=True).tokens
+    cut = ask(engine, PROMPT, max_tokens=12, ignore_eos=True, stop_token_ids=(whole[5],))
+    assert cut.tokens == whole[: whole.index(whole[5])]
+    assert cut.finish is FinishReason.STOP
+
+
+def test_logit_bias_forces_a_token(engines: Engines) -> None:
+    answer = ask(engines(), PROMPT, max_tokens=3, logit_bias={77: 100.0})
+    assert answer.tokens == (77, 77, 77)
+
+
+def test_a_biased_eos_ends_the_answer_at_once(engines: Engines) -> None:
+    answer = ask(engines(), PROMPT, max_tokens=9, logit_bias={EOS: 100.0})
+    assert (answer.tokens, answer.text, answer.finish) == ((), "", FinishReason.STOP)
+    assert answer.stats.completion_tokens == 0
+
+
+def test_sixteen_conversations_at_once_get_the_answers_they_get_alone(engines: Engines) -> None:
+    asked = [
+        request(prompt, max_tokens=10 + i, ignore_eos=True, temperature=(i % 2) * 0.8, seed=i)
+        for i, prompt in enumerate(prompts(16, 40))
+    ]
+    together = ask_all(engines(), asked)
+    alone = engines(max_running=1)
+    assert [a.tokens for a in together] == [read(alone.submit(r)).tokens for r in asked]
+
+
+@pytest.mark.parametrize("budget", [1, 7, 16, 50])
+def test_a_prompt_in_chunks_gives_the_same_answer(engines: Engines, budget: int) -> None:
+    prompt = prompts(1, 120)[0]
+    whole = ask(engines(), prompt, max_tokens=8)
+    assert ask(engines(token_budget=budget), prompt, max_tokens=8).said == whole.said
+
+
+def test_a_prompt_longer_than_a_step_is_answered(engines: Engines) -> None:
+    prompt = prompts(1, 1200)[0]
+    assert ask(engines(), prompt, max_tokens=4, ignore_eos=True).stats.completion_tokens == 4
+
+
+def test_a_long_prompt_does_not_stall_running_streams(engines: Engines) -> None:
+    engine = engines(token_budget=32)
+    running = engine.submit(request(PROMPT, max_tokens=60, ignore_eos=True))
+    next(running)
+    engine.submit(request(prompts(1, 900)[0], max_tokens=1)).close()
+    engine.submit(request(prompts(1, 900, seed=1)[0], max_tokens=1))
+    before = engine.snapshot().steps
+    read(running)
+    assert engine.snapshot().steps - before <= 60 + 2
+
+
+def test_the_next_turn_reuses_the_conversation(engines: Engines) -> None:
+    first = ask(engines(), PROMPT, max_tokens=40, ignore_eos=True)
+    second_prompt = (*PROMPT, *first.tokens, *prompts(1, 12, seed=9)[0])
+    cold = ask(engines(), second_prompt, max_tokens=12)
+    engine = engines()
+    ask(engine, PROMPT, max_tokens=40, ignore_eos=True)
+    warm = ask(engine, second_prompt, max_tokens=12)
+    assert warm.said == cold.said
+    assert warm.stats.cached_tokens == (len(PROMPT) + len(first.tokens) - 1) // 16 * 16
+    assert engine.snapshot().prefix_hit_tokens == warm.stats.cached_tokens
+
+
+def test_another_tenant_shares_nothing(engines: Engines) -> None:
+    engine = engines()
+    prompt = prompts(1, 64)[0]
+    mine = ask(engine, prompt, salt="shop", max_tokens=4)
+    theirs = ask(engine, prompt, salt="bank", max_tokens=4)
+    assert theirs.stats.cached_tokens == 0
+    assert theirs.said == mine.said
+    assert ask(engine, prompt, salt="shop", max_tokens=4).stats.cached_tokens == 48
+
+
+def test_an_evicted_tenant_starts_cold(engines: Engines) -> None:
+    engine = engines()
+    prompt = prompts(1, 64)[0]
+    ask(engine, prompt, salt="shop", max_tokens=4)
+    assert engine.evict_salt("shop") == 4
+    assert ask(engine, prompt, salt="shop", max_tokens=4).stats.cached_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (Request(()), "the prompt is empty"),
+        (Request((5, 999)), "below \\d+, got 999"),
+        (Request((5, -1)), "below \\d+, got -1"),
+        (Request((5,) * 2000, SamplingParams(max_tokens=100)), "2048 tokens, got 2000 \\+ 100"),
+        (Request((5,), SamplingParams(logit_bias={5000: 1.0})), "got 5000"),
+        (Request((5,), SamplingParams(stop_token_ids=(-2,))), "got -2"),
+    ],
+)
+def test_a_request_that_cannot_be_served_is_refused(
+    engines: Engines, asked: Request, message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        engines().submit(asked)
+
+
+def test_a_request_larger_than_the_cache_is_refused(engines: Engines) -> None:
+    with pytest.raises(RequestError, match="KV cache of 128 tokens, got 140"):
+        engines(pages=8).submit(request(prompts(1, 100)[0], max_tokens=40))
+
+
+def test_a_request_as_large_as_the_cache_is_answered(engines: Engines) -> None:
+    answer = ask(engines(pages=8), prompts(1, 100)[0], max_tokens=28, ignore_eos=True)
+    assert answer.stats.completion_tokens == 28
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_tokens", 0),
+        ("max_tokens", 2.5),
+        ("max_tokens", True),
+        ("temperature", math.nan),
+        ("temperature", -0.1),
+        ("temperature", math.inf),
+        ("temperature", "hot"),
+        ("top_p", 0.0),
+        ("top_p", 1.01),
+        ("top_k", -1),
+        ("min_p", 1.5),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("repetition_penalty", 0.0),
+        ("presence_penalty", math.nan),
+        ("frequency_penalty", 11),
+        ("stop", ("",)),
+        ("stop", ("x" * 300,)),
+        ("stop", ("x",) * 17),
+        ("logit_bias", {-1: 0.0}),
+        ("logit_bias", {3: math.inf}),
+    ],
+)
+def test_a_sampling_parameter_out_of_range_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(RequestError, match=name):
+        SamplingParams(**{name: value})
+
+
+def test_an_id_that_is_in_use_is_refused(engines: Engines) -> None:
+    engine = engines()
+    running = engine.submit(request(PROMPT, max_tokens=400, ignore_eos=True))
+    with pytest.raises(RequestError, match="must be unique"):
+        engine.submit(Request(PROMPT, request_id=running.request_id))
+    running.close()
+
+
+def test_a_full_queue_refuses_politely_and_recovers(engines: Engines) -> None:
+    engine = engines(max_running=1, max_waiting=2)
+    streams = [engine.submit(request(PROMPT, max_tokens=300, ignore_eos=True))]
+    next(streams[0])
+    streams += [engine.submit(request(PROMPT, max_tokens=2)) for _ in range(2)]
+    with pytest.raises(QueueFullError, match="2 requests are waiting"):
+        engine.submit(request(PROMPT, max_tokens=2))
+    streams[0].cancel()
+    assert [read(stream).finish is not FinishReason.ERROR for stream in streams] == [True] * 3
+    assert ask(engine, PROMPT, max_tokens=2).stats.completion_tokens == 2
+
+
+def test_interactive_requests_are_admitted_before_batch_work(engines: Engines) -> None:
+    engine = engines(max_running=1)
+    first = engine.submit(request(PROMPT, max_tokens=200, ignore_eos=True))
+    next(first)
+    batch = engine.submit(Request(PROMPT, SamplingParams(max_tokens=2), interactive=False))
+    person = engine.submit(Request(PROMPT, SamplingParams(max_tokens=2)))
+    first.cancel()
+    assert read(person).stats.queue_ms < read(batch).stats.queue_ms
+
+
+def test_a_cancelled_stream_ends_with_what_it_had(engines: Engines) -> None:
+    engine = engines()
+    stream = engine.submit(request(PROMPT, max_tokens=900, ignore_eos=True))
+    first = next(stream)
+    stream.cancel()
+    rest = list(stream)
+    assert rest[-1].finish is FinishReason.CANCELLED
+    assert rest[-1].stats is not None
+    emitted = len(first.tokens) + sum(len(delta.tokens) for delta in rest)
+    assert rest[-1].stats.completion_tokens == emitted < 900
+
+
+def test_leaving_the_stream_cancels_the_request(engines: Engines) -> None:
+    engine = engines()
+    with engine.submit(request(PROMPT, max_tokens=900, ignore_eos=True)) as stream:
+        next(stream)
+    wait_idle(engine)
+    assert list(stream) == []
+
+
+def test_cancelling_twice_or_too_late_does_nothing(engines: Engines) -> None:
+    engine = engines()
+    stream = engine.submit(request(PROMPT, max_tokens=3))
+    answer = read(stream)
+    stream.cancel()
+    engine.cancel("never heard of")
+    assert answer.stats.completion_tokens == 3
+    assert ask(engine, PROMPT, max_tokens=3).tokens == answer.tokens
+
+
+def test_closing_ends_every_stream(engines: Engines) -> None:
+    engine = engines(max_running=2)
+    streams = [engine.submit(request(p, max_tokens=900, ignore_eos=True)) for p in prompts(4)]
+    next(streams[0])
+    engine.close()
+    assert {read(stream).finish for stream in streams} == {FinishReason.CANCELLED}
+    assert engine.snapshot().pages_held == 0
+
+
+def test_a_closed_engine_refuses_work(engines: Engines) -> None:
+    engine = engines()
+    engine.close()
+    engine.close()
+    engine.cancel("anything")
+    for refused in (
+        lambda: engine.submit(request(PROMPT)),
+        lambda: engine.logits(PROMPT),
+        lambda: engine.evict_salt(""),
+    ):
+        with pytest.raises(EngineClosedError, match="closed"):
+            refused()
+
+
+def test_a_request_queued_while_the_engine_closes_is_ended_too(engines: Engines) -> None:
+    """A submit that won the race against close() must not wait for ever."""
+    engine = engines()
+    stream = TokenStream("late", engine.cancel)
+    with engine._wake:  # the loop cannot look at its inbox before the engine is closed
+        engine._inbox.append(lambda: engine._add(request(PROMPT, max_tokens=5), stream))
+        engine._closed = True
+        engine._wake.notify()
+    engine._thread.join(10)
+    assert stream._deltas.get(timeout=5).finish is FinishReason.CANCELLED

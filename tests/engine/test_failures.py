@@ -1,0 +1,159 @@
+"""What goes wrong inside the engine: drafters and forward passes that raise, cancelled streams."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.errors import EngineClosedError
+
+from .running import Bushy, Engines, Oracle, ask, ask_all, prompts, read, request, wait_idle
+
+PROMPT = prompts(1)[0]
+
+
+class Failing(Oracle):
+    """Drafts well until it is told to fail in one of its methods."""
+
+    name = "failing"
+
+    def __init__(self, method: str, after: int = 2) -> None:
+        super().__init__({})
+        self._method, self._left = method, after
+
+    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+        self._fail("propose")
+        if self._method == "count":
+            return []
+        return super().propose(batch)
+
+    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
+        self._fail("observe")
+
+    def forget(self, request_id: str) -> None:
+        self._fail("forget")
+
+    def _fail(self, method: str) -> None:
+        if method == self._method:
+            self._left -= 1
+            if self._left < 0:
+                raise ZeroDivisionError("the drafter is broken")
+
+
+@pytest.mark.usefixtures("keep_all_drafts")
+@pytest.mark.parametrize("method", ["propose", "observe", "forget", "count"])
+def test_a_drafter_that_fails_is_switched_off_and_the_answers_go_on(
+    engines: Engines, method: str
+) -> None:
+    plain = ask(engines(), PROMPT, max_tokens=20, ignore_eos=True)
+    oracle = Oracle({PROMPT: plain.tokens})
+    engine = engines(Failing(method, after=2 if method != "forget" else 0), oracle)
+    for _ in range(2):
+        answer = ask(engine, PROMPT, max_tokens=20, ignore_eos=True)
+        assert answer.said == plain.said
+        assert answer.stats.accepted_by_source["oracle"] > 0
+    wait_idle(engine)
+    assert [s.name for s in engine._drafting.speculators] == ["oracle"]
+
+
+def test_cancelling_with_a_drafter_that_cannot_forget_leaves_the_engine_running(
+    engines: Engines,
+) -> None:
+    engine = engines(Failing("forget", after=0))
+    stream = engine.submit(request(PROMPT, max_tokens=900, ignore_eos=True))
+    next(stream)
+    stream.cancel()
+    list(stream)
+    assert ask(engine, PROMPT, max_tokens=3, ignore_eos=True).stats.completion_tokens == 3
+
+
+@pytest.mark.usefixtures("keep_all_drafts")
+def test_a_confidence_that_is_no_number_fails_nobody(engines: Engines) -> None:
+    class Unsure(Oracle):
+        def draft(self, tokens: tuple[int, ...], truth: tuple[int, ...]) -> DraftTree:
+            return DraftTree.chain(truth[:3], self.name, [float("nan")] * len(truth[:3]))
+
+    plain = ask(engines(), PROMPT, max_tokens=20, ignore_eos=True)
+    engine = engines(Unsure({PROMPT: plain.tokens}))
+    assert ask(engine, PROMPT, max_tokens=20, ignore_eos=True).said == plain.said
+
+
+def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engines()
+    plain = ask(engine, PROMPT, max_tokens=10, ignore_eos=True)
+    forward, calls = engine._runner.forward, iter(range(1000))
+
+    def broken(parts: Any) -> Any:
+        if next(calls) == 5:
+            raise RuntimeError("out of memory")
+        return forward(parts)
+
+    monkeypatch.setattr(engine._runner, "forward", broken)
+    streams = [
+        engine.submit(request(p, max_tokens=500, ignore_eos=True)) for p in prompts(3, 20, seed=1)
+    ]
+    for stream in streams:
+        with pytest.raises(EngineClosedError, match="out of memory"):
+            list(stream)
+        assert list(stream) == []
+        stream.cancel()
+    snapshot = engine.snapshot()
+    assert (snapshot.running, snapshot.waiting) == (0, 0)
+    assert snapshot.pages_free == snapshot.pages_total
+    assert ask(engine, PROMPT, max_tokens=10, ignore_eos=True).said == plain.said
+
+
+def test_a_score_that_raises_fails_only_its_caller(engines: Engines) -> None:
+    engine = engines(pages=4)
+    with pytest.raises(Exception, match="pages wanted"):
+        engine.logits(prompts(1, 100)[0])
+    assert ask(engine, PROMPT, max_tokens=3, ignore_eos=True).stats.completion_tokens == 3
+    wait_idle(engine)
+
+
+@pytest.mark.usefixtures("keep_all_drafts")
+@pytest.mark.parametrize("speculative", [False, True])
+def test_streams_cancelled_at_any_moment_leave_every_page_free(
+    engines: Engines, speculative: bool
+) -> None:
+    rng = random.Random(7)
+    drafters = [Bushy({}, 8)] if speculative else []
+    engine = engines(*drafters, pages=64, token_budget=40, max_running=12)
+    waiting = prompts(200, 45, seed=3)
+    while waiting:
+        batch, waiting = waiting[:16], waiting[16:]
+        streams = [
+            engine.submit(request(p, salt=rng.choice("ab"), max_tokens=40, ignore_eos=True))
+            for p in batch
+        ]
+        for stream in rng.sample(streams, len(streams)):
+            for _ in range(rng.choice([0, 0, 1, 3])):
+                next(stream)
+            rng.choice([stream.cancel, stream.close])()
+        for stream in streams:
+            list(stream)
+    wait_idle(engine)
+    engine.pool.check()
+    for salt in "ab":
+        engine.evict_salt(salt)
+    assert engine.snapshot().pages_free == engine.snapshot().pages_total
+
+
+def test_sixteen_streams_read_one_after_the_other_all_finish(engines: Engines) -> None:
+    engine = engines(pages=40)
+    requests = [request(p, max_tokens=25, ignore_eos=True) for p in prompts(16, 60)]
+    assert [a.stats.completion_tokens for a in ask_all(engine, requests)] == [25] * 16
+    wait_idle(engine)
+
+
+def test_a_stream_nobody_reads_does_not_hold_up_the_others(engines: Engines) -> None:
+    engine = engines()
+    unread = engine.submit(request(PROMPT, max_tokens=30, ignore_eos=True))
+    assert ask(engine, PROMPT, max_tokens=30).stats.completion_tokens > 0
+    assert len(read(unread).tokens) == 30
