@@ -12,8 +12,8 @@ from specchat.chat.company import FaqEntry
 _STOP_TEXT = """
 a about after all also am an and any anybody anyone are as ask at be because been but by call can
 cannot could did do does doing don done for from get give go got had has have hello help her here
-hi him his how i if in into is it its just know let like ll looking m me my need no not now of off
-ok on one or other our out please pls question re s said see she should so some somebody someone
+hi him his how i if in into is it its just know let like ll looking m me my name need no not now of
+off ok on one or other our out please pls question re s said see she should so some somebody someone
 still t tell than thank thanks that the their them then there these they this to too trying try up
 us use ve very want wanna was way we were what when where which who why will with would you your
 """
@@ -36,7 +36,7 @@ class FaqIndex:
         self._database.executemany(
             "INSERT INTO faq(rowid, question, tags, answer) VALUES (?, ?, ?, ?)",
             [
-                (row, entry.question, " ".join(entry.tags), entry.answer)
+                (row, " ".join(_words(entry.question)), " ".join(entry.tags), entry.answer)
                 for row, entry in enumerate(self._entries)
             ],
         )
@@ -47,11 +47,7 @@ class FaqIndex:
         Entries that score under half of the best are left out. A hit only in an answer counts
         little (bm25 weights: question 4, tags 3, answer 0.5).
         """
-        words = list(
-            dict.fromkeys(
-                word for word in _WORD.findall(question.lower()) if word not in _STOP_WORDS
-            )
-        )[:_MAX_WORDS]
+        words = _words(question)[:_MAX_WORDS]
         if not words:
             return ()
         query = "{question tags} : (" + " OR ".join(f'"{word}"' for word in words) + ")"
@@ -65,3 +61,9 @@ class FaqIndex:
             return ()
         best = rows[0][1]  # bm25 in SQLite: the lower (more negative), the better
         return tuple(self._entries[row] for row, score in rows if score <= best * 0.5)
+
+
+def _words(text: str) -> list[str]:
+    """The words of weight, each once, in order."""
+    found = _WORD.findall(text.lower())
+    return list(dict.fromkeys(word for word in found if word not in _STOP_WORDS))

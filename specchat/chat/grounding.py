@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from specchat.chat.company import Company, FaqEntry
 from specchat.chat.parts import Message
@@ -15,9 +15,15 @@ _TASK = (
 )
 
 
-def system_message(company: Company, passages: Sequence[FaqEntry] = ()) -> Message:
-    """The system message: task, company profile, and the FAQ passages that fit the question."""
-    parts = [_TASK.format(name=company.name), company.profile()]
+def system_messages(company: Company, passages: Sequence[FaqEntry]) -> Iterator[Message]:
+    """System messages from the fullest to the shortest: the first that fits is the one to use.
+
+    Task, company profile and the FAQ passages that fit the question; then without the passages;
+    then the task alone, for models with a very short context.
+    """
+    task, profile = _TASK.format(name=company.name), company.profile()
     if passages:
-        parts.append("\n".join(f"Q: {entry.question}\nA: {entry.answer}" for entry in passages))
-    return Message.of("system", "\n\n".join(parts))
+        answers = "\n".join(f"Q: {entry.question}\nA: {entry.answer}" for entry in passages)
+        yield Message.of("system", "\n\n".join((task, profile, answers)))
+    yield Message.of("system", "\n\n".join((task, profile)))
+    yield Message.of("system", task)

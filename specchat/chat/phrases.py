@@ -88,11 +88,14 @@ def phrase(name: str, before: str, after: str, values: Mapping[str, str]) -> Phr
 
 # -- numbers -----------------------------------------------------------------------------------
 
-_NOUN_BEFORE = re.compile(
-    r"(?:\b(?P<determiner>the|your|an?|this|that|my)\s+)?\b(?P<noun>order|purchase|invoice|bill"
-    r"|receipt|claim|case|ticket|tracking|reference|parcel|package|shipment)"
-    r"(?:\s+(?:with|under|by|having))?(?:\s+(?:the|its|an?))?(?:\s+(?:number|no\.?|id|code))?"
-    r"[\s:]*#?\s*$",
+_NOUN = (
+    r"(?:order|purchase|invoice|bill|receipt|claim|case|ticket|tracking|reference|parcel|package"
+    r"|shipment)"
+)
+_NOUN_BEFORE = re.compile(  # "the order", "your bill with the number #", "order with order number"
+    rf"(?:\b(?P<determiner>the|your|an?|this|that|my)\s+)?\b(?P<noun>{_NOUN})"
+    rf"(?:\s+(?:associated\s+)?(?:with|under|by|having)(?:\s+(?:the|its|an?|your))?(?:\s+{_NOUN})?)?"
+    r"(?:\s+(?:number|no\.?|id|code))?[\s:]*#?\s*$",
     re.IGNORECASE,
 )
 _DETERMINER_FURTHER_BACK = re.compile(

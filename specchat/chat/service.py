@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from specchat.chat.answering import Answering
 from specchat.chat.company import Company
 from specchat.chat.conversation import LiveConversation, LiveConversations, LiveTurn
 from specchat.chat.faq import FaqIndex
-from specchat.chat.grounding import system_message
+from specchat.chat.grounding import system_messages
 from specchat.chat.parts import Message, with_slots
 from specchat.chat.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
 from specchat.chat.record import metrics_from
@@ -150,7 +150,7 @@ class ChatService:
         *,
         owner: str,
         options: AnswerOptions = _DEFAULT,
-    ) -> Iterator[AnswerUpdate]:
+    ) -> Generator[AnswerUpdate, None, None]:
         """Answer a question: updates about every 40 ms, the last one with `done`.
 
         One turn is stored for every answer, whether it completes, fails or is closed early.
@@ -167,7 +167,7 @@ class ChatService:
 
     def retry(
         self, conversation_id: str, *, owner: str, options: AnswerOptions = _DEFAULT
-    ) -> Iterator[AnswerUpdate]:
+    ) -> Generator[AnswerUpdate, None, None]:
         """Answer the last question again, with a new seed unless `options` name one.
 
         The new answer takes the old one's place as soon as there is one. Raises as `answer`.
@@ -183,7 +183,7 @@ class ChatService:
         text: str,
         options: AnswerOptions,
         instead_of: LiveTurn | None = None,
-    ) -> Iterator[AnswerUpdate]:
+    ) -> Generator[AnswerUpdate, None, None]:
         task = self._task(live, text, instead_of)
         params = self._params(live, options, task)
         prompt = self._prompt(text, task.messages, params.max_tokens)
@@ -320,9 +320,13 @@ class ChatService:
                 f"The longest answer must be under {context} tokens, the model's context; "
                 f"got {max_tokens}."
             )
-        if not self._slots:  # the bundled model has never seen a system message
-            messages = [system_message(self._company, self._faq.search(text)), *messages]
-        return self._prompts.build(messages, context_budget=context - max_tokens)
+        budget = context - max_tokens
+        if self._slots:  # the bundled model has never seen a system message
+            return self._prompts.build(messages, context_budget=budget)
+        for system in system_messages(self._company, self._faq.search(text)):
+            with suppress(ChatError):  # too long: try the next, shorter one
+                return self._prompts.build([system, *messages], context_budget=budget)
+        return self._prompts.build(messages, context_budget=budget)
 
     def _notes(self, live: LiveConversation, text: str, prompt: PromptBuild) -> tuple[str, ...]:
         notes = [] if live.saved else ["This conversation cannot be saved at the moment."]

@@ -162,7 +162,8 @@ _LONGEST_NAME = 48
 
 _HOLD_TEXT = """
 the your a an this that my order purchase invoice bill receipt claim case ticket tracking reference
-parcel package shipment with under by having its number no id code is city country of mr mrs ms dr
+parcel package shipment associated with under by having its number no id code is city country of
+mr mrs ms dr
 """
 _HOLD_WORDS = frozenset(_HOLD_TEXT.split())
 _TOKEN = re.compile(r"\s+|[\w']+|[^\w\s]")

@@ -26,28 +26,28 @@ def edited(folder: Path, name: str, old: str, new: str) -> Path:
     return folder
 
 
-def test_the_bundled_company_has_every_fact_and_a_rich_faq():
+def test_the_bundled_company_has_every_fact_and_a_rich_faq() -> None:
     company = load_company()
     assert set(company.slot_values()) == set(COMPANY_SLOTS)
     assert all(company.slot_values().values())
     assert len(company.faq) >= 25
 
 
-def test_the_bundled_company_can_reach_nobody_real():
+def test_the_bundled_company_can_reach_nobody_real() -> None:
     company = load_company()
     assert re.search(r"555-01\d\d$", company.support_phone)
     for address in (company.support_email, company.website_url, company.login_url):
         assert ".example" in address
 
 
-def test_company_slots_in_faq_answers_are_filled_on_load():
+def test_company_slots_in_faq_answers_are_filled_on_load() -> None:
     company = load_company()
     assert all("{{" not in entry.answer for entry in company.faq)
     contact = next(entry for entry in company.faq if entry.id == "contact")
     assert company.support_phone in contact.answer
 
 
-def test_a_file_of_the_company_stands_for_its_folder(folder: Path):
+def test_a_file_of_the_company_stands_for_its_folder(folder: Path) -> None:
     assert load_company(folder / "company.toml") == load_company(folder)
 
 
@@ -66,12 +66,12 @@ def test_a_file_of_the_company_stands_for_its_folder(folder: Path):
 )
 def test_a_mistake_in_a_company_file_is_named(
     folder: Path, name: str, old: str, new: str, said: str
-):
+) -> None:
     with pytest.raises(CompanyError, match=re.escape(said)):
         load_company(edited(folder, name, old, new))
 
 
-def test_a_missing_company_is_named(tmp_path: Path):
+def test_a_missing_company_is_named(tmp_path: Path) -> None:
     with pytest.raises(CompanyError, match=r"company\.toml: cannot be read"):
         load_company(tmp_path / "nowhere")
 
@@ -88,10 +88,10 @@ def test_a_missing_company_is_named(tmp_path: Path):
         ("how to get my bill as pdf", "find-invoice"),
     ],
 )
-def test_the_faq_entry_that_fits_is_found(question: str, entry: str):
+def test_the_faq_entry_that_fits_is_found(question: str, entry: str) -> None:
     assert entry in [found.id for found in FaqIndex(load_company().faq).search(question)]
 
 
 @pytest.mark.parametrize("question", ["", "hello, can you help me?", '" OR AND( * ^', "ßß 日本"])
-def test_nothing_is_found_for_words_without_weight(question: str):
+def test_nothing_is_found_for_words_without_weight(question: str) -> None:
     assert FaqIndex(load_company().faq).search(question) == ()

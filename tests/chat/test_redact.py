@@ -34,7 +34,7 @@ from specchat.chat.redact import WITHHELD, describe, redact
         ("my mobile is 0170 1234567", "my mobile is [phone]"),
     ],
 )
-def test_personal_data_is_taken_out(text: str, stored: str):
+def test_personal_data_is_taken_out(text: str, stored: str) -> None:
     assert redact(text).text == stored
 
 
@@ -53,25 +53,25 @@ def test_personal_data_is_taken_out(text: str, stored: str):
         "meet me at the store dot dot dot",
     ],
 )
-def test_what_a_record_is_about_stays(text: str):
+def test_what_a_record_is_about_stays(text: str) -> None:
     redaction = redact(text)
     assert redaction.text == text
     assert not redaction.found
 
 
-def test_the_shops_own_contacts_stay():
+def test_the_shops_own_contacts_stay() -> None:
     text = "Call +1 503-555-0142 or write to help@shop.example, not to me@shop.example"
     kept = redact(text, keep=("+1 503-555-0142", "help@shop.example"))
     assert kept.text == ("Call +1 503-555-0142 or write to help@shop.example, not to [email]")
 
 
-def test_what_was_found_is_counted():
+def test_what_was_found_is_counted() -> None:
     redaction = redact("a@b.example, c@d.example and 4111 1111 1111 1111")
     assert redaction.counts == {"email": 2, "card": 1}
     assert describe(redaction.counts) == "2 e-mail addresses, 1 card number"
 
 
-def test_a_failing_check_withholds_the_whole_text(monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_check_withholds_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no")
 
@@ -79,7 +79,7 @@ def test_a_failing_check_withholds_the_whole_text(monkeypatch: pytest.MonkeyPatc
     assert redact("call me").text == WITHHELD
 
 
-def test_every_card_of_a_synthetic_set_is_found_in_any_spelling():
+def test_every_card_of_a_synthetic_set_is_found_in_any_spelling() -> None:
     dice = random.Random(7)
     for _ in range(300):
         digits = dice.choice("23456") + "".join(dice.choices("0123456789", k=14))
@@ -93,12 +93,12 @@ def test_every_card_of_a_synthetic_set_is_found_in_any_spelling():
 
 @given(st.text(max_size=300))
 @settings(max_examples=100, deadline=None)
-def test_hostile_text_never_raises(text: str):
+def test_hostile_text_never_raises(text: str) -> None:
     assert isinstance(redact(text).text, str)
 
 
 @pytest.mark.parametrize("unit", ["1 ", "a@a.", "+1(", "card ", "DE12 ", "4111-", "call me 1"])
-def test_a_text_of_the_greatest_length_is_read_in_time(unit: str):
+def test_a_text_of_the_greatest_length_is_read_in_time(unit: str) -> None:
     started = time.thread_time()
     redact(unit * (20_000 // len(unit)))
     assert time.thread_time() - started < 2

@@ -67,7 +67,9 @@ from specchat.chat.slots_vocab import SLOTS
          {"account_type": "Free", "account_category": "Premium"}),
     ],
 )  # fmt: skip
-def test_what_a_customer_names_becomes_a_slot(typed: str, seen: str, values: dict[str, str]):
+def test_what_a_customer_names_becomes_a_slot(
+    typed: str, seen: str, values: dict[str, str]
+) -> None:
     rewrite = rewrite_input(typed)
     assert rewrite.text == seen
     assert dict(rewrite.values) == values
@@ -97,30 +99,30 @@ def test_what_a_customer_names_becomes_a_slot(typed: str, seen: str, values: dic
         "it is 4417",
     ],
 )
-def test_ordinary_words_stay_as_they_are(typed: str):
+def test_ordinary_words_stay_as_they_are(typed: str) -> None:
     rewrite = rewrite_input(typed)
     assert rewrite.parts == (typed,)
     assert not rewrite.values
 
 
-def test_a_bare_number_that_replies_to_the_question_for_it_is_an_order_number():
+def test_a_bare_number_that_replies_to_the_question_for_it_is_an_order_number() -> None:
     asked = "Could you please tell me your order number?"
     assert rewrite_input("it's 4417, thanks", asked=asked).values == {"order_number": "4417"}
     assert rewrite_input("4417", asked="Anything else?").values == {}
 
 
-def test_of_two_values_for_one_slot_the_first_is_the_slot():
+def test_of_two_values_for_one_slot_the_first_is_the_slot() -> None:
     rewrite = rewrite_input("order 4417 came, where is order 9921?")
     assert rewrite.text == "order {{order_number}} came, where is order 9921?"
     assert rewrite.values == {"order_number": "4417"}
 
 
-def test_typed_braces_are_words():
+def test_typed_braces_are_words() -> None:
     rewrite = rewrite_input("what is {{order_number}}?")
     assert rewrite.parts == ("what is {{order_number}}?",)
 
 
-def test_the_currency_word_behind_an_amount_is_known():
+def test_the_currency_word_behind_an_amount_is_known() -> None:
     assert currency_of("I paid 20 euros") == "€"
     assert currency_of("I paid 20 USD") == "$"
     assert currency_of("I paid 20 times") is None
@@ -128,7 +130,7 @@ def test_the_currency_word_behind_an_amount_is_known():
 
 @given(st.text(max_size=200))
 @settings(max_examples=80, deadline=None)
-def test_the_words_around_the_slots_are_never_altered(typed: str):
+def test_the_words_around_the_slots_are_never_altered(typed: str) -> None:
     rewrite = rewrite_input(typed, asked="What is your order number?")
     pattern = "".join(
         rewrite.values[part.name] if isinstance(part, Slot) else part for part in rewrite.parts
@@ -140,7 +142,7 @@ def test_the_words_around_the_slots_are_never_altered(typed: str):
 @pytest.mark.parametrize(
     "unit", ["order ", "1-", "my order number is ", "a@a.", "is ", "$1,", "# "]
 )
-def test_a_hostile_question_of_the_greatest_length_is_read_in_time(unit: str):
+def test_a_hostile_question_of_the_greatest_length_is_read_in_time(unit: str) -> None:
     started = time.thread_time()
     rewrite_input(unit * (20_000 // len(unit)), asked="your order number?")
     assert time.thread_time() - started < 2

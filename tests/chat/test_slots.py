@@ -44,7 +44,7 @@ def filled(text: str, values: SlotValues = NOTHING) -> str:
         ("at {{company_name}}, we care", "at Fernhollow, we care"),
     ],
 )
-def test_a_known_slot_becomes_its_value(text: str, shown: str):
+def test_a_known_slot_becomes_its_value(text: str, shown: str) -> None:
     assert filled(text, SAID) == shown
 
 
@@ -55,6 +55,8 @@ def test_a_known_slot_becomes_its_value(text: str, shown: str):
         ("cancel order number #{{order_number}}.", "cancel your order."),
         ("your order number {{order_number}}.", "your order."),
         ("your recent order {{order_number}}.", "your recent order."),
+        ("your order with the order number {{order_number}}. I", "your order. I"),
+        ("the bill associated with the number #{{invoice_number}}.", "the bill."),
         ("the bill with the number #{{invoice_number}}. Let", "the bill. Let"),
         ("give me the {{tracking_number}} or {{order_number}}? Then",
          "give me the tracking number or order number? Then"),
@@ -74,7 +76,7 @@ def test_a_known_slot_becomes_its_value(text: str, shown: str):
         ("sent to your {{customer_email}} today", "sent to your e-mail address today"),
     ],
 )  # fmt: skip
-def test_an_unknown_slot_leaves_a_sentence_that_reads_right(text: str, shown: str):
+def test_an_unknown_slot_leaves_a_sentence_that_reads_right(text: str, shown: str) -> None:
     assert filled(text) == shown
 
 
@@ -90,11 +92,11 @@ def test_an_unknown_slot_leaves_a_sentence_that_reads_right(text: str, shown: st
         ('{"json": {"a": 1} }', '{"json": {"a": 1} }'),
     ],
 )
-def test_broken_and_foreign_slots_lose_their_braces(text: str, shown: str):
+def test_broken_and_foreign_slots_lose_their_braces(text: str, shown: str) -> None:
     assert filled(text) == shown
 
 
-def test_every_slot_has_neutral_words():
+def test_every_slot_has_neutral_words() -> None:
     assert set(FALLBACKS) == set(SLOTS)
     for name in SLOTS:
         shown = SlotFiller(SlotValues()).fill(f"We see {slot_token(name)} here.")
@@ -103,14 +105,14 @@ def test_every_slot_has_neutral_words():
         assert not re.search(r"\d", shown)
 
 
-def test_what_was_said_last_counts_and_the_company_is_not_overruled():
+def test_what_was_said_last_counts_and_the_company_is_not_overruled() -> None:
     values = SAID.with_customer({"order_number": "9921", "company_name": "Evil"})
     assert (
         filled("Order {{order_number}} at {{company_name}}", values) == "Order 9921 at Fernhollow"
     )
 
 
-def test_the_source_of_a_slot_token_is_kept():
+def test_the_source_of_a_slot_token_is_kept() -> None:
     filler = SlotFiller(SAID)
     pieces = filler.feed(
         [("Order", "target"), (" ", "mlp"), ("{{order_number}}", "ngram"), (" left", "target")]
@@ -120,19 +122,19 @@ def test_the_source_of_a_slot_token_is_kept():
     ]  # fmt: skip
 
 
-def test_a_slot_split_over_pieces_is_filled():
+def test_a_slot_split_over_pieces_is_filled() -> None:
     filler = SlotFiller(SAID)
     pieces = [piece for part in ("Or", "der {", "{order_", "number}", "} left") for piece in
               filler.feed([(part, "target")])]  # fmt: skip
     assert "".join(text for text, _ in [*pieces, *filler.flush()]) == "Order 4417 left"
 
 
-def test_text_is_not_held_back_without_need():
+def test_text_is_not_held_back_without_need() -> None:
     filler = SlotFiller(SAID)
     assert filler.feed([("Hello there!", "target")]) == [("Hello there!", "target")]
 
 
-def test_a_filler_that_is_off_changes_nothing():
+def test_a_filler_that_is_off_changes_nothing() -> None:
     filler = SlotFiller(SAID, enabled=False)
     assert filler.feed([("use {{order_number}} {{ x", "t")]) == [("use {{order_number}} {{ x", "t")]
     assert filler.flush() == []
@@ -153,7 +155,7 @@ values = st.sampled_from([SlotValues(), NOTHING, SAID, SAID.with_customer({"date
 @example(["{", "{{order_number}}"], SAID)
 @example(["{", " {{customer_name}}", "{"], NOTHING)
 @settings(max_examples=150, deadline=None)
-def test_no_pair_of_braces_ever_leaves(parts: list[str], known):
+def test_no_pair_of_braces_ever_leaves(parts: list[str], known: SlotValues) -> None:
     filler = SlotFiller(known)
     shown = "".join(t for part in parts for t, _ in filler.feed([(part, "x")]))
     shown += "".join(t for t, _ in filler.flush())
@@ -163,7 +165,7 @@ def test_no_pair_of_braces_ever_leaves(parts: list[str], known):
 
 @given(fragments, values)
 @settings(max_examples=60, deadline=None)
-def test_little_is_held_back(parts: list[str], known):
+def test_little_is_held_back(parts: list[str], known: SlotValues) -> None:
     filler = SlotFiller(known)
     for part in parts:
         filler.feed([(part, "x")])
