@@ -10,6 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from specchat import cli
+from specchat.bench.arms import arm_request, run_together
+from specchat.bench.prompts import read_prompts
+from specchat.engine.request import SamplingParams
+from specchat.loader import LoadOptions, load
+from specchat.speculators.suffix import save_store
 
 QUESTIONS = ("Where is my refund?", "cancel cancel cancel my order my order", "order order order")
 
@@ -48,6 +53,22 @@ def test_an_audit_finds_no_loss(
     assert summary["prompts"] == len(QUESTIONS)
 
 
+def test_an_audit_with_drafts_that_are_accepted_finds_no_loss(
+    tiny_model_dir: Path, prompts_file: Path, tmp_path: Path
+) -> None:
+    """The random model repeats nothing, so a store of its own answers gives it good drafts."""
+    store = tmp_path / "suffix_store.safetensors"
+    _save_answers(tiny_model_dir, prompts_file, store)
+    options = ("--speculators", f"suffix:{store}", "--max-tokens", 24, "--json")
+    race = _run("race", prompts_file, "--model", tiny_model_dir, *options, "--repeats", 1)
+    assert race.exit_code == 0, race.output
+    pairs = json.loads(race.stdout)["pairs"]
+    assert sum(pair["speculative"]["accepted"] for pair in pairs) > 0
+    assert all(pair["identical"] for pair in pairs)
+    audit = _run("audit", prompts_file, "--model", tiny_model_dir, *options)
+    assert audit.exit_code == 0, audit.output
+
+
 def test_a_race_measures_both_arms(tiny_model_dir: Path, prompts_file: Path) -> None:
     options = ("--max-tokens", 24, "--repeats", 1)
     result = _run("race", prompts_file, "--model", tiny_model_dir, *options, "--json")
@@ -56,7 +77,6 @@ def test_a_race_measures_both_arms(tiny_model_dir: Path, prompts_file: Path) -> 
     assert report["summary"]["identical"] == len(QUESTIONS)
     assert report["environment"]["backend"] == "eager"
     assert report["environment"]["speculators"] == ["ngram"]
-    assert sum(pair["speculative"]["drafted"] for pair in report["pairs"]) > 0
     assert all(pair["plain"]["e2e_ms"] > 0 for pair in report["pairs"])
 
 
@@ -84,3 +104,14 @@ def test_damaged_weights_are_named(
     result = _run("audit", prompts_file, "--model", damaged)
     assert result.exit_code == 2
     assert str(damaged) in result.stderr
+
+
+def _save_answers(model: Path, prompts_file: Path, store: Path) -> None:
+    options = LoadOptions(str(model), (), compile=False, kv_memory_bytes=8 * 2**20)
+    loaded = load(options)
+    prompts = cli._encoded(loaded, read_prompts(prompts_file), max_tokens=24)
+    params = SamplingParams(max_tokens=24)
+    requests = [arm_request(p.ids, params, speculate=False, salt="") for p in prompts]
+    answers = [result.token_ids for result in run_together(loaded.engine, requests)]
+    loaded.engine.close()
+    save_store(store, answers, loaded.engine.info.vocab_size)
