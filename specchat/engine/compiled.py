@@ -15,7 +15,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -34,11 +34,16 @@ class Graph:
     """A function of tensors that becomes faster once compiled; shapes are those of `inputs()`."""
 
     def __init__(
-        self, name: str, function: Callable[..., Any], inputs: Callable[[], tuple[Any, ...]]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        inputs: Callable[[], tuple[Any, ...]],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         self.function = function
         self.inputs = inputs
+        self.wanted = wanted  # false once something better is in use
         self.measured_ms: float | None = None  # best of a few runs on `inputs()`
         self._compiled: Callable[..., Any] | None = None
 
@@ -53,6 +58,11 @@ class Graph:
 
     def compile(self) -> None:
         """Trace, compile and time; called from the compiling thread."""
+        import torch._dynamo
+        import torch._inductor.config as inductor
+
+        inductor.freezing = True
+        torch._dynamo.config.recompile_limit = 256
         compiled = torch.compile(
             _with_own_code(self.function), fullgraph=True, dynamic=False, options=_no_guards()
         )
@@ -92,69 +102,86 @@ def keep_work_in(directory: str) -> None:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", directory)
 
 
+class Job(Protocol):
+    """Something that makes steps faster once it is done."""
+
+    name: str
+
+    @property
+    def ready(self) -> bool:
+        """True once it is in use."""
+        ...
+
+    @property
+    def wanted(self) -> Callable[[], bool]:
+        """Whether it is still worth doing."""
+        ...
+
+    def compile(self) -> None:
+        """Do it; on the queue's thread."""
+        ...
+
+
 class CompileQueue:
-    """Compiles graphs one after the other on a background thread."""
+    """Does jobs one after the other on a background thread."""
 
     def __init__(self, enabled: bool) -> None:
-        self._graphs: list[Graph] = []
+        self._jobs: list[Job] = []
         self._enabled = enabled
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
 
-    def add(self, graph: Graph) -> Graph:
-        """Queue a graph; only before `start`."""
-        self._graphs.append(graph)
-        return graph
+    def add(self, job: Job) -> None:
+        """Queue a job; only before `start`."""
+        self._jobs.append(job)
 
     @property
     def description(self) -> str:
-        """`eager`, or `compiled 3/13` while graphs are being made."""
+        """`eager`, `compiled 3/13` while graphs are being made, or why it stays eager."""
         if self.failure:
             return f"eager ({self.failure})"
         if self._thread is None:
             return "eager"
-        return f"compiled {sum(g.ready for g in self._graphs)}/{len(self._graphs)}"
+        wanted = [job for job in self._jobs if job.ready or job.wanted()]
+        return f"compiled {sum(job.ready for job in wanted)}/{len(wanted)}"
 
     @property
     def done(self) -> bool:
-        """True when nothing is left to compile."""
+        """True when nothing is left to do."""
         return self._thread is None or not self._thread.is_alive()
 
     def start(self) -> None:
         """Begin, where a C++ compiler is found."""
-        if not self._enabled or not self._graphs:
+        if not self._enabled or not self._jobs:
             return
         if shutil.which("g++") is None and shutil.which("clang++") is None:
             self.failure = "no C++ compiler found"
-            log.warning("no C++ compiler found: steps stay eager, about half as fast")
+            log.warning("no C++ compiler found: steps stay eager, at a fraction of the speed")
             return
         self._thread = threading.Thread(target=self._run, name="specchat-compile", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the graph that is being compiled."""
+        """End after the job at hand."""
         self._stop.set()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until everything is compiled; False when `timeout_s` was not enough."""
+        """Wait until everything is done; False when `timeout_s` was not enough."""
         if self._thread is not None:
             self._thread.join(timeout_s)
         return self.done
 
     def _run(self) -> None:
-        import torch._dynamo
-        import torch._inductor.config as inductor
-
-        inductor.freezing = True
-        torch._dynamo.config.recompile_limit = 256
-        for graph in self._graphs:
+        for job in self._jobs:
             if self._stop.is_set():
                 return
+            if not job.wanted():
+                continue
             try:
-                graph.compile()
-            except Exception as error:  # inductor raises many kinds; eager mode stays right
-                log.warning("compiling %s failed, staying eager", graph.name, exc_info=True)
+                job.compile()
+            except Exception as error:  # compilers raise many kinds; eager mode stays right
+                log.warning("compiling %s failed, staying eager", job.name, exc_info=True)
                 self.failure = f"compiling failed: {type(error).__name__}"
                 return
 

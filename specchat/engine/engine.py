@@ -61,7 +61,7 @@ class EngineSnapshot:
     prefix_query_tokens: int
     steps: int
     preemptions: int
-    backend: str  # "eager" or "compiled 5/7"
+    backend: str  # "native", "eager" or "compiled 5/7"
     ready: bool  # nothing is left to compile
 
 
@@ -101,7 +101,7 @@ class Engine:
         self._detokenizer = detokenizer
         self._eos_ids = frozenset(eos_ids)
         self._queue = queue or CompileQueue(enabled=False)
-        cost = StepCost(runner.compiled.bucket, runner.compiled.measured_ms)
+        cost = StepCost(runner.place, runner.prior_ms)
         self._drafting = Drafting(speculators, Policy(cost, self.options.max_nodes))
         self._scheduler = self._new_scheduler()
         self._sequences: dict[str, Sequence] = {}
@@ -153,7 +153,7 @@ class Engine:
             prefix_query_tokens=pool.query_tokens,
             steps=self._steps,
             preemptions=scheduler.preemptions,
-            backend=self._queue.description,
+            backend="native" if self._runner.native.ready else self._queue.description,
             ready=self._queue.done,
         )
 

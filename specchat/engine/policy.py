@@ -20,18 +20,20 @@ _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 class StepCost:
-    """Measured time of a step by its number of rows, eager and compiled apart.
+    """Measured time of a step by its number of rows, apart for each backend.
 
-    `bucket` tells which compiled size a step would run in (None: eagerly) and `prior_ms` what that
-    took when it was made.
+    `place` tells which backend a step of so many rows would run on, and padded to how many;
+    `prior_ms` what such a step took when the backend was made.
     """
 
     def __init__(
-        self, bucket: Callable[[int], int | None], prior_ms: Callable[[int], float | None]
+        self,
+        place: Callable[[int], tuple[str, int]],
+        prior_ms: Callable[[str, int], float | None],
     ) -> None:
-        self._bucket = bucket
+        self._place = place
         self._prior_ms = prior_ms
-        self._measured: dict[tuple[bool, int], float] = {}
+        self._measured: dict[tuple[str, int], float] = {}
 
     def observe(self, rows: int, ms: float) -> None:
         """Take in a step's time. Outliers (a page fault, another process) count little."""
@@ -44,38 +46,31 @@ class StepCost:
 
     def step_ms(self, rows: int) -> float:
         """Expected time of a step of `rows` rows."""
-        key = self._key(rows)
-        known = self._measured.get(key)
-        if known is not None:
-            return known
-        compiled, size = key
-        if compiled:
-            return self._interpolate(compiled, size) or self._prior_ms(size) or _guess_ms(size)
-        return self._interpolate(compiled, size) or _guess_ms(size)
+        backend, size = self._key(rows)
+        known = self._measured.get((backend, size))
+        return self._interpolate(backend, size) if known is None else known
 
-    def _key(self, rows: int) -> tuple[bool, int]:
-        bucket = self._bucket(rows)
-        if bucket is not None:
-            return True, bucket
-        return False, _ROWS[min(bisect.bisect_left(_ROWS, rows), len(_ROWS) - 1)]
+    def _key(self, rows: int) -> tuple[str, int]:
+        backend, padded = self._place(rows)
+        return backend, _ROWS[min(bisect.bisect_left(_ROWS, padded), len(_ROWS) - 1)]
 
-    def _interpolate(self, compiled: bool, size: int) -> float | None:
-        """From the measured sizes around; the guess's shape carries a single one further."""
-        sizes = sorted(rows for kind, rows in self._measured if kind == compiled)
-        if not sizes:
-            return None
+    def _interpolate(self, backend: str, size: int) -> float:
+        """From the measured sizes around; the prior's shape carries a single one further."""
+        sizes = sorted(rows for kind, rows in self._measured if kind == backend)
         below = [s for s in sizes if s < size]
         above = [s for s in sizes if s > size]
         if below and above:
             low, high = below[-1], above[0]
-            start, end = self._measured[compiled, low], self._measured[compiled, high]
+            start, end = self._measured[backend, low], self._measured[backend, high]
             return start + (end - start) * (size - low) / (high - low)
+        if not sizes:
+            return self._prior(backend, size)
         near = below[-1] if below else above[0]
-        shape = self._prior_ms if compiled else _guess_ms
-        here, there = shape(size), shape(near)
-        if here is None or there is None:
-            here, there = _guess_ms(size), _guess_ms(near)
-        return self._measured[compiled, near] * here / there
+        ratio = self._prior(backend, size) / self._prior(backend, near)
+        return self._measured[backend, near] * ratio
+
+    def _prior(self, backend: str, size: int) -> float:
+        return self._prior_ms(backend, size) or _guess_ms(size)
 
 
 def _guess_ms(rows: int) -> float:

@@ -1,0 +1,227 @@
+"""Builds `native.cpp` with the machine's C++ compiler and loads it; structures as in that file."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from ctypes import POINTER, c_float, c_int64, c_void_p
+from pathlib import Path
+
+import platformdirs
+import torch
+
+log = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("native.cpp")
+FLAGS = (
+    "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fopenmp", "-shared",
+    "-fPIC", "-std=c++17",
+)  # fmt: skip
+BUILD_TIMEOUT_S = 300
+
+
+class NativeUnavailableError(Exception):
+    """The native step cannot be used here; the message says why. Nothing is lost but speed."""
+
+
+LANES = 16
+
+
+class Table(ctypes.Structure):
+    """An embedding, row-major `[rows, cols]`, in float32 or bf16."""
+
+    _fields_ = [("data", c_void_p), ("cols", c_int64), ("is_bf16", c_int64)]
+
+
+class Matrix(ctypes.Structure):
+    """A weight `[rows, cols]` in float32 or bf16, stored as `[rows / LANES, cols, LANES]`."""
+
+    _fields_ = [
+        ("data", c_void_p),
+        ("bias", c_void_p),
+        ("rows", c_int64),
+        ("cols", c_int64),
+        ("is_bf16", c_int64),
+    ]
+
+
+class Layer(ctypes.Structure):
+    """One decoder layer."""
+
+    _fields_ = [
+        ("attention_norm", c_void_p),
+        ("mlp_norm", c_void_p),
+        ("query_norm", c_void_p),
+        ("key_norm", c_void_p),
+        *((name, Matrix) for name in ("query", "key", "value", "output", "gate", "up", "down")),
+    ]
+
+
+class Model(ctypes.Structure):
+    """A whole model."""
+
+    _fields_ = [
+        *(
+            (name, c_int64)
+            for name in ("layers", "hidden", "heads", "kv_heads", "head_dim", "inner", "vocab")
+        ),
+        *(
+            (name, c_float)
+            for name in (
+                "norm_epsilon", "attention_scale", "embedding_scale", "residual_scale",
+                "logit_scale", "rope_scale",
+            )
+        ),
+        ("inverse_frequencies", c_void_p),
+        ("final_norm", c_void_p),
+        ("embedding", Table),
+        ("head", Matrix),
+        ("layer", POINTER(Layer)),
+    ]  # fmt: skip
+
+
+class Segment(ctypes.Structure):
+    """The rows of one request."""
+
+    _fields_ = [(name, c_int64) for name in ("start", "count", "context", "pages", "causal")]
+
+
+class Step(ctypes.Structure):
+    """One packed step."""
+
+    _fields_ = [
+        *(
+            (name, c_int64)
+            for name in ("rows", "segments", "wanted_rows", "page_size", "kv_is_bf16")
+        ),
+        *((name, c_void_p) for name in ("ids", "positions", "slots", "wanted", "ancestors")),
+        ("segment", POINTER(Segment)),
+        ("page_table", c_void_p),
+        ("keys", POINTER(c_void_p)),
+        ("values", POINTER(c_void_p)),
+        *((name, c_void_p) for name in ("hidden_out", "logits_out", "scratch")),
+        ("longest", c_int64),
+    ]
+
+
+class Drafter(ctypes.Structure):
+    """An MLP speculator."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("stages", "hidden", "inner", "vocab", "scale_input")),
+        ("state_weight", c_float),
+        ("embedding_weight", c_float),
+        ("embedding", POINTER(Table)),
+        *((name, POINTER(Matrix)) for name in ("projection", "head")),
+        ("norm_weight", POINTER(c_void_p)),
+        ("norm_bias", POINTER(c_void_p)),
+    ]
+
+
+def load_library() -> ctypes.CDLL:
+    """The built library, from the cache directory when this machine built it before.
+
+    Raises:
+        NativeUnavailableError: no compiler, or it failed.
+    """
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        raise NativeUnavailableError("no C++ compiler found")
+    path = _cache_directory() / f"native-{_fingerprint(compiler)}.so"
+    if not path.exists():
+        _build(compiler, path)
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise NativeUnavailableError(f"the built library does not load: {error}") from None
+    library.scratch_floats.restype = c_int64
+    library.scratch_floats.argtypes = [POINTER(Model), c_int64, c_int64, c_int64]
+    library.run_step.restype = None
+    library.run_step.argtypes = [POINTER(Model), POINTER(Step), c_int64]
+    library.run_draft.restype = None
+    library.run_draft.argtypes = [
+        POINTER(Drafter), c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
+        c_void_p, c_void_p, c_int64,
+    ]  # fmt: skip
+    return library
+
+
+def compact(weight: torch.Tensor) -> torch.Tensor:
+    """The weight in bf16 where that loses nothing, which halves what a step reads; else float32."""
+    weight = weight.detach().contiguous()
+    if weight.dtype == torch.bfloat16:
+        return weight
+    half = weight.to(torch.bfloat16)
+    return half if torch.equal(half.float(), weight.float()) else weight.float()
+
+
+def matrix(weight: torch.Tensor, bias: torch.Tensor | None, keep: list[torch.Tensor]) -> Matrix:
+    """Lay out a weight for the library; tensors that must stay alive are appended to `keep`."""
+    rows, cols = weight.shape
+    data = torch.nn.functional.pad(compact(weight), (0, 0, 0, -rows % LANES))
+    data = data.view(-1, LANES, cols).transpose(1, 2).contiguous()
+    keep.append(data)
+    address = None if bias is None else vector(bias, keep)
+    return Matrix(data.data_ptr(), address, rows, cols, int(data.dtype == torch.bfloat16))
+
+
+def table(weight: torch.Tensor, keep: list[torch.Tensor]) -> Table:
+    """Describe an embedding; tensors that must stay alive are appended to `keep`."""
+    data = compact(weight)
+    keep.append(data)
+    return Table(data.data_ptr(), data.shape[1], int(data.dtype == torch.bfloat16))
+
+
+def vector(values: torch.Tensor, keep: list[torch.Tensor]) -> int:
+    """Address of a float32 copy, kept alive by `keep`."""
+    data = values.detach().to(torch.float32).contiguous().clone()
+    keep.append(data)
+    return data.data_ptr()
+
+
+def _build(compiler: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        built = Path(folder) / path.name
+        command = [compiler, *FLAGS, "-o", str(built), str(SOURCE)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NativeUnavailableError(f"the C++ compiler failed: {error}") from None
+        if done.returncode:
+            log.warning("building the native step failed:\n%s", done.stderr)
+            raise NativeUnavailableError("the C++ compiler failed; the log has its message")
+        built.replace(path)
+
+
+def _cache_directory() -> Path:
+    path = Path(platformdirs.user_cache_dir("specchat"))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        path = Path(tempfile.gettempdir()) / f"specchat-{os.getuid()}"
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def _fingerprint(compiler: str) -> str:
+    """Of the source, the flags and the processor, since the code is made for this one."""
+    parts = [SOURCE.read_bytes(), " ".join(FLAGS).encode(), compiler.encode()]
+    parts += [platform.machine().encode(), _processor_features().encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _processor_features() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -1,0 +1,154 @@
+"""A Llama-shaped target's step as one call of `native.cpp`.
+
+Covers llama, mistral, qwen2, qwen3, granite and smollm3 without sliding windows: RMS norms, rotary
+positions, grouped attention, gated SiLU. Other models keep to the compiled or eager steps. Before
+it is used, its logits are compared with the eager model's on a probe.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import byref
+from typing import Any
+
+import torch
+from torch import nn
+
+from specchat.engine import native
+from specchat.engine.batch import Batch
+from specchat.engine.kv_cache import KVCache
+from specchat.engine.native import NativeUnavailableError
+
+MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "granite", "smollm3")
+ROPE_TYPES = ("default", "linear", "llama3")
+
+
+class NativeModel:
+    """Weights and buffers of one model; not thread-safe."""
+
+    def __init__(self, model: nn.Module, cache: KVCache) -> None:
+        """Describe the model to the library.
+
+        Raises:
+            NativeUnavailableError: another architecture, or the library cannot be built.
+        """
+        _check(model)
+        self._library = native.load_library()
+        self._keep: list[torch.Tensor] = []
+        self._model = self._describe(model)
+        self._vocab, self._hidden = self._model.vocab, self._model.hidden
+        self._cache = cache
+        pointers = ctypes.c_void_p * len(cache.keys)
+        self._keys = pointers(*(layer.data_ptr() for layer in cache.keys))
+        self._values = pointers(*(layer.data_ptr() for layer in cache.values))
+        self._scratch = torch.empty(0)
+
+    def run(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits `[wanted, vocab]` and hidden states `[wanted, hidden]`, float32."""
+        threads = torch.get_num_threads()
+        longest = max((s.context + s.count for s in batch.segments), default=1)
+        wanted = len(batch.wanted)
+        logits = torch.empty(wanted, self._vocab)
+        hidden = torch.empty(wanted, self._hidden)
+        segments, pages, ancestors = _layout(batch)
+        needed = self._library.scratch_floats(byref(self._model), batch.rows, longest, threads)
+        if needed > len(self._scratch):
+            self._scratch = torch.empty(needed)
+        step = native.Step(
+            batch.rows,
+            len(batch.segments),
+            wanted,
+            self._cache.page_size,
+            int(self._cache.shape.dtype == torch.bfloat16),
+            batch.input_ids.data_ptr(),
+            batch.positions.data_ptr(),
+            batch.slots.data_ptr(),
+            batch.wanted.data_ptr(),
+            ancestors.data_ptr(),
+            segments,
+            pages.data_ptr(),
+            self._keys,
+            self._values,
+            hidden.data_ptr(),
+            logits.data_ptr(),
+            self._scratch.data_ptr(),
+            longest,
+        )
+        self._library.run_step(byref(self._model), byref(step), threads)
+        return logits, hidden
+
+    def _describe(self, model: Any) -> native.Model:
+        config, body = model.config, model.model
+        attention = body.layers[0].self_attn
+        self._layers = (native.Layer * len(body.layers))(*map(self._layer, body.layers))
+        head = native.matrix(model.lm_head.weight, model.lm_head.bias, self._keep)
+        return native.Model(
+            len(body.layers),
+            config.hidden_size,
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            attention.head_dim,
+            config.intermediate_size,
+            head.rows,
+            config.rms_norm_eps,
+            attention.scaling,
+            getattr(config, "embedding_multiplier", 1.0),
+            getattr(config, "residual_multiplier", 1.0),
+            1.0 / getattr(config, "logits_scaling", 1.0),
+            body.rotary_emb.attention_scaling,
+            native.vector(body.rotary_emb.inv_freq, self._keep),
+            native.vector(body.norm.weight, self._keep),
+            native.table(body.embed_tokens.weight, self._keep),
+            head,
+            self._layers,
+        )
+
+    def _layer(self, layer: Any) -> native.Layer:
+        attention, mlp, keep = layer.self_attn, layer.mlp, self._keep
+        linears = (
+            attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj,
+            mlp.gate_proj, mlp.up_proj, mlp.down_proj,
+        )  # fmt: skip
+        norms = (getattr(attention, name, None) for name in ("q_norm", "k_norm"))
+        return native.Layer(
+            native.vector(layer.input_layernorm.weight, keep),
+            native.vector(layer.post_attention_layernorm.weight, keep),
+            *(None if norm is None else native.vector(norm.weight, keep) for norm in norms),
+            *(native.matrix(linear.weight, linear.bias, keep) for linear in linears),
+        )
+
+
+def _check(model: Any) -> None:
+    config = model.config
+    reasons = {
+        "architecture": getattr(config, "model_type", None) not in MODEL_TYPES,
+        "activation": getattr(config, "hidden_act", None) != "silu",
+        "sliding window": any(
+            getattr(module, "sliding_window", None) for module in model.modules()
+        ),
+        "rope type": getattr(model.model, "rotary_emb", None) is None
+        or model.model.rotary_emb.rope_type not in ROPE_TYPES,
+        "layers without rope": getattr(config, "no_rope_layers", None) is not None
+        and not all(config.no_rope_layers),
+        "device": any(p.device.type != "cpu" for p in model.parameters()),
+        "data type": next(model.parameters()).dtype not in (torch.float32, torch.bfloat16),
+    }
+    unfit = [name for name, bad in reasons.items() if bad]
+    if unfit:
+        raise NativeUnavailableError(f"not made for this model's {', '.join(unfit)}")
+
+
+def _layout(batch: Batch) -> tuple[Any, torch.Tensor, torch.Tensor]:
+    """Segments, their page tables end to end, and one ancestor mask per row."""
+    segments = (native.Segment * len(batch.segments))()
+    pages: list[int] = []
+    ancestors = [0] * batch.rows
+    for place, segment in enumerate(batch.segments):
+        causal = segment.ancestors is None
+        segments[place] = native.Segment(
+            segment.start, segment.count, segment.context, len(pages), int(causal)
+        )
+        pages += segment.pages
+        if segment.ancestors is not None:
+            ancestors[segment.start : segment.start + segment.count] = segment.ancestors
+    return segments, torch.tensor(pages or [0]), torch.tensor(ancestors or [0])

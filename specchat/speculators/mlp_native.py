@@ -1,0 +1,154 @@
+"""MLP drafts on CPU as one call of `native.cpp`."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Sequence
+from ctypes import byref
+
+import torch
+from torch import nn
+
+from specchat.engine import native
+from specchat.engine.draft import DraftContext
+from specchat.engine.native import NativeUnavailableError
+from specchat.speculators.mlp_heads import MlpHeads
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 2e-2  # of a probability; the heads may be bf16 in PyTorch, and are float32 here
+
+
+class NativeMlp:
+    """The job that brings native drafting into use; then drafts for all requests of a step."""
+
+    name = "native MLP drafts"
+
+    def __init__(self, heads: MlpHeads, siblings: int) -> None:
+        self._heads = heads
+        self._siblings = siblings
+        self._library: ctypes.CDLL | None = None
+        self._drafter = native.Drafter()
+        self._keep: list[torch.Tensor] = []
+        self._arrays: list[ctypes.Array] = []
+        self._scratch = torch.empty(0)
+
+    @property
+    def ready(self) -> bool:
+        """True once drafts are made natively."""
+        return self._library is not None
+
+    def wanted(self) -> bool:
+        """Whether to try."""
+        return True
+
+    def compile(self) -> None:
+        """Build, compare with PyTorch on a probe and take over; or say why not in the log."""
+        try:
+            library = native.load_library()
+            self._drafter = self._describe()
+            self._probe(library)
+        except NativeUnavailableError as error:
+            log.info("native MLP drafts are not used: %s", error)
+            return
+        self._library = library
+
+    def run(self, contexts: Sequence[DraftContext]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens and the drafter's probabilities, `[requests, n_predict, siblings]`.
+
+        All contexts have a hidden state, and all or none of them have noise.
+        """
+        assert self._library is not None
+        hidden = torch.stack([c.hidden for c in contexts if c.hidden is not None]).float()
+        last = torch.tensor([c.tokens[-1] for c in contexts])
+        noise = [c.gumbel[: self._heads.config.n_predict] for c in contexts if c.gumbel is not None]
+        inverse = torch.tensor([1 / c.temperature if c.temperature else 1.0 for c in contexts])
+        gumbel = torch.stack(noise) if noise else None
+        return self._run(self._library, hidden, last, inverse, gumbel)
+
+    def _run(
+        self,
+        library: ctypes.CDLL,
+        hidden: torch.Tensor,
+        last: torch.Tensor,
+        inverse_temperature: torch.Tensor,
+        gumbel: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        config = self._heads.config
+        requests = len(last)
+        needed = requests * (2 * max(config.emb_dim, config.inner_dim) + config.vocab_size)
+        if len(self._scratch) < needed:
+            self._scratch = torch.empty(needed)
+        shape = (requests, config.n_predict, self._siblings)
+        tokens = torch.empty(shape, dtype=torch.int64)
+        chances = torch.empty(shape)
+        library.run_draft(
+            byref(self._drafter),
+            requests,
+            self._siblings,
+            hidden.data_ptr(),
+            last.data_ptr(),
+            inverse_temperature.data_ptr(),
+            None if gumbel is None else gumbel.data_ptr(),
+            self._scratch.data_ptr(),
+            tokens.data_ptr(),
+            chances.data_ptr(),
+            torch.get_num_threads(),
+        )
+        return tokens, chances
+
+    def _describe(self) -> native.Drafter:
+        heads, config = self._heads, self._heads.config
+        return native.Drafter(
+            config.n_predict,
+            config.emb_dim,
+            config.inner_dim,
+            config.vocab_size,
+            int(config.scale_input),
+            heads.state_weight,
+            heads.emb_weight,
+            self._stages(heads.emb, native.Table),
+            self._stages(heads.proj, native.Matrix),
+            self._stages(heads.head, native.Matrix),
+            self._vectors(heads.ln_weight),
+            self._vectors(heads.ln_bias),
+        )
+
+    def _stages(self, stages: nn.ParameterList, kind: type[ctypes.Structure]) -> ctypes.Array:
+        """One structure per stage; stages that share a weight share its copy."""
+        made: dict[int, ctypes.Structure] = {}
+        for weight in stages:
+            if weight.data_ptr() not in made:
+                made[weight.data_ptr()] = (
+                    native.table(weight, self._keep)
+                    if kind is native.Table
+                    else native.matrix(weight, None, self._keep)
+                )
+        array = (kind * len(stages))(*(made[weight.data_ptr()] for weight in stages))
+        self._arrays.append(array)
+        return array
+
+    def _vectors(self, stages: nn.ParameterList) -> ctypes.Array:
+        array = (ctypes.c_void_p * len(stages))(*(native.vector(v, self._keep) for v in stages))
+        self._arrays.append(array)
+        return array
+
+    def _probe(self, library: ctypes.CDLL) -> None:
+        """Raises NativeUnavailableError when PyTorch computes something else."""
+        config = self._heads.config
+        generator = torch.Generator().manual_seed(0)
+        hidden = torch.randn(3, config.emb_dim, generator=generator)
+        last = torch.arange(3) % config.vocab_size
+        inverse = torch.tensor([1.0, 1.25, 2.0])
+        gumbel = torch.rand(3, config.n_predict, config.vocab_size, generator=generator)
+        with torch.inference_mode():
+            dtype = self._heads.head[0].dtype
+            wanted, chances = self._heads(
+                hidden.to(dtype), last, inverse[:, None], gumbel, self._siblings
+            )
+        mine, my_chances = self._run(library, hidden, last, inverse, gumbel)
+        # Later stages depend on the tokens before, so a near tie may part them: compare the first.
+        off = float((chances[:, 0] - my_chances[:, 0]).abs().max())
+        if not (off < TOLERANCE and (mine[:, 0, 0] == wanted[:, 0, 0]).all()):
+            raise NativeUnavailableError(f"they differ from PyTorch by {off:.2g}")
