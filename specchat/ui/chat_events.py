@@ -28,6 +28,7 @@ class Screen:
     alert: str | None = None  # HTML
     notes: str | None = None  # HTML
     conversations: list[tuple[str, str]] | None = None  # (title, id), last used first
+    current: str = ""  # which of `conversations` is open
     answering: bool | None = None
 
 
@@ -38,8 +39,20 @@ class ChatEvents:
         self._service = service
 
     def load(self, stored: Any) -> Screen:
-        """The page was opened or reloaded: show what was open."""
-        return self._show(identity_of(stored))
+        """The page was opened or reloaded: show what was open.
+
+        Changes as little as possible, because a quick customer may have asked something already.
+        """
+        if not stored:
+            return Screen()
+        who = identity_of(stored)
+        shown = self._show(who)
+        return Screen(
+            messages=shown.messages or None,
+            identity=None if shown.identity == who else shown.identity,
+            conversations=shown.conversations,
+            current=who.conversation,
+        )
 
     def open(self, conversation: str | None, stored: Any) -> Screen:
         """A past conversation was chosen."""
@@ -156,6 +169,7 @@ class ChatEvents:
             alert=failure,
             notes=say.notes(notes),
             conversations=shown.conversations,
+            current=who.conversation,
             answering=False,
         )
 
@@ -180,6 +194,7 @@ class ChatEvents:
             alert="",
             notes="",
             conversations=self._titles(who),
+            current=who.conversation,
             answering=False,
         )
 

@@ -109,7 +109,6 @@ def build_chat_tab(
             scale=8,
             min_width=160,
             elem_id="sc-question",
-            autofocus=True,
         )
         send = gr.Button("Send", variant="primary", scale=1, min_width=88, elem_id="sc-send")
         stop = gr.Button(
@@ -231,10 +230,8 @@ def _listed(screen: Screen) -> Any:
     if screen.conversations is None:
         return gr.skip()
     ids = {row_id for _, row_id in screen.conversations}
-    if screen.identity is None:
-        return gr.update(choices=screen.conversations)
-    current = screen.identity.conversation
-    return gr.update(choices=screen.conversations, value=current if current in ids else None)
+    current = screen.current if screen.current in ids else None
+    return gr.update(choices=screen.conversations, value=current)
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,7 @@ from storage import Store
 
 REFRESH_S = 2.0
 LIVE_S = 1.0
+READING = '<p class="sc-provenance" role="status">Reading the record…</p>'
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def build_dashboard_tab() -> DashboardTab:
         mode = _any_of("Mode", ["plain", "speculative"])
         model = _any_of("Model", [])
         kind = _any_of("Kind", ["chat", "race", "audit"])
-    headline = gr.HTML(empty_html(False), elem_id="sc-dash-headline")
+    headline = gr.HTML(READING, elem_id="sc-dash-headline")
     tiles = gr.HTML("", elem_id="sc-dash-tiles")
     plots: list[gr.Plot] = []
     for _ in range(3):

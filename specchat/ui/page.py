@@ -39,11 +39,11 @@ def build_app(service: ChatService, engine: Engine, store: Store, settings: Sett
             with gr.Tab("Chat", id="chat") as chat:
                 talk = build_chat_tab(sidebar, identity, service.company.name, *sampling)
             with gr.Tab("Race", id="race") as race:
-                track = build_race_tab(*sampling)
+                track = build_race_tab(identity, *sampling)
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab()
         bind_chat(talk, ChatEvents(service), queue, page)
-        bind_race(track, races, queue, identity)
+        bind_race(track, races, queue)
         bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
         add_api(service, races, queue, *sampling)
     page.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)

@@ -11,7 +11,7 @@ import gradio as gr
 
 from specchat.chat.types import ChatError
 from specchat.ui import messages as say
-from specchat.ui.identity import identity_of
+from specchat.ui.identity import Identity, identity_of
 from specchat.ui.lanes import race_board
 from specchat.ui.marks import STYLES, legend
 from specchat.ui.options import EngineQueue, Options, build_options
@@ -38,13 +38,22 @@ class RaceTab:
     board: gr.HTML
     timeline: gr.Plot
     options: Options
+    identity: gr.BrowserState
 
     def outputs(self) -> list[Any]:
         """In the order of `rendered`."""
-        return [self.board, self.headline, self.alert, self.timeline, self.start, self.stop]
+        return [
+            self.board,
+            self.headline,
+            self.alert,
+            self.timeline,
+            self.start,
+            self.stop,
+            self.identity,
+        ]
 
 
-def build_race_tab(max_tokens: int, temperature: float) -> RaceTab:
+def build_race_tab(identity: gr.BrowserState, max_tokens: int, temperature: float) -> RaceTab:
     """Lay the race out; events are bound by `bind_race`."""
     gr.HTML(
         "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
@@ -78,17 +87,15 @@ def build_race_tab(max_tokens: int, temperature: float) -> RaceTab:
     board = race_board("sc-race-board")
     gr.HTML(legend(name for name in STYLES if name in ("mlp", "ngram")))
     timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
-    return RaceTab(question, start, stop, alert, headline, board, timeline, options)
+    return RaceTab(question, start, stop, alert, headline, board, timeline, options, identity)
 
 
-def bind_race(
-    tab: RaceTab, events: RaceEvents, queue: EngineQueue, identity: gr.BrowserState
-) -> None:
+def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
     """Connect every control of the race."""
     running = gr.on(
         [tab.question.submit, tab.start.click],
         _race(events),
-        inputs=[tab.question, identity, *tab.options.inputs()],
+        inputs=[tab.question, tab.identity, *tab.options.inputs()],
         outputs=tab.outputs(),
         show_progress="hidden",
         **queue.racing(),
@@ -105,7 +112,7 @@ def bind_race(
 
 
 def _race(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
-    def race(
+    def run_both(
         question: str, stored: Any, temperature: Any, max_tokens: Any, seed: Any
     ) -> Generator[Any, None, None]:
         try:
@@ -113,14 +120,15 @@ def _race(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
         except ChatError as error:
             yield rendered(RaceScreen(alert=say.problem(error)))
             return
-        screens = events.race(question, identity_of(stored).owner, settings)
+        who = identity_of(stored)
+        screens = events.race(question, who.owner, settings)
         try:
             for screen in screens:
-                yield rendered(screen)
+                yield rendered(screen, who if screen.finished and not stored else None)
         finally:
             screens.close()
 
-    return race
+    return run_both
 
 
 def race_settings(temperature: Any, max_tokens: Any, seed: Any) -> RaceSettings:
@@ -136,7 +144,7 @@ def race_settings(temperature: Any, max_tokens: Any, seed: Any) -> RaceSettings:
         raise ChatError("Temperature, longest answer and seed must be numbers.") from error
 
 
-def rendered(screen: RaceScreen) -> tuple[Any, ...]:
+def rendered(screen: RaceScreen, who: Identity | None = None) -> tuple[Any, ...]:
     """A screen as values for `RaceTab.outputs`."""
     keep = gr.skip()
     figure = screen.timeline
@@ -147,4 +155,5 @@ def rendered(screen: RaceScreen) -> tuple[Any, ...]:
         keep if figure is None else gr.update(value=figure, visible=True),
         keep if screen.racing is None else gr.update(visible=not screen.racing),
         keep if screen.racing is None else gr.update(visible=screen.racing),
+        keep if who is None else who.stored(),
     )

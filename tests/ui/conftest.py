@@ -26,7 +26,7 @@ from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
 from specchat.ui import build_app, listen
-from storage import Store, open_store
+from storage import MetricRow, Store, open_store
 
 from .double import ScriptedEngine
 
@@ -55,6 +55,18 @@ class Site:
     engine: ScriptedEngine
     store: Store
     service: ChatService
+
+
+def wait_for_rows(site: Site, count: int) -> list[MetricRow]:
+    """The stored turns, newest first, once there are `count` of them."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while time.monotonic() < deadline:
+        site.store.flush()
+        rows = site.store.metrics()
+        if len(rows) >= count:
+            return rows
+        time.sleep(0.1)
+    raise AssertionError(f"no {count} turns after {WAIT_MS} ms")
 
 
 def free_port() -> int:

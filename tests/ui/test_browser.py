@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from storage import MetricRow, TurnFilter
-
-from .conftest import WAIT_MS, Site
+from .conftest import WAIT_MS, Site, wait_for_rows
 
 expect.set_options(timeout=WAIT_MS)
 FOOTER = re.compile(r"\d+ tok/s · \d+ tokens · τ \d\.\d · \d+ % drafts accepted · TTFT [\d.]+ m?s")
@@ -93,20 +90,9 @@ def test_closing_the_tab_cancels_and_stores_one_turn(page: Page, site: Site) -> 
     ask(page, "Please tell me everything, slowly")
     expect(page.locator("#sc-chat [data-testid=bot]").first).to_contain_text("I understand")
     page.close()
-    rows = _wait_for_rows(site, before + 1)
+    rows = wait_for_rows(site, before + 1)
     assert rows[0].status == "cancelled"
     assert len(rows) == before + 1
-
-
-def _wait_for_rows(site: Site, count: int) -> list[MetricRow]:
-    deadline = time.monotonic() + WAIT_MS / 1000
-    while time.monotonic() < deadline:
-        site.store.flush()
-        rows = site.store.metrics(TurnFilter())
-        if len(rows) >= count:
-            return rows
-        time.sleep(0.1)
-    raise AssertionError(f"no {count} rows after {WAIT_MS} ms")
 
 
 def test_retry_answers_again_and_undo_gives_the_question_back(page: Page, site: Site) -> None:

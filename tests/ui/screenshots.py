@@ -1,0 +1,108 @@
+"""Pictures of every view for the README, from a running page.
+
+SPECCHAT_PORT=7860 python app.py &
+python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from gradio_client import Client
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+WAIT_MS = 120_000
+WIDE, PHONE = (1280, 860), (360, 740)
+QUESTIONS = (
+    "where is my refund for order 4417?",
+    "I want to cancel my order, what do I have to do?",
+    "how long does delivery take?",
+    "I was charged twice and want my money back",
+    "how do I change my delivery address?",
+    "I cannot find my invoice",
+    "which payment methods do you accept?",
+)
+
+
+def main() -> None:
+    """Fill the record, then take every picture in light and dark, wide and on a phone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--no-fill", action="store_true", help="use the record as it is")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    if not chosen.no_fill:
+        _fill_record(chosen.url)
+    executable = next(filter(None, map(shutil.which, BROWSERS)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        expect.set_options(timeout=WAIT_MS)
+        for scheme in ("light", "dark"):
+            _take(browser, chosen.url, chosen.folder, scheme, WIDE, "")
+        _take(browser, chosen.url, chosen.folder, "dark", PHONE, "phone-")
+        browser.close()
+
+
+def _fill_record(url: str) -> None:
+    """A race of every question, so that the dashboard has an interval to show."""
+    client = Client(url, verbose=False)
+    for question in QUESTIONS:
+        print(client.predict(question, api_name="/race")["headline"])
+
+
+def _take(
+    browser: Browser, url: str, folder: Path, scheme: str, size: tuple[int, int], prefix: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(url)
+    for name, prepare in (("chat", _chat), ("race", _race), ("dashboard", _dashboard)):
+        prepare(page)
+        page.wait_for_timeout(1_500)
+        file = folder / f"{prefix}{name}-{scheme}.png"
+        page.screenshot(path=file, full_page=name != "chat")
+        _shrink(file)
+    context.close()
+
+
+def _chat(page: Page) -> None:
+    page.locator("#sc-question textarea").fill(QUESTIONS[0])
+    page.locator("#sc-send").click()
+    title = page.locator("#sc-chat .thought-group .title")
+    expect(title).to_have_count(1)
+    title.click()
+
+
+def _race(page: Page) -> None:
+    page.get_by_role("tab", name="Race").click()
+    page.locator("#sc-race-question textarea").fill(QUESTIONS[0])
+    page.locator("#sc-race-start").click()
+    expect(page.locator("#sc-race-headline .sc-big")).to_be_visible()
+    expect(page.locator("#sc-race-timeline .js-plotly-plot")).to_be_visible()
+
+
+def _dashboard(page: Page) -> None:
+    page.get_by_role("tab", name="Dashboard").click()
+    expect(page.locator("#sc-dash-headline .sc-big")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(7)
+
+
+def _shrink(file: Path) -> None:
+    """96 colours are enough for a page, and keep a picture small."""
+    with Image.open(file) as picture:
+        picture.convert("RGB").quantize(96).save(file, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Starting: what can go wrong is said in one sentence before anything is loaded."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+import app
+from specchat.settings import Settings
+from specchat.ui.serve import address, blocked_paths, launch_options
+
+from .conftest import free_port
+
+
+def test_a_port_in_use_ends_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("SPECCHAT_PORT", str(port))
+        assert app.main([]) == 2
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port} is already in use" in said
+    assert f"SPECCHAT_PORT={port + 1}" in said
+
+
+def test_a_database_that_cannot_be_written_ends_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("SPECCHAT_PORT", str(free_port()))
+    monkeypatch.setenv("SPECCHAT_DATABASE_URL", f"sqlite:///{tmp_path / 'file' / 'x.db'}")
+    assert app.main([]) == 2
+    assert "x.db" in capsys.readouterr().err
+
+
+def test_an_unknown_model_ends_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPECCHAT_PORT", str(free_port()))
+    monkeypatch.setenv("SPECCHAT_MODEL", str(tmp_path / "nothing"))
+    assert app.main([]) == 2
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_an_invalid_setting_ends_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPECCHAT_PORT", "many")
+    assert app.main([]) == 2
+    assert "SPECCHAT_PORT must be" in capsys.readouterr().err
+
+
+def test_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["--port", "1"]) == 2
+    assert "SPECCHAT_" in capsys.readouterr().err
+
+
+def test_on_a_space_everybody_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/specchat")
+    options = launch_options(Settings())
+    assert options["server_name"] == "0.0.0.0"
+    assert options["ssr_mode"] is False
+
+
+def test_nothing_is_kept_in_the_browser_or_sent_away() -> None:
+    options = launch_options(Settings())
+    assert options["run_history"] is False
+    assert options["enable_monitoring"] is False
+
+
+def test_the_database_is_never_served() -> None:
+    paths = blocked_paths("sqlite:////data/specchat.db")
+    assert paths[0] == "/data/specchat.db"
+    assert "/data/specchat.db-wal" in paths
+    assert blocked_paths(None) == blocked_paths("postgresql://host/db") == []
+
+
+def test_the_address_that_is_printed_can_be_opened() -> None:
+    assert address(Settings(host="0.0.0.0", port=8000)) == "http://localhost:8000"

@@ -1,0 +1,58 @@
+"""`python app.py` as its own process, with a real model, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from .conftest import WAIT_MS, whole_app
+
+expect.set_options(timeout=WAIT_MS)
+
+
+def test_a_customer_asks_races_and_finds_both_after_a_restart(
+    new_context: Callable[..., BrowserContext],
+    model_and_speculators: tuple[Path, str],
+    tmp_path: Path,
+) -> None:
+    model, speculators = model_and_speculators
+    database = tmp_path / "whole.db"
+    context = new_context()
+    with whole_app(model, speculators, database) as url:
+        _ask(context.new_page(), url)
+        _race(context.new_page(), url)
+    with whole_app(model, speculators, database) as url:
+        _find_both(context.new_page(), url)
+
+
+def _ask(page: Page, url: str) -> None:
+    page.goto(url)
+    page.locator("#sc-question textarea").fill("where is my refund for order 4417?")
+    page.locator("#sc-send").click()
+    title = page.locator("#sc-chat .thought-group .title")
+    expect(title).to_contain_text(re.compile(r"\d+ tokens? · .*TTFT"))
+    assert "{{" not in page.locator("#sc-chat [data-testid=bot]").first.inner_text()
+
+
+def _race(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_role("tab", name="Race").click()
+    page.locator("#sc-race-question textarea").fill("where is my refund for order 4417?")
+    page.locator("#sc-race-start").click()
+    expect(page.locator("#sc-race-headline .sc-big")).to_contain_text("same answer ✓")
+    expect(page.locator("#sc-race-board .sc-race")).to_have_attribute("data-phase", "replayed")
+    assert "{{" not in page.locator("#sc-race-board").inner_text()
+
+
+def _find_both(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_role("tab", name="Dashboard").click()
+    expect(page.locator("#sc-dash-tiles .sc-tile").first).to_contain_text("3")
+    expect(page.locator("#sc-dash-tiles .sc-tile").first).to_contain_text("turns, 1 race")
+    table = page.locator("#sc-table")
+    expect(table).to_contain_text("chat")
+    expect(table).to_contain_text("plain")
+    expect(page.locator("#sc-live")).to_contain_text("eager")
