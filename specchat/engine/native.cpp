@@ -8,12 +8,18 @@
 // Every output is summed in an order that does not depend on how many rows a step has or where a
 // row stands in it, so plain and speculative decoding give the same bits.
 //
-// Built by native.py with OpenMP. All pointers are owned by the caller.
+// Built by native.py. All pointers are owned by the caller.
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
-#include <omp.h>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #ifdef __AVX512F__
 #include <immintrin.h>
@@ -94,6 +100,106 @@ struct Drafter {  // IBM's MLP speculator; see speculators/mlp.py for the formul
     const float* const* norm_weight;
     const float* const* norm_bias;
 };
+}
+
+// Threads that work on one call together. A step has dozens of barriers, a few microseconds apart,
+// so they are waited for actively; between steps a worker sleeps after IDLE_SPIN.
+
+constexpr auto IDLE_SPIN = std::chrono::microseconds(800);
+
+static inline void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+struct Share {
+    int64_t first, last;
+};
+
+class Team {
+  public:
+    int64_t me, threads;
+    std::atomic<int64_t>* arrived;
+    std::atomic<int64_t>* phase;
+
+    // Wait until every thread of the team is here.
+    void barrier() {
+        if (threads == 1) return;
+        int64_t now = phase->load(std::memory_order_relaxed);
+        if (arrived->fetch_add(1, std::memory_order_acq_rel) == threads - 1) {
+            arrived->store(0, std::memory_order_relaxed);
+            phase->store(now + 1, std::memory_order_release);
+            return;
+        }
+        for (int spins = 0; phase->load(std::memory_order_acquire) == now; spins++)
+            spins < 4000 ? relax() : std::this_thread::yield();
+    }
+
+    // This thread's part of `n` pieces of work.
+    Share share(int64_t n) const { return {n * me / threads, n * (me + 1) / threads}; }
+};
+
+class Pool {
+  public:
+    // Run `work` on `threads` threads, the caller being one of them. One call at a time.
+    void run(int64_t threads, const std::function<void(Team&)>& work) {
+        std::lock_guard<std::mutex> one_at_a_time(calls_);
+        while (int64_t(workers_.size()) < threads - 1) {
+            int64_t index = workers_.size() + 1;
+            workers_.emplace_back([this, index] { serve(index); });
+            workers_.back().detach();
+        }
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            work_ = &work;
+            threads_ = threads;
+            busy_.store(int64_t(workers_.size()), std::memory_order_relaxed);
+            generation_.fetch_add(1, std::memory_order_release);
+        }
+        wake_.notify_all();
+        Team team{0, threads, &arrived_, &phase_};
+        work(team);
+        for (int spins = 0; busy_.load(std::memory_order_acquire); spins++)
+            spins < 4000 ? relax() : std::this_thread::yield();
+    }
+
+  private:
+    void serve(int64_t index) {
+        int64_t seen = 0;
+        for (;;) {
+            wait_for_work(seen);
+            seen = generation_.load(std::memory_order_acquire);
+            if (index < threads_) {
+                Team team{index, threads_, &arrived_, &phase_};
+                (*work_)(team);
+            }
+            busy_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    void wait_for_work(int64_t seen) {
+        auto give_up = std::chrono::steady_clock::now() + IDLE_SPIN;
+        for (int spins = 0; generation_.load(std::memory_order_acquire) == seen; spins++) {
+            relax();
+            if (spins % 256 || std::chrono::steady_clock::now() < give_up) continue;
+            std::unique_lock<std::mutex> lock(mutex_);
+            wake_.wait(lock, [&] { return generation_.load() != seen; });
+        }
+    }
+
+    std::mutex calls_, mutex_;
+    std::condition_variable wake_;
+    std::vector<std::thread> workers_;
+    std::atomic<int64_t> generation_{0}, busy_{0}, arrived_{0}, phase_{0};
+    const std::function<void(Team&)>* work_ = nullptr;
+    int64_t threads_ = 1;
+};
+
+// Never destroyed: its threads run until the process ends.
+static Pool& pool() {
+    static Pool* the_pool = new Pool;
+    return *the_pool;
 }
 
 static inline Vec load(const float* p) {
@@ -205,10 +311,9 @@ static inline void product_of(const Matrix& m, const float* x, int64_t rows, int
 
 // This thread's share of x [rows, cols] times m transposed. Call from all threads.
 template <typename Put>
-static inline void product(const Matrix& m, const float* x, int64_t rows, const Put& put) {
-    int64_t threads = omp_get_num_threads(), me = omp_get_thread_num();
-    int64_t all = (m.rows + LANES - 1) / LANES;
-    int64_t first = all * me / threads, last = all * (me + 1) / threads;
+static inline void product(const Team& team, const Matrix& m, const float* x, int64_t rows,
+                           const Put& put) {
+    auto [first, last] = team.share((m.rows + LANES - 1) / LANES);
     auto with_bias = [&](int64_t n, int64_t t, float v) { put(n, t, m.bias ? v + m.bias[n] : v); };
     if (m.is_bf16)
         product_of<bf16>(m, x, rows, first, last, with_bias);
@@ -300,14 +405,14 @@ static void write_cache(const Model& m, const Step& s, int64_t layer, int64_t ro
 }
 
 template <typename KV>
-static void attention(const Model& m, const Step& s, int64_t layer, const int64_t* segment_of,
+static void attention(const Team& team, const Model& m, const Step& s, int64_t layer, const int64_t* segment_of,
                       const float* query, int64_t* where, float* score, float* out) {
     int64_t width = m.kv_heads * m.head_dim, group = m.heads / m.kv_heads;
     auto keys = static_cast<const KV*>(s.keys[layer]);
     auto values = static_cast<const KV*>(s.values[layer]);
-    int64_t threads = omp_get_num_threads(), me = omp_get_thread_num();
-    int64_t work = s.rows * m.heads, seen = -1, count = 0;
-    for (int64_t item = work * me / threads; item < work * (me + 1) / threads; item++) {
+    int64_t seen = -1, count = 0;
+    auto [first, last] = team.share(s.rows * m.heads);
+    for (int64_t item = first; item < last; item++) {
         int64_t row = item / m.heads, head = item % m.heads;
         if (segment_of[row] < 0) continue;
         if (row != seen) {
@@ -319,6 +424,14 @@ static void attention(const Model& m, const Step& s, int64_t layer, const int64_
         attend<KV>(query + at, keys + shift, values + shift, where, count, width, m.head_dim,
                    m.attention_scale, score, out + at);
     }
+}
+
+// body(i) for all i below n, divided between the threads; then a barrier.
+template <typename Body>
+static inline void for_each(Team& team, int64_t n, const Body& body) {
+    auto [first, last] = team.share(n);
+    for (int64_t i = first; i < last; i++) body(i);
+    team.barrier();
 }
 
 struct Buffers {
@@ -363,13 +476,10 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
     int64_t half = m.head_dim / 2, q_width = m.heads * m.head_dim,
             kv_width = m.kv_heads * m.head_dim;
 
-#pragma omp parallel num_threads(threads)
-    {
-        int64_t me = omp_get_thread_num();
-        int64_t* where = b.where + me * s.longest;
-        float* score = b.score + me * s.longest;
-#pragma omp for
-        for (int64_t t = 0; t < s.rows; t++) {
+    pool().run(threads, [&](Team& team) {
+        int64_t* where = b.where + team.me * s.longest;
+        float* score = b.score + team.me * s.longest;
+        for_each(team, s.rows, [&](int64_t t) {
             embed(m.embedding, s.ids[t], m.embedding_scale, b.x + t * m.hidden);
             rms_norm(b.x + t * m.hidden, m.layer[0].attention_norm, m.hidden, m.norm_epsilon,
                      b.h + t * m.hidden);
@@ -378,18 +488,17 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                 b.cosine[t * half + i] = cosf(angle) * m.rope_scale;
                 b.sine[t * half + i] = sinf(angle) * m.rope_scale;
             }
-        }
+        });
         for (int64_t l = 0; l < m.layers; l++) {
             const Layer& w = m.layer[l];
-            product(w.query, b.h, s.rows,
+            product(team, w.query, b.h, s.rows,
                     [&](int64_t n, int64_t t, float v) { b.query[t * q_width + n] = v; });
-            product(w.key, b.h, s.rows,
+            product(team, w.key, b.h, s.rows,
                     [&](int64_t n, int64_t t, float v) { b.key[t * kv_width + n] = v; });
-            product(w.value, b.h, s.rows,
+            product(team, w.value, b.h, s.rows,
                     [&](int64_t n, int64_t t, float v) { b.value[t * kv_width + n] = v; });
-#pragma omp barrier
-#pragma omp for
-            for (int64_t t = 0; t < s.rows; t++) {
+            team.barrier();
+            for_each(team, s.rows, [&](int64_t t) {
                 const float *cosine = b.cosine + t * half, *sine = b.sine + t * half;
                 for (int64_t i = 0; i < m.heads; i++)
                     rotate(b.query + t * q_width + i * m.head_dim, w.query_norm, m.norm_epsilon,
@@ -401,46 +510,46 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                     write_cache<bf16>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
                 else
                     write_cache<float>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
-            }
+            });
             if (s.kv_is_bf16)
-                attention<bf16>(m, s, l, b.segment_of, b.query, where, score, b.mixed);
+                attention<bf16>(team, m, s, l, b.segment_of, b.query, where, score, b.mixed);
             else
-                attention<float>(m, s, l, b.segment_of, b.query, where, score, b.mixed);
-#pragma omp barrier
-            product(w.output, b.mixed, s.rows, [&](int64_t n, int64_t t, float v) {
+                attention<float>(team, m, s, l, b.segment_of, b.query, where, score, b.mixed);
+            team.barrier();
+            product(team, w.output, b.mixed, s.rows, [&](int64_t n, int64_t t, float v) {
                 b.x[t * m.hidden + n] += m.residual_scale * v;
             });
-#pragma omp barrier
-#pragma omp for
-            for (int64_t t = 0; t < s.rows; t++)
+            team.barrier();
+            for_each(team, s.rows, [&](int64_t t) {
                 rms_norm(b.x + t * m.hidden, w.mlp_norm, m.hidden, m.norm_epsilon,
                          b.h + t * m.hidden);
+            });
             // A thread multiplies the same rows of `gate` and `up`, so no barrier stands between.
-            product(w.gate, b.h, s.rows, [&](int64_t n, int64_t t, float v) {
+            product(team, w.gate, b.h, s.rows, [&](int64_t n, int64_t t, float v) {
                 b.act[t * m.inner + n] = v / (1.0f + expf(-v));
             });
-            product(w.up, b.h, s.rows,
+            product(team, w.up, b.h, s.rows,
                     [&](int64_t n, int64_t t, float v) { b.act[t * m.inner + n] *= v; });
-#pragma omp barrier
-            product(w.down, b.act, s.rows, [&](int64_t n, int64_t t, float v) {
+            team.barrier();
+            product(team, w.down, b.act, s.rows, [&](int64_t n, int64_t t, float v) {
                 b.x[t * m.hidden + n] += m.residual_scale * v;
             });
-#pragma omp barrier
+            team.barrier();
             if (l + 1 < m.layers) {
-#pragma omp for
-                for (int64_t t = 0; t < s.rows; t++)
+                for_each(team, s.rows, [&](int64_t t) {
                     rms_norm(b.x + t * m.hidden, m.layer[l + 1].attention_norm, m.hidden,
                              m.norm_epsilon, b.h + t * m.hidden);
+                });
             }
         }
-#pragma omp for
-        for (int64_t i = 0; i < s.wanted_rows; i++)
+        for_each(team, s.wanted_rows, [&](int64_t i) {
             rms_norm(b.x + s.wanted[i] * m.hidden, m.final_norm, m.hidden, m.norm_epsilon,
                      s.hidden_out + i * m.hidden);
-        product(m.head, s.hidden_out, s.wanted_rows, [&](int64_t n, int64_t t, float v) {
+        });
+        product(team, m.head, s.hidden_out, s.wanted_rows, [&](int64_t n, int64_t t, float v) {
             s.logits_out[t * m.vocab + n] = v * m.logit_scale;
         });
-    }
+    });
 }
 
 // Tokens drafted for each request, the best of every stage and its runners-up:
@@ -453,20 +562,17 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
     const Drafter& d = *drafter;
     int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
     float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp for
-        for (int64_t q = 0; q < requests; q++) {
+    pool().run(threads, [&](Team& team) {
+        for_each(team, requests, [&](int64_t q) {
             const float* h = hidden + q * d.hidden;
             float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;
             for (int64_t i = 0; i < d.hidden; i++) state[q * d.hidden + i] = h[i] * scale;
-        }
+        });
         for (int64_t i = 0; i < d.stages; i++) {
-            product(d.projection[i], state, requests,
+            product(team, d.projection[i], state, requests,
                     [&](int64_t n, int64_t q, float v) { next[q * d.inner + n] = v; });
-#pragma omp barrier
-#pragma omp for
-            for (int64_t q = 0; q < requests; q++) {
+            team.barrier();
+            for_each(team, requests, [&](int64_t q) {
                 float* s = state + q * d.inner;
                 int64_t token = i ? tokens[(q * d.stages + i - 1) * siblings] : last[q];
                 embed(d.embedding[i], token, d.embedding_weight / d.state_weight, s);
@@ -476,13 +582,12 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
                     float v = s[n] * scale * d.norm_weight[i][n] + d.norm_bias[i][n];
                     s[n] = 0.5f * v * (1.0f + erff(v * 0.70710678118654752f));
                 }
-            }
-            product(d.head[i], state, requests, [&](int64_t n, int64_t q, float v) {
+            });
+            product(team, d.head[i], state, requests, [&](int64_t n, int64_t q, float v) {
                 logits[q * d.vocab + n] = v * inverse_temperature[q];
             });
-#pragma omp barrier
-#pragma omp for
-            for (int64_t q = 0; q < requests; q++) {
+            team.barrier();
+            for_each(team, requests, [&](int64_t q) {
                 const float* row = logits + q * d.vocab;
                 const float* noise = gumbel ? gumbel + (q * d.stages + i) * d.vocab : nullptr;
                 float most = -INFINITY, total = 0;
@@ -500,7 +605,7 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
                 }
                 for (int64_t k = 0; k < siblings; k++)
                     chances[(q * d.stages + i) * siblings + k] = expf(row[best[k]] - most) / total;
-            }
+            });
         }
-    }
+    });
 }

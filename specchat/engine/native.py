@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("native.cpp")
 FLAGS = (
-    "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fopenmp", "-shared",
-    "-fPIC", "-std=c++17",
+    "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-shared", "-fPIC",
+    "-std=c++17", "-pthread",
 )  # fmt: skip
 BUILD_TIMEOUT_S = 300
 
