@@ -77,7 +77,7 @@ def serve(
         try:
             launch(settings)
         except PortError as error:
-            _fail(str(error))
+            _fail(f"{error} Or name one with --port.")
 
 
 @app.command()
