@@ -1,4 +1,4 @@
-"""Builds `native.cpp` with the machine's C++ compiler and loads it; structures as in that file."""
+"""Builds `cpp/native.cpp` with the machine's C++ compiler and loads it; structures as in `cpp/types.h`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 
 log = logging.getLogger(__name__)
 
-SOURCE = Path(__file__).with_name("native.cpp")
+SOURCES = Path(__file__).with_name("cpp")
 FLAGS = (
     "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-shared", "-fPIC",
     "-std=c++17", "-pthread",
@@ -107,6 +107,7 @@ class Step(ctypes.Structure):
         ("values", POINTER(c_void_p)),
         *((name, c_void_p) for name in ("hidden_out", "logits_out", "scratch")),
         ("longest", c_int64),
+        ("cached", c_int64),
     ]
 
 
@@ -141,7 +142,7 @@ def load_library() -> ctypes.CDLL:
     except OSError as error:
         raise NativeUnavailableError(f"the built library does not load: {error}") from None
     library.scratch_floats.restype = c_int64
-    library.scratch_floats.argtypes = [POINTER(Model), c_int64, c_int64, c_int64]
+    library.scratch_floats.argtypes = [POINTER(Model), POINTER(Step), c_int64]
     library.run_step.restype = None
     library.run_step.argtypes = [POINTER(Model), POINTER(Step), c_int64]
     library.run_draft.restype = None
@@ -189,7 +190,7 @@ def _build(compiler: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         built = Path(folder) / path.name
-        command = [compiler, *FLAGS, "-o", str(built), str(SOURCE)]
+        command = [compiler, *FLAGS, "-o", str(built), str(SOURCES / "native.cpp")]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
@@ -214,7 +215,8 @@ def _cache_directory() -> Path:
 
 def _fingerprint(compiler: str) -> str:
     """Of the source, the flags and the processor, since the code is made for this one."""
-    parts = [SOURCE.read_bytes(), " ".join(FLAGS).encode(), compiler.encode()]
+    parts = [path.read_bytes() for path in sorted(SOURCES.iterdir())]
+    parts += [" ".join(FLAGS).encode(), compiler.encode()]
     parts += [platform.machine().encode(), _processor_features().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 

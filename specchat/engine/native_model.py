@@ -1,4 +1,4 @@
-"""A Llama-shaped target's step as one call of `native.cpp`.
+"""A Llama-shaped target's step as one call of `cpp/native.cpp`.
 
 Covers llama, mistral, qwen2, qwen3, granite and smollm3 without sliding windows: RMS norms, rotary
 positions, grouped attention, gated SiLU. Other models keep to the compiled or eager steps. Before
@@ -46,14 +46,11 @@ class NativeModel:
     def run(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `[wanted, vocab]` and hidden states `[wanted, hidden]`, float32."""
         threads = torch.get_num_threads()
-        longest = max((s.context + s.count for s in batch.segments), default=1)
+        lengths = [s.context + s.count for s in batch.segments]
         wanted = len(batch.wanted)
         logits = torch.empty(wanted, self._vocab)
         hidden = torch.empty(wanted, self._hidden)
         segments, pages, ancestors = _layout(batch)
-        needed = self._library.scratch_floats(byref(self._model), batch.rows, longest, threads)
-        if needed > len(self._scratch):
-            self._scratch = torch.empty(needed)
         step = native.Step(
             batch.rows,
             len(batch.segments),
@@ -71,9 +68,14 @@ class NativeModel:
             self._values,
             hidden.data_ptr(),
             logits.data_ptr(),
-            self._scratch.data_ptr(),
-            longest,
+            None,
+            max(lengths, default=1),
+            sum(lengths),
         )
+        needed = self._library.scratch_floats(byref(self._model), byref(step), threads)
+        if needed > len(self._scratch):
+            self._scratch = torch.empty(needed)
+        step.scratch = self._scratch.data_ptr()
         self._library.run_step(byref(self._model), byref(step), threads)
         return logits, hidden
 

@@ -60,16 +60,37 @@ def read_shape(config: Any, dtype: torch.dtype) -> ModelShape:
     if getattr(config, "multi_query", False):
         kv_heads = 1
     head_dim = getattr(config, "head_dim", None) or hidden // heads
-    context = getattr(config, "max_position_embeddings", None) or 2048
+    context = _context_length(config)
     return ModelShape(vocab, hidden, context, KVShape(layers, kv_heads, head_dim, dtype))
+
+
+def _context_length(config: Any) -> int:
+    """Positions that one rotation serves. "longrope" (Phi-3) turns to another one when the longest
+    request of a batch passes its original length, so requests would change each other."""
+    context = getattr(config, "max_position_embeddings", None) or 2048
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") != "longrope":
+        return context
+    original = rope.get("original_max_position_embeddings")
+    original = original or getattr(config, "original_max_position_embeddings", None)
+    return min(context, original or context)
 
 
 def use_paged_attention(model: nn.Module) -> None:
     """Route the model's attention through the paged cache.
 
     Raises:
-        ModelLoadError: this architecture ignores transformers' attention interface.
+        ModelLoadError: this architecture ignores transformers' attention interface, or has layers
+            that mix the tokens of a pack by other means than attention to a whole prefix.
     """
+    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
+    strange = kinds - {"full_attention", "sliding_attention", "attention"}
+    if strange or any(isinstance(module, nn.Conv1d) for module in model.modules()):
+        layers = ", ".join(sorted(strange)) or "convolution"
+        raise ModelLoadError(
+            f"{type(model).__name__} has {layers} layers, whose state is not in the paged cache; "
+            "use a model of attention layers only"
+        )
     attention.register()
     try:
         model.set_attn_implementation(attention.NAME)
@@ -167,10 +188,18 @@ class ModelRunner:
         return out.logits[0], out.hidden_states[-1][0][wanted]
 
     def _warm_up(self) -> None:
-        """One eager pass: transformers installs its output hooks in it, which cannot be traced."""
-        with torch.inference_mode():
-            ids, positions = self._idle_step(1)
-            self._forward(ids, positions, ids)
+        """One eager pass: transformers installs its output hooks in it, which cannot be traced.
+
+        Raises:
+            ModelLoadError: the model's keys and values do not fit the cache.
+        """
+        try:
+            with torch.inference_mode():
+                ids, positions = self._idle_step(1)
+                self._forward(ids, positions, ids)
+        except (RuntimeError, TypeError, ValueError) as error:
+            name = type(self.model).__name__
+            raise ModelLoadError(f"{name} cannot run on the paged cache: {error}") from error
 
     def _graph(self, rows: int) -> Graph:
         wanted = torch.arange(rows, device=self.device)

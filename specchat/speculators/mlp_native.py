@@ -1,4 +1,4 @@
-"""MLP drafts on CPU as one call of `native.cpp`."""
+"""MLP drafts on CPU as one call of `cpp/native.cpp`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+// Drafts of IBM's MLP speculator.
+
+#pragma once
+
+#include "product.h"
+
+// The `many` largest of row (+ noise), largest first; of equals the first.
+static void best_of(const float* row, const float* noise, int64_t n, int64_t many, int64_t* best) {
+    float bar[16];
+    for (int64_t k = 0; k < many; k++) best[k] = 0, bar[k] = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        float v = noise ? row[i] + noise[i] : row[i];
+        if (v <= bar[many - 1]) continue;
+        int64_t k = many - 1;
+        for (; k > 0 && v > bar[k - 1]; k--) bar[k] = bar[k - 1], best[k] = best[k - 1];
+        bar[k] = v, best[k] = i;
+    }
+}
+
+// Tokens drafted for each request, the best of every stage and its runners-up:
+// tokens, chances [requests, stages, siblings]. `gumbel` [requests, stages, vocab] or null.
+// scratch: requests * (2 * wider of hidden and inner + vocab) floats.
+extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
+                          const float* hidden, const int64_t* last, const float* inverse_temperature,
+                          const float* gumbel, float* scratch, int64_t* tokens, float* chances,
+                          int64_t threads) {
+    const Drafter& d = *drafter;
+    int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
+    float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
+    pool().run(threads, [&](Team& team) {
+        for_each(team, requests, [&](int64_t q) {
+            const float* h = hidden + q * d.hidden;
+            float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;
+            for (int64_t i = 0; i < d.hidden; i++) state[q * d.hidden + i] = h[i] * scale;
+        });
+        for (int64_t i = 0; i < d.stages; i++) {
+            product(team, d.projection[i], state, requests,
+                    [&](int64_t n, int64_t q, Vec v, int64_t many) {
+                        store_some(next + q * d.inner + n, v, many);
+                    });
+            team.barrier();
+            for_each(team, requests, [&](int64_t q) {
+                float* s = state + q * d.inner;
+                int64_t token = i ? tokens[(q * d.stages + i - 1) * siblings] : last[q];
+                embed(d.embedding[i], token, d.embedding_weight / d.state_weight, s);
+                for (int64_t n = 0; n < d.inner; n++) s[n] += next[q * d.inner + n];
+                float scale = inverse_rms(s, d.inner, 1e-6f);
+                for (int64_t n = 0; n < d.inner; n++) {
+                    float v = s[n] * scale * d.norm_weight[i][n] + d.norm_bias[i][n];
+                    s[n] = 0.5f * v * (1.0f + erff(v * 0.70710678118654752f));
+                }
+            });
+            product(team, d.head[i], state, requests,
+                    [&](int64_t n, int64_t q, Vec v, int64_t many) {
+                        store_some(logits + q * d.vocab + n, v * inverse_temperature[q], many);
+                    });
+            team.barrier();
+            for_each(team, requests, [&](int64_t q) {
+                float* row = logits + q * d.vocab;
+                const float* noise = gumbel ? gumbel + (q * d.stages + i) * d.vocab : nullptr;
+                int64_t* best = tokens + (q * d.stages + i) * siblings;
+                float* chance = chances + (q * d.stages + i) * siblings;
+                best_of(row, noise, d.vocab, siblings, best);
+                for (int64_t k = 0; k < siblings; k++) chance[k] = row[best[k]];
+                float most = row[0];
+                for (int64_t n = 0; n < d.vocab; n++) most = row[n] > most ? row[n] : most;
+                float total = exponentials(row, d.vocab, most);
+                for (int64_t k = 0; k < siblings; k++) chance[k] = expf(chance[k] - most) / total;
+            });
+        }
+    });
+}

@@ -1,0 +1,150 @@
+// One step of a Llama-shaped model on CPU: paged tree attention and thin matrix products.
+//
+// Decoding multiplies a few rows of activations with every weight, so its speed is that of reading
+// the weights. General matrix libraries are made for many rows and read them several times. Here a
+// block of weight rows is read once and used for all rows of the step. Weights may be stored in
+// bf16; all arithmetic is float32.
+//
+// Every output is summed in an order that does not depend on how many rows a step has or where a
+// row stands in it, so plain and speculative decoding give the same bits.
+//
+// Built by native.py. All pointers are owned by the caller.
+
+#include "attention.h"
+#include "draft.h"
+
+struct Buffers {
+    float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine, *score;
+    int64_t *where, *segment_of;  // cache rows of all requests end to end; segment of each row
+    const int64_t** where_of;     // per segment
+    int64_t floats;
+
+    Buffers(const Model& m, int64_t rows, int64_t segments, int64_t cached, int64_t longest,
+            int64_t threads, float* at) {
+        float* begin = at;
+        auto take = [&](int64_t n) {
+            float* here = at;
+            at += (n + 15) / 16 * 16;
+            return here;
+        };
+        x = take(rows * m.hidden);
+        h = take(rows * m.hidden);
+        query = take(rows * m.heads * m.head_dim);
+        key = take(rows * m.kv_heads * m.head_dim);
+        value = take(rows * m.kv_heads * m.head_dim);
+        mixed = take(rows * m.heads * m.head_dim);
+        act = take(rows * m.inner);
+        cosine = take(rows * m.head_dim / 2);
+        sine = take(rows * m.head_dim / 2);
+        score = take(threads * longest);
+        where = reinterpret_cast<int64_t*>(take(2 * cached));
+        where_of = reinterpret_cast<const int64_t**>(take(2 * segments));
+        segment_of = reinterpret_cast<int64_t*>(take(2 * rows));
+        floats = at - begin;
+    }
+};
+
+extern "C" int64_t scratch_floats(const Model* m, const Step* s, int64_t threads) {
+    return Buffers(*m, s->rows, s->segments, s->cached, s->longest, threads, nullptr).floats;
+}
+
+extern "C" void run_step(const Model* model, const Step* step, int64_t threads) {
+    const Model& m = *model;
+    const Step& s = *step;
+    Buffers b(m, s.rows, s.segments, s.cached, s.longest, threads, s.scratch);
+    for (int64_t t = 0; t < s.rows; t++) b.segment_of[t] = -1;
+    int64_t* where = b.where;
+    for (int64_t i = 0; i < s.segments; i++) {
+        const Segment& g = s.segment[i];
+        b.where_of[i] = where;
+        for (int64_t r = 0; r < g.count; r++) b.segment_of[g.start + r] = i;
+        const int64_t* pages = s.page_table + g.pages;
+        for (int64_t left = g.context + g.count; left > 0; left -= s.page_size, pages++)
+            for (int64_t r = 0; r < s.page_size && r < left; r++)
+                *where++ = *pages * s.page_size + r;
+    }
+    int64_t half = m.head_dim / 2, q_width = m.heads * m.head_dim,
+            kv_width = m.kv_heads * m.head_dim;
+
+    pool().run(threads, [&](Team& team) {
+        float* score = b.score + team.me * s.longest;
+        for_each(team, s.rows, [&](int64_t t) {
+            embed(m.embedding, s.ids[t], m.embedding_scale, b.x + t * m.hidden);
+            rms_norm(b.x + t * m.hidden, m.layer[0].attention_norm, m.hidden, m.norm_epsilon,
+                     b.h + t * m.hidden);
+            for (int64_t i = 0; i < half; i++) {
+                float angle = float(s.positions[t]) * m.inverse_frequencies[i];
+                b.cosine[t * half + i] = cosf(angle) * m.rope_scale;
+                b.sine[t * half + i] = sinf(angle) * m.rope_scale;
+            }
+        });
+        for (int64_t l = 0; l < m.layers; l++) {
+            const Layer& w = m.layer[l];
+            product(team, w.query, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                store_some(b.query + t * q_width + n, v, many);
+            });
+            product(team, w.key, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                store_some(b.key + t * kv_width + n, v, many);
+            });
+            product(team, w.value, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                store_some(b.value + t * kv_width + n, v, many);
+            });
+            team.barrier();
+            for_each(team, s.rows, [&](int64_t t) {
+                const float *cosine = b.cosine + t * half, *sine = b.sine + t * half;
+                for (int64_t i = 0; i < m.heads; i++)
+                    rotate(b.query + t * q_width + i * m.head_dim, w.query_norm, m.norm_epsilon,
+                           cosine, sine, m.head_dim);
+                for (int64_t i = 0; i < m.kv_heads; i++)
+                    rotate(b.key + t * kv_width + i * m.head_dim, w.key_norm, m.norm_epsilon,
+                           cosine, sine, m.head_dim);
+                if (s.kv_is_bf16)
+                    write_cache<bf16>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
+                else
+                    write_cache<float>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
+            });
+            if (s.kv_is_bf16)
+                attention<bf16>(team, m, s, l, b.segment_of, b.where_of, b.query, score, b.mixed);
+            else
+                attention<float>(team, m, s, l, b.segment_of, b.where_of, b.query, score, b.mixed);
+            team.barrier();
+            product(team, w.output, b.mixed, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                float* x = b.x + t * m.hidden + n;
+                store_some(x, load_some(x, many) + m.residual_scale * v, many);
+            });
+            team.barrier();
+            for_each(team, s.rows, [&](int64_t t) {
+                rms_norm(b.x + t * m.hidden, w.mlp_norm, m.hidden, m.norm_epsilon,
+                         b.h + t * m.hidden);
+            });
+            // A thread multiplies the same rows of `gate` and `up`, so no barrier stands between.
+            product(team, w.gate, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                store_some(b.act + t * m.inner + n, v / (1.0f + exponential(-v)), many);
+            });
+            product(team, w.up, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                float* act = b.act + t * m.inner + n;
+                store_some(act, load_some(act, many) * v, many);
+            });
+            team.barrier();
+            product(team, w.down, b.act, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                float* x = b.x + t * m.hidden + n;
+                store_some(x, load_some(x, many) + m.residual_scale * v, many);
+            });
+            team.barrier();
+            if (l + 1 < m.layers) {
+                for_each(team, s.rows, [&](int64_t t) {
+                    rms_norm(b.x + t * m.hidden, m.layer[l + 1].attention_norm, m.hidden,
+                             m.norm_epsilon, b.h + t * m.hidden);
+                });
+            }
+        }
+        for_each(team, s.wanted_rows, [&](int64_t i) {
+            rms_norm(b.x + s.wanted[i] * m.hidden, m.final_norm, m.hidden, m.norm_epsilon,
+                     s.hidden_out + i * m.hidden);
+        });
+        product(team, m.head, s.hidden_out, s.wanted_rows,
+                [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                    store_some(s.logits_out + t * m.vocab + n, v * m.logit_scale, many);
+                });
+    });
+}

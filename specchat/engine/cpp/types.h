@@ -1,0 +1,69 @@
+// What Python hands over; native.py has the same structures.
+
+#pragma once
+
+#include <cstdint>
+
+extern "C" {
+
+struct Matrix {  // [rows, cols] in blocks of LANES rows: [blocks, cols, LANES], padded with zeros
+    const void* data;
+    const float* bias;  // [rows] or null
+    int64_t rows, cols;
+    int64_t is_bf16;
+};
+
+struct Table {  // [rows, cols], row-major
+    const void* data;
+    int64_t cols;
+    int64_t is_bf16;
+};
+
+struct Layer {
+    const float* attention_norm;
+    const float* mlp_norm;
+    const float* query_norm;  // [head_dim] or null
+    const float* key_norm;
+    Matrix query, key, value, output, gate, up, down;
+};
+
+struct Model {
+    int64_t layers, hidden, heads, kv_heads, head_dim, inner, vocab;
+    float norm_epsilon, attention_scale, embedding_scale, residual_scale, logit_scale, rope_scale;
+    const float* inverse_frequencies;  // [head_dim / 2]
+    const float* final_norm;
+    Table embedding;
+    Matrix head;
+    const Layer* layer;
+};
+
+struct Segment {  // the rows of one request
+    int64_t start, count, context;
+    int64_t pages;   // offset into the page table
+    int64_t causal;  // 1: a row sees the rows before it; 0: its ancestor bits say
+};
+
+struct Step {
+    int64_t rows, segments, wanted_rows, page_size, kv_is_bf16;
+    const int64_t *ids, *positions, *slots, *wanted, *ancestors;
+    const Segment* segment;
+    const int64_t* page_table;
+    void* const* keys;  // per layer [slots, kv_heads, head_dim]
+    void* const* values;
+    float* hidden_out;  // [wanted_rows, hidden]
+    float* logits_out;  // [wanted_rows, vocab]
+    float* scratch;     // scratch_floats() of them
+    int64_t longest;    // keys that a row of this step sees at the most
+    int64_t cached;     // cache rows of all segments together, those of this step included
+};
+
+struct Drafter {  // IBM's MLP speculator; see speculators/mlp.py for the formula
+    int64_t stages, hidden, inner, vocab, scale_input;
+    float state_weight, embedding_weight;
+    const Table* embedding;  // per stage
+    const Matrix* projection;
+    const Matrix* head;
+    const float* const* norm_weight;
+    const float* const* norm_bias;
+};
+}
