@@ -14,6 +14,7 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from specchat.engine.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
 from specchat.engine.detokenizer import Detokenizer
@@ -181,6 +182,7 @@ def _tokenizer(directory: Path) -> Any:
 def _model(directory: Path, dtype: torch.dtype, device: torch.device) -> Any:
     if not list(directory.glob("*.safetensors")):
         raise ModelLoadError(f"{directory} holds no .safetensors weights")
+    disable_progress_bar()
     placed = {"device_map": "auto"} if device.type == "cuda" and device.index is None else {}
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)

@@ -71,10 +71,6 @@ def pack(parts: Sequence[Rows], device: torch.device) -> Batch:
         segments.append(
             Segment(start, count, table.length, table.pages, part.ancestors, list(part.positions))
         )
-    return Batch(
-        torch.tensor(ids, device=device),
-        torch.tensor(positions, device=device),
-        torch.tensor(slots, device=device),
-        torch.tensor(wanted, device=device, dtype=torch.int64),
-        segments,
-    )
+    rows = len(ids)
+    together = torch.tensor([*ids, *positions, *slots, *wanted], dtype=torch.int64).to(device)
+    return Batch(*together.split((rows, rows, rows, len(wanted))), segments)

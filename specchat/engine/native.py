@@ -1,4 +1,4 @@
-"""Builds `cpp/native.cpp` with the machine's C++ compiler and loads it; structures as in `cpp/types.h`."""
+"""Builds `cpp/native.cpp` with the machine's C++ compiler; structures as in `cpp/types.h`."""
 
 from __future__ import annotations
 

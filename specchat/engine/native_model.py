@@ -125,9 +125,8 @@ def _check(model: Any) -> None:
     reasons = {
         "architecture": getattr(config, "model_type", None) not in MODEL_TYPES,
         "activation": getattr(config, "hidden_act", None) != "silu",
-        "sliding window": any(
-            getattr(module, "sliding_window", None) for module in model.modules()
-        ),
+        "sliding window": bool(getattr(config, "sliding_window", None))
+        and getattr(config, "use_sliding_window", True),
         "rope type": getattr(model.model, "rotary_emb", None) is None
         or model.model.rotary_emb.rope_type not in ROPE_TYPES,
         "layers without rope": getattr(config, "no_rope_layers", None) is not None

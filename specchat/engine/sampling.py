@@ -99,7 +99,7 @@ def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:
 
 
 def scores(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
-    """What `choose` takes the argmax of: logits, or log p + noise for sampled rows."""
+    """What `choose` takes the argmax of: logits, or log p + noise up to a constant."""
     if all(_is_plain_argmax(group.params) for group in groups):
         return logits
     out = logits.float()
@@ -109,8 +109,11 @@ def scores(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
     for group in groups:
         part = out[row : row + group.count]
         _adjust(part, group)
-        if not group.params.greedy:
-            part.copy_(warp(part, group.params))
+        if group.params.temperature:
+            if _filters(group.params):
+                part.copy_(warp(part, group.params))
+            else:  # log p and logits / temperature differ by a constant
+                part.div_(group.params.temperature)
             part.add_(group.noise)
         row += group.count
     return out
@@ -136,6 +139,10 @@ def warp(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
         floor = logp.max(-1, keepdim=True).values + math.log(params.min_p)
         logp = logp.masked_fill(logp < floor, -math.inf)
     return logp.log_softmax(-1)
+
+
+def _filters(params: SamplingParams) -> bool:
+    return params.top_k > 0 or params.top_p < 1.0 or params.min_p > 0.0
 
 
 def _is_plain_argmax(params: SamplingParams) -> bool:

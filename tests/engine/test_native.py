@@ -1,0 +1,243 @@
+"""The native step computes what eager mode computes, and the same bits at any batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import (
+    GraniteConfig,
+    GraniteForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+from specchat.engine import native
+from specchat.engine.batch import Batch, Rows, pack
+from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.native import NativeUnavailableError
+from specchat.engine.native_model import NativeModel
+from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.runner import ModelRunner
+from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp_native import NativeMlp
+
+SIZES = {
+    "vocab_size": 133,  # no multiple of a vector
+    "hidden_size": 48,
+    "intermediate_size": 88,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+}
+FAMILIES = {
+    "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True)),
+    "llama3 rope": lambda: LlamaForCausalLM(
+        LlamaConfig(
+            **SIZES,
+            rope_parameters={
+                "rope_type": "llama3",
+                "rope_theta": 10000.0,
+                "factor": 4.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+            },
+        )
+    ),
+    "wide heads": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=80)),
+    "mistral": lambda: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=None)),
+    "qwen2 with biases": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES)),
+    "qwen3 with head norms": lambda: Qwen3ForCausalLM(Qwen3Config(**SIZES, head_dim=16)),
+    "granite with multipliers": lambda: GraniteForCausalLM(
+        GraniteConfig(
+            **SIZES,
+            embedding_multiplier=3.0,
+            residual_multiplier=0.4,
+            attention_multiplier=0.2,
+            logits_scaling=2.5,
+        )
+    ),
+}
+
+
+def make_runner(family: str = "llama", dtype: torch.dtype = torch.float32) -> ModelRunner:
+    torch.manual_seed(3)
+    model = FAMILIES[family]().eval()
+    for parameter in model.parameters():
+        if parameter.ndim == 1:  # biases and norms that matter
+            torch.nn.init.normal_(parameter, 1.0, 0.3)
+    return ModelRunner(model.to(dtype), pages=64, page_size=4)
+
+
+def scattered(runner: ModelRunner, tokens: int) -> PageTable:
+    """A table whose pages are not neighbours."""
+    pool = PagePool(runner.pages, runner.cache.page_size)
+    pool.allocate(3)
+    table = PageTable.open(pool, "", [0])
+    for _ in range(0, tokens, 4):
+        table.reserve(4)
+        table.keep(4)
+        pool.allocate(1)
+    table.reserve(40)
+    table.length = 0
+    return table
+
+
+def batch_of(runner: ModelRunner, *parts: Rows) -> Batch:
+    return pack(parts, runner.device)
+
+
+def ids(count: int, seed: int = 0) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, SIZES["vocab_size"], (count,), generator=generator).tolist()
+
+
+def bushy_tree() -> DraftTree:
+    tree = DraftTree()
+    generator = torch.Generator().manual_seed(7)
+    for token in ids(20, seed=8):
+        parent = int(torch.randint(-1, len(tree), (1,), generator=generator)) if len(tree) else -1
+        tree.add(token, parent, "test")
+    return tree
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_and_hidden_states_are_those_of_eager_mode(family: str) -> None:
+    runner = make_runner(family)
+    step = NativeModel(runner.model, runner.cache)
+    table = scattered(runner, 64)
+    with torch.inference_mode():
+        for rows in (
+            Rows.chunk(table, ids(23), last=True),
+            Rows.tree(table, 5, bushy_tree()),
+        ):
+            batch = batch_of(runner, rows)
+            eager = runner.eager(batch)
+            logits, hidden = step.run(batch)
+            torch.testing.assert_close(logits, eager.logits, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(hidden, eager.hidden, rtol=1e-4, atol=1e-4)
+            table.length += 23
+
+
+def test_a_row_has_the_same_bits_whatever_else_is_in_the_step() -> None:
+    runner = make_runner()
+    step = NativeModel(runner.model, runner.cache)
+    tokens = ids(40)
+    one, other = scattered(runner, 64), scattered(runner, 64)
+    other.pages = [page + 1 for page in other.pages]  # never the same pages
+    with torch.inference_mode():
+        together, _ = step.run(batch_of(runner, Rows.tree(one, tokens[0], chain(tokens[1:]))))
+        singly = []
+        for token in tokens:
+            company = Rows.chunk(other, ids(5), last=False)
+            logits, _ = step.run(batch_of(runner, company, Rows.tree(one, token, DraftTree())))
+            singly.append(logits[-1])
+            one.length += 1
+    assert torch.equal(together, torch.stack(singly))
+
+
+def test_an_accepted_branch_has_the_bits_of_plain_decoding() -> None:
+    runner = make_runner()
+    step = NativeModel(runner.model, runner.cache)
+    tree = bushy_tree()
+    deepest = max(range(len(tree)), key=tree.depths.__getitem__)
+    path = [deepest]
+    while tree.parents[path[0]] >= 0:
+        path.insert(0, tree.parents[path[0]])
+    table = scattered(runner, 64)
+    with torch.inference_mode():
+        whole, _ = step.run(batch_of(runner, Rows.tree(table, 9, tree)))
+        plain = chain([tree.tokens[node] for node in path])
+        line, _ = step.run(batch_of(runner, Rows.tree(table, 9, plain)))
+    assert torch.equal(line, whole[[0, *(node + 1 for node in path)]])
+
+
+def test_a_bf16_model_is_computed_in_float32_from_its_bf16_weights() -> None:
+    runner = make_runner(dtype=torch.bfloat16)
+    step = NativeModel(runner.model, runner.cache)
+    batch = batch_of(runner, Rows.chunk(scattered(runner, 32), ids(20), last=True))
+    with torch.inference_mode():
+        logits, _ = step.run(batch)
+        eager = runner.eager(batch).logits.float()
+    assert logits.dtype == torch.float32
+    assert float((logits - eager).abs().max() / eager.abs().max()) < 0.05
+
+
+def test_weights_that_bf16_holds_exactly_are_stored_in_bf16_and_others_are_not() -> None:
+    rounded = torch.randn(8, 8).bfloat16().float()
+    assert native.compact(rounded).dtype == torch.bfloat16
+    assert torch.equal(native.compact(rounded).float(), rounded)
+    assert native.compact(rounded + 1e-6).dtype == torch.float32
+
+
+def test_a_model_with_a_sliding_window_is_left_to_the_other_backends() -> None:
+    model = MistralForCausalLM(MistralConfig(**SIZES, sliding_window=8)).eval()
+    runner = ModelRunner(model, pages=8)
+    with pytest.raises(NativeUnavailableError, match="sliding window"):
+        NativeModel(runner.model, runner.cache)
+
+
+def test_native_steps_take_over_only_when_they_agree_with_eager_mode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = make_runner()
+    runner.native.compile()
+    assert runner.native.ready
+    assert runner.place(3) == ("native", 3)
+    other = make_runner()
+    monkeypatch.setattr(
+        NativeModel, "run", lambda self, batch: (torch.zeros(12, 133), torch.zeros(12, 48))
+    )
+    other.native.compile()
+    assert not other.native.ready
+    assert "differs from eager" in (other.native.reason or "")
+
+
+@pytest.mark.parametrize("scale_input", [False, True])
+def test_native_drafts_are_those_of_pytorch(scale_input: bool) -> None:
+    torch.manual_seed(1)
+    config = MlpConfig(133, 48, 40, 3, scale_input, False)
+    tensors = {}
+    for i in range(3):
+        tensors |= {
+            f"speculator.emb.{i}.weight": torch.randn(133, 40),
+            f"speculator.proj.{i}.weight": torch.randn(40, 48 if i == 0 else 40) / 6,
+            f"speculator.head.{i}.weight": torch.randn(133, 40) / 6,
+            f"speculator.ln.{i}.weight": torch.rand(40) + 0.5,
+            f"speculator.ln.{i}.bias": torch.randn(40) / 4,
+        }
+    heads = MlpHeads(config, tensors, where=None)  # type: ignore[arg-type]
+    drafts = NativeMlp(heads, siblings=3)
+    drafts.compile()
+    assert drafts.ready
+    hidden, noise = torch.randn(5, 48), torch.rand(5, 3, 133)
+    for temperature in (0.0, 0.7):
+        sampled = temperature > 0
+        contexts = [
+            DraftContext(
+                str(i), [1, i], 1, "", hidden[i], temperature, noise[i] if sampled else None, 9
+            )
+            for i in range(5)
+        ]
+        tokens, chances = drafts.run(contexts)
+        with torch.inference_mode():
+            wanted = heads(
+                hidden,
+                torch.arange(5),
+                torch.full((5, 1), 1 / temperature if sampled else 1.0),
+                noise if sampled else torch.zeros(1, 1, 1),
+                3,
+            )
+        assert torch.equal(tokens, wanted[0])
+        torch.testing.assert_close(chances, wanted[1], rtol=1e-3, atol=1e-5)
+
+
+def chain(tokens: list[int]) -> DraftTree:
+    return DraftTree.chain(tokens, "test")
