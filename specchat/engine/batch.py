@@ -73,4 +73,5 @@ def pack(parts: Sequence[Rows], device: torch.device) -> Batch:
         )
     rows = len(ids)
     together = torch.tensor([*ids, *positions, *slots, *wanted], dtype=torch.int64).to(device)
-    return Batch(*together.split((rows, rows, rows, len(wanted))), segments)
+    tensors = together.split((rows, rows, rows, len(wanted)))
+    return Batch(tensors[0], tensors[1], tensors[2], tensors[3], segments)

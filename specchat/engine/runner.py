@@ -280,7 +280,7 @@ class NativeSteps:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 
     def _time(self, model: NativeModel) -> None:
-        for rows in (1, 2, 4, 8, 16):
+        for rows in (n for n in (1, 2, 4, 8, 16) if n <= self._runner.cache.page_size):
             batch = self._scratch_batch(rows)
             times = []
             for _ in range(5):
