@@ -30,6 +30,7 @@ from specchat.speculators.suffix import SuffixSpeculator, load_store
 log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models"
+MLP_DIRECTORY = "mlp_speculator"
 SUFFIX_STORE = "suffix_store.safetensors"
 PAGE_SIZE = 16
 DEFAULT_CPU_KV_BYTES = 512 * 2**20
@@ -53,12 +54,12 @@ class LoadOptions:
     """What to load and how.
 
     `model` is `care` (bundled), a directory or a Hub name. A speculator is `ngram`, `mlp` or
-    `suffix` (those that belong to the model), `mlp:` with a directory or Hub name, or `suffix:`
-    with a store file.
+    `suffix` (those that belong to the model), `mlp:` with a directory or Hub name, `suffix:` with
+    a store file, or `auto`: all that belong to the model.
     """
 
     model: str = "care"
-    speculators: tuple[str, ...] = ("mlp", "ngram")
+    speculators: tuple[str, ...] = ("auto",)
     device: str = "auto"
     dtype: str = "auto"
     threads: int | None = None
@@ -107,7 +108,8 @@ def load(options: LoadOptions) -> LoadedModel:
         buckets=CPU_BUCKETS if device.type == "cpu" and options.compile else (),
     )
     speculators = [
-        _speculator(entry, options.model, directory, runner, queue) for entry in options.speculators
+        _speculator(entry, options.model, directory, runner, queue)
+        for entry in _entries(options, directory)
     ]
     info = ModelInfo(
         name=options.model,
@@ -222,6 +224,21 @@ def _eos_ids(model: Any, tokenizer: Any) -> list[int]:
     return sorted(found)
 
 
+def _entries(options: LoadOptions, target: Path) -> list[str]:
+    """The speculators asked for, with `auto` spelled out."""
+    entries: list[str] = []
+    for entry in options.speculators:
+        if entry != "auto":
+            entries.append(entry)
+            continue
+        if (target.parent / MLP_DIRECTORY).is_dir() or options.model in KNOWN_MLP:
+            entries.append("mlp")
+        if (target.parent / SUFFIX_STORE).is_file():
+            entries.append("suffix")
+        entries.append("ngram")
+    return list(dict.fromkeys(entries))
+
+
 def _speculator(
     entry: str, model: str, target: Path, runner: ModelRunner, queue: CompileQueue
 ) -> Speculator:
@@ -233,7 +250,7 @@ def _speculator(
         return SuffixSpeculator(load_store(path, runner.shape.vocab_size))
     if name != "mlp":
         raise ModelLoadError(
-            f"speculator must be 'ngram', 'suffix', 'suffix:FILE', 'mlp' or 'mlp:PATH', "
+            "speculator must be 'auto', 'ngram', 'suffix', 'suffix:FILE', 'mlp' or 'mlp:PATH', "
             f"got {entry!r}"
         )
     return load_mlp(
@@ -249,7 +266,7 @@ def _speculator(
 def _mlp_directory(where: str, model: str, target: Path) -> Path:
     if where:
         return _resolve(where, "speculator")
-    beside = target.parent / "mlp_speculator"
+    beside = target.parent / MLP_DIRECTORY
     if beside.is_dir():
         return beside
     if model in KNOWN_MLP:

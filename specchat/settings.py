@@ -84,8 +84,9 @@ class Settings(BaseSettings):
         BeforeValidator(_split_speculators),
         AfterValidator(_known_shape),
     ] = Field(
-        ("mlp", "ngram"),
-        description="a comma-separated list such as 'mlp,ngram' or 'mlp:PATH', or 'none'",
+        ("auto",),
+        description="'auto', a comma-separated list such as 'mlp,suffix,ngram' or 'mlp:PATH', "
+        "or 'none'",
     )
     device: Annotated[str, AfterValidator(_matches_device)] = Field(
         "auto", description="'auto', 'cpu', 'cuda' or 'cuda:N'"

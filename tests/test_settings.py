@@ -10,7 +10,7 @@ from specchat.settings import Settings, SettingsError, load_settings, settings_o
 def test_defaults_need_no_environment() -> None:
     settings = load_settings()
     assert settings.model == "care"
-    assert settings.speculators == ("mlp", "ngram")
+    assert settings.speculators == ("auto",)
 
 
 def test_a_space_listens_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("mlp", ("mlp",)),
         ("mlp:/models/a, ngram", ("mlp:/models/a", "ngram")),
         ("none", ()),
-        ("", ("mlp", "ngram")),
+        ("", ("auto",)),
     ],
 )
 def test_speculators_are_a_comma_separated_list(

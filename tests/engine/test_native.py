@@ -192,9 +192,8 @@ def test_native_steps_take_over_only_when_they_agree_with_eager_mode(
     assert runner.native.ready
     assert runner.place(3) == ("native", 3)
     other = make_runner()
-    monkeypatch.setattr(
-        NativeModel, "run", lambda self, batch: (torch.zeros(12, 133), torch.zeros(12, 48))
-    )
+    zeros = torch.zeros(4, SIZES["vocab_size"]), torch.zeros(4, SIZES["hidden_size"])
+    monkeypatch.setattr(NativeModel, "run", lambda self, batch: zeros)
     other.native.compile()
     assert not other.native.ready
     assert "differs from eager" in (other.native.reason or "")
