@@ -26,7 +26,7 @@ from specchat.evidence import (
 )
 from specchat.evidence.paired import Measure
 from specchat.ui.charts import Curve, Estimate, PairPoint
-from specchat.ui.format import acceptance_length, duration, tokens_per_second
+from specchat.ui.format import acceptance_length, duration, model_name, tokens_per_second
 from storage import MetricRow, RaceRow, Store, TurnFilter
 from storage.records import utc_now
 
@@ -179,7 +179,7 @@ def provenance(rows: Iterable[MetricRow]) -> str:
     """Models, machines and settings behind rows, for printing on a chart."""
     known = list(rows)
     parts = [
-        _distinct("model", (row.model for row in known)),
+        _distinct("model", (model_name(row.model) for row in known)),
         _distinct("dtype", (row.dtype for row in known)),
         _distinct("hardware", (row.hardware for row in known)),
         _distinct("speculators", (", ".join(row.speculators) for row in known)),
@@ -205,7 +205,7 @@ def _table_row(row: MetricRow) -> list[Any]:
         _time(row.created_at),
         row.kind,
         row.mode,
-        row.model,
+        model_name(row.model),
         row.status,
         row.completion_tokens,
         _rounded(row.ttft_ms),

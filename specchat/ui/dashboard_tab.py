@@ -12,6 +12,7 @@ from specchat.ui import charts
 from specchat.ui import dashboard_data as data
 from specchat.ui import messages as say
 from specchat.ui.dashboard_html import Snapshot, empty_html, headline_html, live_html, tiles_html
+from specchat.ui.format import model_name
 from specchat.ui.options import EngineQueue
 from storage import Store
 
@@ -141,7 +142,7 @@ def _drawn(store: Store, choice: data.Choice) -> list[Any]:
         models = list(store.facets().models)
     except say.EXPECTED as error:
         return [say.problem(error), "", *[gr.skip()] * 6, gr.skip(), gr.skip(), ""]
-    menu = gr.update(choices=[data.ANY, *models])
+    menu = gr.update(choices=[data.ANY, *((model_name(name), name) for name in models)])
     if evidence.empty:
         filtered = choice != data.Choice()
         return [empty_html(filtered), "", *[_hidden()] * 6, _hidden(), menu, seen]

@@ -123,3 +123,9 @@ def race_headline(plain: AnswerNumbers, speculative: AnswerNumbers, identical: b
     else:
         text, verdict = f"{ratio:.2f}x: about the same speed here", "same"
     return Headline(f"{text}, same answer ✓", verdict, ratio)  # type: ignore[arg-type]
+
+
+def model_name(name: str) -> str:
+    """A model as people call it: a Hub name as it is, a directory by its last part."""
+    absolute = name.startswith(("/", "~", ".")) or "\\" in name
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2] if absolute else name

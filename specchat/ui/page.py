@@ -13,6 +13,7 @@ from specchat.ui.api import add_api
 from specchat.ui.chat_events import ChatEvents
 from specchat.ui.chat_tab import bind_chat, build_chat_tab, build_sidebar
 from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
+from specchat.ui.format import model_name
 from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
 from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
@@ -53,7 +54,13 @@ def build_app(service: ChatService, engine: Engine, store: Store, settings: Sett
 def header_html(info: Any, company: str) -> str:
     """Logo, name, and which model answers on which machine. Escaped."""
     drafts = " + ".join(info.speculators) or "no speculator"
-    chips = [info.name, f"{info.parameters / 1e6:,.0f} M", info.dtype, info.device, drafts]
+    chips = [
+        model_name(info.name),
+        f"{info.parameters / 1e6:,.0f} M",
+        info.dtype,
+        info.device,
+        drafts,
+    ]
     shown = "".join(f'<span class="sc-chip">{escape(str(chip))}</span>' for chip in chips)
     return (
         f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>specchat</h1>'

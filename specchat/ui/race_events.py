@@ -15,6 +15,7 @@ from specchat.chat.service import ChatService
 from specchat.engine.request import SamplingParams
 from specchat.ui import messages as say
 from specchat.ui.charts import race_timeline
+from specchat.ui.format import model_name
 from specchat.ui.lanes import ARMS, Lane, board
 from specchat.ui.race_record import headline_html
 from specchat.version import code_version
@@ -186,7 +187,7 @@ def _described(settings: RaceSettings, info: Any, busy: int) -> str:
 def _provenance(settings: RaceSettings, info: Any) -> str:
     """Model, machine and settings, as printed next to every result."""
     return (
-        f"{info.name} · {info.dtype} · {info.hardware} · "
+        f"{model_name(info.name)} · {info.dtype} · {info.hardware} · "
         f"temperature {settings.temperature:g} · seed {settings.seed} · "
         f"at most {settings.max_tokens} tokens"
     )

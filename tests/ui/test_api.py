@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ WAIT_S = 60
 def client(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Client:
     downloads: Path = tmp_path_factory.mktemp("client")
     return Client(site.url, verbose=False, download_files=str(downloads))
+
+
+@pytest.fixture(autouse=True)
+def _usual_pace(site: Site) -> Iterator[None]:
+    yield
+    site.engine.step_s, site.engine.repeats = 0.01, 1
 
 
 def test_only_chat_and_race_are_public(client: Client) -> None:
@@ -43,17 +50,14 @@ def test_a_conversation_of_somebody_else_is_refused(client: Client) -> None:
 
 
 def test_cancelling_a_job_stores_one_cancelled_turn(client: Client, site: Site) -> None:
-    site.engine.flowing.clear()
+    site.engine.step_s, site.engine.repeats = 0.1, 20
     before = len(site.store.metrics())
     job = client.submit("Everything, please", api_name="/chat")
     for update in job:
         if update["text"]:
             break
     job.cancel()
-    try:
-        rows = wait_for_rows(site, before + 1)
-    finally:
-        site.engine.flowing.set()
+    rows = wait_for_rows(site, before + 1)
     assert rows[0].status == "cancelled"
     assert len(rows) == before + 1
 

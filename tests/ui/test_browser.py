@@ -21,6 +21,7 @@ def _mended(site: Site) -> Iterator[None]:
     yield
     site.engine.full.clear()
     site.engine.flowing.set()
+    site.engine.step_s, site.engine.repeats = 0.01, 1
 
 
 def open_page(page: Page, site: Site) -> Page:
@@ -84,7 +85,7 @@ def test_stop_keeps_what_was_said_and_stores_one_cancelled_turn(page: Page, site
 
 
 def test_closing_the_tab_cancels_and_stores_one_turn(page: Page, site: Site) -> None:
-    site.engine.flowing.clear()
+    site.engine.step_s, site.engine.repeats = 0.1, 20
     before = len(site.store.metrics())
     open_page(page, site)
     ask(page, "Please tell me everything, slowly")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from specchat.ui.format import duration, footer, race_headline
+from specchat.ui.format import duration, footer, model_name, race_headline
 
 from .numbers import metrics, plain_stats, stats
 
@@ -78,3 +78,16 @@ def test_answers_too_short_to_compare(tokens: int) -> None:
     said = race_headline(plain_stats(tokens, 40.0), stats(tokens, 20.0), True)
     assert said.ratio is None
     assert said.text.startswith("Too short to compare")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("care", "care"),
+        ("ibm-granite/granite-4.1-8b", "ibm-granite/granite-4.1-8b"),
+        ("/models/granite/", "granite"),
+        ("./models/mine", "mine"),
+    ],
+)
+def test_models_are_named_without_the_machine_they_lie_on(name: str, said: str) -> None:
+    assert model_name(name) == said
