@@ -8,7 +8,7 @@ from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
-from specchat.engine.policy import Payoff, Policy
+from specchat.engine.policy import Choice, Payoff, Policy, Worth
 from specchat.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,16 @@ class Drafting:
         self.speculators = list(speculators)
         self.policy = policy
         self._payoff: dict[str, Payoff] = {}
+        self._cost_ms: dict[str, float] = {}  # by speculator, exponential average
+        self._worth: dict[tuple[str, int, int], Worth] = {}
         self._asked: set[str] = set()  # requests whose drafts were asked for in this step
 
     def propose(self, sequences: Seq[Sequence], other_rows: int) -> Drafts:
-        """Trees for all decoding requests; empty ones for those that run plain."""
+        """Trees for all decoding requests; empty ones for those that run plain.
+
+        Cheap speculators are asked first, a dearer one only where it has paid on top of what the
+        cheaper ones offer.
+        """
         start = time.perf_counter()
         empty = [DraftTree() for _ in sequences]
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
@@ -43,15 +49,19 @@ class Drafting:
         if not asked:
             return Drafts(empty, 0.0)
         contexts = [_context(sequences[i]) for i in asked]
-        proposals = [self._ask(speculator, contexts) for speculator in self.speculators]
-        trees = empty
-        for place, i in enumerate(asked):
-            trees[i] = _prune(
-                merge([trees_of[place] for trees_of in proposals]), contexts[place].max_depth
-            )
-        ms = 1000 * (time.perf_counter() - start)
         greedy = [s.request.params.greedy for s in sequences]
-        return Drafts(self.policy.choose(trees, greedy, other_rows, ms), ms)
+        merged, spent = empty, 0.0
+        choice = self.policy.choose(empty, greedy, other_rows, spent)
+        for speculator in sorted(self.speculators, key=self._cost):
+            worth = self._worth_of(speculator, choice, len(sequences))
+            if not worth.allow():
+                continue
+            merged = self._merge(merged, asked, contexts, speculator)
+            spent += self._cost(speculator)
+            better = self.policy.choose(merged, greedy, other_rows, spent)
+            worth.observe(better.rate / choice.rate)
+            choice = better
+        return Drafts(choice.trees, 1000 * (time.perf_counter() - start))
 
     def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
         """Take in how a step went. `accepted` holds each request's accepted nodes."""
@@ -85,6 +95,34 @@ class Drafting:
                 speculator.forget(request_id)
             except Exception:
                 self._switch_off(speculator)
+
+    def _merge(
+        self,
+        trees: list[DraftTree],
+        asked: Seq[int],
+        contexts: Seq[DraftContext],
+        speculator: Speculator,
+    ) -> list[DraftTree]:
+        """The trees with one more speculator's proposals in them; measures its cost."""
+        start = time.perf_counter()
+        proposals = self._ask(speculator, contexts)
+        merged = list(trees)
+        for i, context, proposal in zip(asked, contexts, proposals, strict=True):
+            proposal = _prune(proposal, context.max_depth)
+            merged[i] = merge([trees[i], proposal]) if len(trees[i]) else proposal
+        ms = 1000 * (time.perf_counter() - start)
+        old = self._cost_ms.get(speculator.name)
+        self._cost_ms[speculator.name] = ms if old is None else old + 0.1 * (min(ms, 3 * old) - old)
+        return merged
+
+    def _cost(self, speculator: Speculator) -> float:
+        """Average milliseconds of asking it; 0 before the first time."""
+        return self._cost_ms.get(speculator.name, 0.0)
+
+    def _worth_of(self, speculator: Speculator, choice: Choice, requests: int) -> Worth:
+        """Kept apart by how many tokens a request may expect without this speculator."""
+        expected = min(int(choice.tokens / requests), 8)
+        return self._worth.setdefault((speculator.name, expected, requests), Worth())
 
     def _saved_ms(
         self, requests: int, drafted: int, share: float, accepted: int, draft_ms: float

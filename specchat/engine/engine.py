@@ -158,7 +158,13 @@ class Engine:
         )
 
     def logits(self, token_ids: Seq[int]) -> torch.Tensor:
-        """The target's logits `[vocab]` (float32) after `token_ids`, through the paged cache."""
+        """The target's logits `[vocab]` (float32) after `token_ids`, through the paged cache.
+
+        Raises:
+            RequestError: no token, unknown ones, or more than the context holds.
+            EngineClosedError: the engine is closed.
+        """
+        self._validate_ids(token_ids, 0)
         future: Future[torch.Tensor] = Future()
         self._post(lambda: _settle(future, lambda: self._score(token_ids)))
         return future.result()
@@ -298,17 +304,24 @@ class Engine:
             self._wake.notify()
 
     def _validate(self, request: Request) -> None:
-        ids, limit = request.prompt_ids, self.info.context_length
+        self._validate_ids(request.prompt_ids, request.params.max_tokens)
+        vocab = self.info.vocab_size
+        for token in (*request.params.logit_bias, *request.params.stop_token_ids):
+            if not 0 <= token < vocab:
+                raise RequestError(f"token ids must be below {vocab}, got {token}")
+
+    def _validate_ids(self, ids: Seq[int], max_tokens: int) -> None:
         if not ids:
             raise RequestError("the prompt is empty; at least one token is needed")
-        bad = next((i for i in ids if not 0 <= i < self.info.vocab_size), None)
+        vocab, limit = self.info.vocab_size, self.info.context_length
+        bad = next((i for i in ids if not 0 <= i < vocab), None)
         if bad is not None:
-            raise RequestError(f"token ids must be below {self.info.vocab_size}, got {bad}")
-        wanted = len(ids) + request.params.max_tokens
+            raise RequestError(f"token ids must be below {vocab}, got {bad}")
+        wanted = len(ids) + max_tokens
         if wanted > limit:
             raise RequestError(
-                f"prompt and answer must fit into {limit} tokens, got {len(ids)} + "
-                f"{request.params.max_tokens}; shorten the prompt or lower max_tokens"
+                f"prompt and answer must fit into {limit} tokens, got {len(ids)} + {max_tokens}; "
+                "shorten the prompt or lower max_tokens"
             )
         room = self.pool.total * self.pool.page_size
         if wanted > room:
@@ -316,10 +329,6 @@ class Engine:
                 f"prompt and answer must fit into the KV cache of {room} tokens, got {wanted}; "
                 "raise the KV memory or lower max_tokens"
             )
-        vocab = self.info.vocab_size
-        for token in (*request.params.logit_bias, *request.params.stop_token_ids):
-            if not 0 <= token < vocab:
-                raise RequestError(f"token ids must be below {vocab}, got {token}")
 
     def _new_scheduler(self) -> Scheduler:
         return Scheduler(

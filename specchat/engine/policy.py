@@ -144,6 +144,43 @@ class Payoff:
 
 
 @dataclass(slots=True)
+class Worth:
+    """Whether asking one speculator pays, given what cheaper ones offer already: the average ratio
+    of expected speed with and without it. A losing one is asked again now and then."""
+
+    ratio: float = 1.0
+    pause: int = 0
+    length: int = 4  # of the next pause
+
+    LONGEST = 64
+
+    def allow(self) -> bool:
+        """True when it should be asked in this step; counts down a pause."""
+        if self.pause:
+            self.pause -= 1
+            return False
+        return True
+
+    def observe(self, ratio: float) -> None:
+        """Take in the ratio of one step."""
+        self.ratio += 0.1 * (ratio - self.ratio)
+        if self.ratio < 1.0:
+            self.pause = self.length
+            self.length = min(2 * self.length, self.LONGEST)
+        else:
+            self.length = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The nodes to verify, and what is expected of them."""
+
+    trees: list[DraftTree]
+    tokens: float  # expected of the step, over all requests
+    rate: float  # expected tokens per millisecond
+
+
+@dataclass(slots=True)
 class Policy:
     """Chooses the nodes of a step."""
 
@@ -158,7 +195,7 @@ class Policy:
         greedy: Sequence[bool],
         other_rows: int,
         draft_ms: float,
-    ) -> list[DraftTree]:
+    ) -> Choice:
         """The part of each tree worth verifying in a step that also has `other_rows` rows of
         prefill. `trees` holds one, possibly empty, tree per decoding request."""
         chances = [self._chances(tree, flag) for tree, flag in zip(trees, greedy, strict=True)]
@@ -171,7 +208,7 @@ class Policy:
         best = expected = float(requests)
         base_rows = requests + other_rows
         best_rate = best / (self.cost.step_ms(base_rows) + fixed_ms)
-        best_count = count = 0
+        best_tokens, best_count, count = best, 0, 0
         room = [self.max_nodes] * requests
         chosen: list[tuple[int, int]] = []
         for chance, r, node in ranked:
@@ -183,14 +220,15 @@ class Policy:
             expected += chance
             rate = expected / (self.cost.step_ms(base_rows + count) + fixed_ms)
             if rate > best_rate:
-                best_rate, best_count = rate, count
+                best_rate, best_tokens, best_count = rate, expected, count
         kept: list[list[int]] = [[] for _ in trees]
         for r, node in chosen[:best_count]:
             kept[r].append(node)
-        return [
+        selected = [
             tree if len(nodes) == len(tree) else tree.select(nodes)
             for tree, nodes in zip(trees, kept, strict=True)
         ]
+        return Choice(selected, best_tokens, best_rate)
 
     def _chances(self, tree: DraftTree, greedy: bool) -> list[float]:
         """Chance of each node's whole path."""

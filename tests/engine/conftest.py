@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat.engine.draft import MAX_NODES, DraftTree
-from specchat.engine.policy import Payoff, Policy
+from specchat.engine.policy import Choice, Payoff, Policy
 
 from .running import Engines
 
@@ -47,8 +47,9 @@ def engines(tiny_model: Any, tiny_tokenizer: Any) -> Iterator[Engines]:
 def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy verifies whatever is drafted, up to a whole tree of 63 nodes."""
 
-    def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> list[DraftTree]:
-        return [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
+    def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> Choice:
+        whole = [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
+        return Choice(whole, float(len(trees)), 1.0)
 
     monkeypatch.setattr(Policy, "choose", choose)
     monkeypatch.setattr(Payoff, "allow", lambda self: True)
