@@ -21,7 +21,7 @@ from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
 from specchat.engine.engine import Engine, EngineOptions, ModelInfo
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.hardware import describe_hardware
+from specchat.engine.hardware import describe_hardware, usable_cpus
 from specchat.engine.runner import ModelRunner, read_shape
 from specchat.speculators.mlp import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
@@ -89,8 +89,7 @@ def load(options: LoadOptions) -> LoadedModel:
         ModelLoadError: a model, tokenizer or speculator is missing, damaged or does not fit; the
             message names it.
     """
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cpus()))
     device = _device(options.device)
     directory = resolve(options.model)
     dtype = _dtype(options.dtype, device)
@@ -152,8 +151,8 @@ def resolve(model: str) -> Path:
 
 
 def _resolve(name: str, what: str) -> Path:
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(name))  # leaves a "~nobody" that it cannot expand
+    if name and path.is_dir():
         return path
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ModelLoadError(
@@ -188,16 +187,20 @@ def _model(directory: Path, dtype: torch.dtype, device: torch.device) -> Any:
     placed = {"device_map": "auto"} if device.type == "cuda" and device.index is None else {}
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
+        model, found = AutoModelForCausalLM.from_pretrained(
             directory,
             config=config,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
             **placed,
         )
     except Exception as error:  # damaged files raise many kinds
         raise ModelLoadError(f"{directory} cannot be loaded: {_first_line(error)}") from None
+    if found["missing_keys"]:  # transformers would go on with random numbers
+        missing = ", ".join(sorted(found["missing_keys"])[:3])
+        raise ModelLoadError(f"{directory}: the weights lack {missing}")
     return model if placed else model.to(device)
 
 
@@ -282,7 +285,9 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ModelLoadError(f"device must be 'auto', 'cpu' or 'cuda', got {name!r}") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ModelLoadError(f"device must be 'auto', 'cpu' or 'cuda', got {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ModelLoadError(f"device {name!r} was asked for, but no CUDA card is usable here")
     return device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -13,6 +14,21 @@ def describe_hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
+
+
+def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """CPUs this process may keep busy: its affinity, and the quota of its container if one is set.
+
+    More threads than that would wait for each other at every layer.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        quota, period = quota_file.read_text().split()
+        cpus = min(cpus, int(quota) // int(period))
+    except (OSError, ValueError):  # no quota is set: the file is missing or says "max"
+        pass
+    return max(1, cpus)
 
 
 def _cpu_name() -> str:

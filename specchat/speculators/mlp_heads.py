@@ -44,6 +44,8 @@ class MlpConfig:
                 raise ModelLoadError(f"{directory}: {name} must be at least 1, got {value!r}")
             sizes[name] = value
         inner = config.get("inner_dim") or sizes["emb_dim"]
+        if not isinstance(inner, int) or inner < 1:
+            raise ModelLoadError(f"{directory}: inner_dim must be at least 0, got {inner!r}")
         return cls(
             inner_dim=inner,
             scale_input=bool(config.get("scale_input")),

@@ -169,8 +169,9 @@ class SuffixSpeculator:
 
 def save_store(path: Path, answers: Sequence[Sequence[int]], vocab_size: int) -> None:
     """Write token sequences as a store file."""
+    small = np.uint16 if vocab_size <= 2**16 else np.int32
     lengths = np.asarray([len(answer) for answer in answers], dtype=np.int32)
-    flat = np.asarray([token for answer in answers for token in answer], dtype=np.int32)
+    flat = np.asarray([token for answer in answers for token in answer], dtype=small)
     save_file({"tokens": flat, "lengths": lengths, "vocab_size": np.asarray([vocab_size])}, path)
 
 
@@ -197,7 +198,7 @@ def load_store(path: Path, vocab_size: int) -> SuffixStore:
     return SuffixStore(answers)
 
 
-def _within(tokens: npt.NDArray[np.int32], vocab_size: int) -> bool:
+def _within(tokens: npt.NDArray[np.integer], vocab_size: int) -> bool:
     return bool(tokens.min() >= 0 and tokens.max() < vocab_size)
 
 
