@@ -50,6 +50,12 @@ def test_logits_longer_than_a_chunk_are_those_of_transformers(
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("ids", [(), (5, 5000), (5, -3), (5,) * 2049])
+def test_logits_of_an_impossible_prompt_are_refused(engines: Engines, ids: tuple[int, ...]) -> None:
+    with pytest.raises(RequestError, match=r"prompt|token ids"):
+        engines().logits(ids)
+
+
 def test_logits_leave_no_page_held(engines: Engines) -> None:
     engine = engines()
     engine.logits(PROMPT)

@@ -10,6 +10,7 @@ import pytest
 
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
+from specchat.engine.pages import OutOfPagesError
 
 from .running import Bushy, Engines, Oracle, ask, ask_all, prompts, read, request, wait_idle
 
@@ -111,8 +112,11 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
 
 def test_a_score_that_raises_fails_only_its_caller(engines: Engines) -> None:
     engine = engines(pages=4)
-    with pytest.raises(Exception, match="pages wanted"):
-        engine.logits(prompts(1, 100)[0])
+    running = engine.submit(request(PROMPT, max_tokens=40, ignore_eos=True))
+    next(running)
+    with pytest.raises(OutOfPagesError, match="3 pages wanted"):
+        engine.logits(prompts(1, 48)[0])
+    assert len(read(running).tokens) == 39
     assert ask(engine, PROMPT, max_tokens=3, ignore_eos=True).stats.completion_tokens == 3
     wait_idle(engine)
 

@@ -1,0 +1,250 @@
+"""From a name to a running engine; every wrong name, file or limit is named in the message."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from specchat.engine.errors import ModelLoadError
+from specchat.engine.request import Request, SamplingParams
+from specchat.loader import BUNDLED, LoadedModel, LoadOptions, load, resolve
+
+Loader = Callable[..., LoadedModel]
+
+
+@pytest.fixture
+def loaded(tiny_model_dir: Path):  # type: ignore[no-untyped-def]
+    """Loads the tiny model, eager, with these options changed; closes its engine."""
+    engines = []
+
+    def run(**changed: Any) -> LoadedModel:
+        defaults = {"model": str(tiny_model_dir), "speculators": ("ngram",), "compile": False}
+        model = load(LoadOptions(**{"kv_memory_bytes": 2**20, **defaults, **changed}))
+        engines.append(model.engine)
+        return model
+
+    yield run
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def copied(tiny_model_dir: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model that a test may damage."""
+    return Path(shutil.copytree(tiny_model_dir, tmp_path / "family" / "target"))
+
+
+def save_mlp(directory: Path, vocab_size: int, hidden_size: int) -> Path:
+    """A random MLP speculator of one stage."""
+    directory.mkdir(parents=True)
+    config = {
+        "model_type": "mlp_speculator", "vocab_size": vocab_size, "emb_dim": hidden_size,
+        "inner_dim": 8, "n_predict": 1, "tie_weights": False, "scale_input": False,
+    }  # fmt: skip
+    (directory / "config.json").write_text(json.dumps(config))
+    tensors = {
+        "emb.0.weight": torch.randn(vocab_size, 8),
+        "proj.0.weight": torch.randn(8, hidden_size),
+        "head.0.weight": torch.randn(vocab_size, 8),
+        "ln.0.weight": torch.ones(8),
+        "ln.0.bias": torch.zeros(8),
+    }
+    save_file({f"speculator.{k}": v for k, v in tensors.items()}, directory / "model.safetensors")
+    return directory
+
+
+def vocab_of(directory: Path) -> int:
+    return int(json.loads((directory / "config.json").read_text())["vocab_size"])
+
+
+def test_a_directory_is_loaded_and_answers(loaded: Loader, tiny_model_dir: Path) -> None:
+    model = loaded()
+    info = model.engine.info
+    assert (info.name, info.device, info.dtype) == (str(tiny_model_dir), "cpu", "float32")
+    assert info.vocab_size == vocab_of(tiny_model_dir)
+    assert info.context_length == 2048
+    assert info.speculators == ("ngram",)
+    assert model.directory == str(tiny_model_dir)
+    stream = model.engine.submit(Request((5, 6, 7), SamplingParams(max_tokens=4, ignore_eos=True)))
+    assert sum(len(delta.tokens) for delta in stream) == 4
+
+
+def test_the_end_token_of_the_tokenizer_ends_an_answer(loaded: Loader) -> None:
+    model = loaded()
+    eos = model.tokenizer.eos_token_id
+    params = SamplingParams(max_tokens=5, logit_bias={eos: 100.0})
+    deltas = list(model.engine.submit(Request((5, 6), params)))
+    assert deltas[-1].finish == "stop"
+
+
+def test_half_precision_runs_on_cpu(loaded: Loader) -> None:
+    model = loaded(dtype="bfloat16")
+    assert model.engine.info.dtype == "bfloat16"
+    stream = model.engine.submit(Request((5, 6, 7), SamplingParams(max_tokens=4, ignore_eos=True)))
+    assert sum(len(delta.tokens) for delta in stream) == 4
+
+
+def test_an_mlp_speculator_beside_the_target_belongs_to_it(loaded: Loader, copied: Path) -> None:
+    save_mlp(copied.parent / "mlp_speculator", vocab_of(copied), 64)
+    model = loaded(model=str(copied), speculators=("mlp", "ngram"))
+    assert model.engine.info.speculators == ("mlp", "ngram")
+
+
+def test_auto_takes_what_belongs_to_the_model(loaded: Loader, copied: Path) -> None:
+    assert loaded(model=str(copied), speculators=("auto",)).engine.info.speculators == ("ngram",)
+    save_mlp(copied.parent / "mlp_speculator", vocab_of(copied), 64)
+    model = loaded(model=str(copied), speculators=("auto", "ngram"))
+    assert model.engine.info.speculators == ("mlp", "ngram")
+
+
+def test_an_mlp_speculator_may_be_named(loaded: Loader, copied: Path, tmp_path: Path) -> None:
+    directory = save_mlp(tmp_path / "mine", vocab_of(copied), 64)
+    assert loaded(speculators=(f"mlp:{directory}",)).engine.info.speculators == ("mlp",)
+
+
+def test_no_speculator_is_plain_decoding(loaded: Loader) -> None:
+    assert loaded(speculators=()).engine.info.speculators == ()
+
+
+def test_the_cache_is_as_large_as_the_memory_allows(loaded: Loader) -> None:
+    page = 2 * 2 * 2 * 16 * 16 * 4  # keys and values, layers, heads, head size, tokens, bytes
+    assert loaded(kv_memory_bytes=10 * page + 5).engine.snapshot().pages_total == 10
+
+
+def test_a_bundled_name_wins_over_a_directory_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "care").mkdir()
+    if (BUNDLED / "care" / "target").is_dir():
+        assert resolve("care") == BUNDLED / "care" / "target"
+    else:
+        assert resolve("care") == Path("care")
+
+
+@pytest.mark.parametrize(
+    "name", ["/no/such/model", "no_such_model", "", "~nobody_here/model", "a/b/c", "a b/c"]
+)
+def test_an_unknown_model_is_named(loaded: Loader, name: str) -> None:
+    with pytest.raises(ModelLoadError, match="is no bundled model") as error:
+        loaded(model=name)
+    assert repr(name) in str(error.value)
+
+
+def test_a_hub_name_that_cannot_be_fetched_is_named(loaded: Loader) -> None:
+    with pytest.raises(ModelLoadError, match="'no-such-owner/no-such-model' is no directory here"):
+        loaded(model="no-such-owner/no-such-model")
+
+
+def test_an_empty_directory_is_named(loaded: Loader, tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=str(tmp_path)):
+        loaded(model=str(tmp_path))
+
+
+def test_a_model_without_weights_is_named(loaded: Loader, copied: Path) -> None:
+    (copied / "model.safetensors").unlink()
+    with pytest.raises(ModelLoadError, match=r"target holds no .safetensors weights"):
+        loaded(model=str(copied))
+
+
+@pytest.mark.parametrize("keep", [0, 5, 1000, -64])
+def test_damaged_weights_are_named(loaded: Loader, copied: Path, keep: int) -> None:
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:keep])
+    with pytest.raises(ModelLoadError, match=r"target cannot be loaded: ."):
+        loaded(model=str(copied))
+
+
+def test_weights_that_lack_a_tensor_are_refused_instead_of_made_up(
+    loaded: Loader, copied: Path
+) -> None:
+    weights = copied / "model.safetensors"
+    tensors = load_file(weights)
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelLoadError, match=r"lack model.layers.1.mlp.up_proj.weight"):
+        loaded(model=str(copied))
+
+
+def test_a_damaged_configuration_is_named(loaded: Loader, copied: Path) -> None:
+    (copied / "config.json").write_text("{")
+    with pytest.raises(ModelLoadError, match="target"):
+        loaded(model=str(copied))
+
+
+def test_a_damaged_tokenizer_is_named(loaded: Loader, copied: Path) -> None:
+    (copied / "tokenizer.json").write_text('{"version": 12}')
+    with pytest.raises(ModelLoadError, match=r"the tokenizer in .*target cannot be read"):
+        loaded(model=str(copied))
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused_with_both_sizes(
+    loaded: Loader, copied: Path
+) -> None:
+    model = loaded(model=str(copied))
+    model.tokenizer.add_tokens(["one more", "and another"])
+    model.tokenizer.save_pretrained(copied)
+    vocab = vocab_of(copied)
+    with pytest.raises(ModelLoadError, match=f"up to {vocab + 1}, but .* has {vocab}"):
+        loaded(model=str(copied))
+
+
+@pytest.mark.parametrize("entry", ["eagle9", "ngram:somewhere", "", "MLP"])
+def test_an_unknown_speculator_is_named(loaded: Loader, entry: str) -> None:
+    with pytest.raises(ModelLoadError, match=r"speculator must be .*'ngram'") as error:
+        loaded(speculators=(entry,))
+    assert repr(entry) in str(error.value)
+
+
+def test_a_model_without_an_mlp_speculator_of_its_own_says_so(loaded: Loader) -> None:
+    with pytest.raises(ModelLoadError, match="no MLP speculator is known for"):
+        loaded(speculators=("mlp",))
+
+
+def test_an_mlp_speculator_of_another_vocabulary_is_refused(loaded: Loader, tmp_path: Path) -> None:
+    directory = save_mlp(tmp_path / "mine", 77, 64)
+    with pytest.raises(ModelLoadError, match="vocabulary of 77"):
+        loaded(speculators=(f"mlp:{directory}",))
+
+
+def test_an_mlp_speculator_that_is_not_there_is_named(loaded: Loader) -> None:
+    with pytest.raises(ModelLoadError, match="speculator '/no/such' is no"):
+        loaded(speculators=("mlp:/no/such",))
+
+
+@pytest.mark.parametrize("entry", ["suffix", "suffix:/no/such/store"])
+def test_a_missing_suffix_store_is_named(loaded: Loader, entry: str) -> None:
+    with pytest.raises(ModelLoadError, match="store"):
+        loaded(speculators=(entry,))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card here")
+@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+def test_a_card_that_is_not_there_is_named(loaded: Loader, name: str) -> None:
+    with pytest.raises(ModelLoadError, match=f"'{name}' was asked for, but no CUDA card"):
+        loaded(device=name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "meta", "mps"])
+def test_an_unknown_device_is_named(loaded: Loader, name: str) -> None:
+    with pytest.raises(ModelLoadError, match="device must be 'auto', 'cpu' or 'cuda'") as error:
+        loaded(device=name)
+    assert repr(name) in str(error.value)
+
+
+def test_an_unknown_dtype_is_named(loaded: Loader) -> None:
+    with pytest.raises(ModelLoadError, match=r"dtype must be 'auto' or one of .*got 'int3'"):
+        loaded(dtype="int3")
+
+
+@pytest.mark.parametrize("size", [0, 100, -5])
+def test_too_little_cache_memory_is_named(loaded: Loader, size: int) -> None:
+    with pytest.raises(ModelLoadError, match=rf"at least \d+ bytes \(two pages\), got {size}"):
+        loaded(kv_memory_bytes=size)
