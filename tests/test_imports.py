@@ -30,7 +30,12 @@ LAYERS: dict[str, set[str]] = {
         "storage",
     },
     "specchat.bench": {"specchat.engine", "specchat.evidence"},
-    "specchat.training": {"specchat.chat.slots_vocab", "specchat.engine"},
+    "specchat.training": {
+        "specchat.chat.slots_vocab",
+        "specchat.engine",
+        "specchat.loader",
+        "specchat.speculators",
+    },
     "specchat.ui": {
         "specchat.bench",
         "specchat.chat",

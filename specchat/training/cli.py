@@ -174,6 +174,16 @@ def draft(
 
 
 @train_app.command()
+def store(work: Work = WORK, out: Out = DEFAULT_OUT) -> None:
+    """Write the target's own answers as the seed store that suffix drafting starts from."""
+    from specchat.training.stages import Workplace
+    from specchat.training.store import run_store
+
+    with _clear_errors():
+        run_store(Workplace(work, out, say=typer.echo))
+
+
+@train_app.command()
 def acceptance(
     answers: Annotated[Path, typer.Argument(help="Greedy answers made by `generate`.")],
     work: Work = WORK,
@@ -201,6 +211,7 @@ def everything(
     """Every stage in order: about two hours on two CPU cores."""
     from specchat.training import stages
     from specchat.training.speculator import SpeculatorSettings
+    from specchat.training.store import run_store
     from specchat.training.target import TargetSettings
 
     with _clear_errors():
@@ -211,6 +222,7 @@ def everything(
             stages.run_tokenizer(place)
         stages.run_target(place, replace(target, minutes=target.minutes * scale), max_steps)
         stages.run_generate(place, max(1, int(1500 * scale)), (0.0, 0.8), None)
+        run_store(place)
         for stage, minutes in ((1, 5 * scale), (2, mlp.minutes * scale)):
             stages.run_speculator(place, stage, replace(mlp, minutes=minutes), max_steps=max_steps)
         stages.run_draft(place, replace(target, minutes=DRAFT_MINUTES * scale), max_steps)

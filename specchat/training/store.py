@@ -1,0 +1,41 @@
+"""The seed store of suffix drafting: the target's own answers to training questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from specchat.loader import SUFFIX_STORE
+from specchat.speculators.suffix import save_store
+from specchat.training.generate import read_answers
+from specchat.training.stages import Workplace
+from specchat.training.tokenizer import ASSISTANT, load_tokenizer
+
+MOST_TOKENS = 600_000
+"""Of a bundled store: 1.2 MB on disk."""
+
+
+def run_store(place: Workplace, most_tokens: int = MOST_TOKENS) -> Path:
+    """Write the greedy own answers as a store beside the target; questions stay out of it.
+
+    Each sequence is the token that opens the agent's turn, the answer and its end. The same answer
+    twice counts twice: frequency is what drafts go by.
+
+    Raises:
+        FileNotFoundError: there are no answers; `specchat train generate` makes them.
+    """
+    tokenizer = load_tokenizer(place.out / "target")
+    opening = tokenizer.convert_tokens_to_ids(ASSISTANT)
+    kept: list[list[int]] = []
+    tokens = 0
+    for answer in read_answers(place.work / "own_answers.jsonl"):
+        if answer.temperature == 0 and tokens + len(answer.answer) < most_tokens:
+            kept.append([opening, *answer.answer])
+            tokens += len(kept[-1])
+    if not kept:
+        raise FileNotFoundError(
+            f"no answers in {place.work / 'own_answers.jsonl'}; run `specchat train generate`"
+        )
+    path = place.out / SUFFIX_STORE
+    save_store(path, kept, len(tokenizer))
+    place.say(f"{len(kept)} answers, {tokens} tokens in {path}")
+    return path
