@@ -57,23 +57,24 @@ class SuffixStore:
 
     def longest_match(self, tokens: Sequence[int], shortest: int, longest: int) -> Match | None:
         """Where the longest suffix of `tokens`, of `shortest` to `longest` tokens, occurs."""
-        best = None
+        best: list[int] = []
+        start = 0
         low, high = shortest, min(longest, len(tokens))
         while low <= high:  # a shorter suffix occurs wherever a longer one does
             size = (low + high) // 2
-            match = self.find(tokens[-size:])
-            if match is None:
-                high = size - 1
+            pattern = list(tokens[-size:])
+            place = self._bound(pattern, after=False)
+            if self._starts_with(place, pattern):
+                best, start, low = pattern, place, size + 1
             else:
-                best, low = match, size + 1
-        return best
+                high = size - 1
+        return self._match(best, start) if best else None
 
     def find(self, pattern: Sequence[int]) -> Match | None:
         """Where `pattern` occurs; None when nowhere."""
         wanted = list(pattern)
-        low = self._bound(wanted, after=False)
-        high = self._bound(wanted, after=True)
-        return Match(low, high, len(wanted)) if high > low else None
+        place = self._bound(wanted, after=False)
+        return self._match(wanted, place) if self._starts_with(place, wanted) else None
 
     def continuations(self, match: Match, most: int) -> list[tuple[int, Match]]:
         """The `most` frequent next tokens of a match, each with its narrower match."""
@@ -92,9 +93,20 @@ class SuffixStore:
                 found.append((token, Match(low, low + counts[i], match.length + 1)))
         return found[:most]
 
-    def _bound(self, pattern: list[int], *, after: bool) -> int:
-        """First place whose suffix is not before the pattern, or is behind all that start so."""
-        low, high = 0, len(self._order)
+    def _match(self, pattern: list[int], low: int) -> Match:
+        return Match(low, self._bound(pattern, after=True, low=low), len(pattern))
+
+    def _starts_with(self, place: int, pattern: list[int]) -> bool:
+        """Whether the suffix at a place of the sorted array begins with the pattern."""
+        if place == len(self._order):
+            return False
+        start = self._order[place]
+        return self.tokens[start : start + len(pattern)].tolist() == pattern
+
+    def _bound(self, pattern: list[int], *, after: bool, low: int = 0) -> int:
+        """First place from `low` whose suffix is not before the pattern, or is behind all that
+        start with it."""
+        high = len(self._order)
         size = len(pattern)
         while low < high:
             middle = (low + high) // 2
