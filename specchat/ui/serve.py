@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import socket
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +71,7 @@ def launch(settings: Settings) -> None:
         CompanyError, StoreError, ModelLoadError: as `compose`.
     """
     require_free_port(settings.host, settings.port)
+    _end_on_sigterm()
     parts = compose(settings)
     try:
         listen(parts.page, settings)
@@ -76,6 +79,12 @@ def launch(settings: Settings) -> None:
         parts.page.block_thread()
     finally:
         parts.close()
+
+
+def _end_on_sigterm() -> None:
+    """Let a supervisor's SIGTERM end the page as Ctrl-C does: what is queued is stored first."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def listen(page: gr.Blocks, settings: Settings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -147,7 +146,7 @@ def whole_app(model: Path, speculators: str, database: Path) -> Iterator[str]:
             _wait_for(f"http://127.0.0.1:{port}/", process, log)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
