@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from specchat.engine.draft import ROOT, DraftTree
 
 _SMOOTHING = 0.1
-_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+_ROWS = (*range(1, 17), 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
 
 
 class StepCost:
@@ -198,17 +198,18 @@ class Policy:
     ) -> Choice:
         """The part of each tree worth verifying in a step that also has `other_rows` rows of
         prefill. `trees` holds one, possibly empty, tree per decoding request."""
+        requests, base_rows = len(trees), len(trees) + other_rows
+        fixed_ms = self.overhead_ms + draft_ms
+        plain_rate = requests / (self.cost.step_ms(base_rows) + fixed_ms)
+        if not any(map(len, trees)):
+            return Choice(list(trees), float(requests), plain_rate)
         chances = [self._chances(tree, flag) for tree, flag in zip(trees, greedy, strict=True)]
         ranked = sorted(
             ((chance, r, node) for r, row in enumerate(chances) for node, chance in enumerate(row)),
             key=lambda item: (-item[0], item[1], item[2]),
         )
-        requests = len(trees)
-        fixed_ms = self.overhead_ms + draft_ms
-        best = expected = float(requests)
-        base_rows = requests + other_rows
-        best_rate = best / (self.cost.step_ms(base_rows) + fixed_ms)
-        best_tokens, best_count, count = best, 0, 0
+        best_tokens = expected = float(requests)
+        best_rate, best_count, count = plain_rate, 0, 0
         room = [self.max_nodes] * requests
         chosen: list[tuple[int, int]] = []
         for chance, r, node in ranked:
