@@ -121,7 +121,10 @@ def test_a_rounding_tie_is_no_loss(run: Run, prompts_file: Path) -> None:
         (["race", "PROMPTS", "--dtype", "int3"], "--dtype must be 'auto', 'float32'"),
         (["race", "PROMPTS", "--out", "no/such/race.json"], "there is no directory no/such"),
         (["race", "PROMPTS", "--max-tokens", "2040"], "prompt 'q0': This question is too long"),
-        (["audit", "PROMPTS", "--speculators", "a b"], "--speculators must be 'auto', a comma-separated"),
+        (
+            ["audit", "PROMPTS", "--speculators", "a b"],
+            "--speculators must be 'auto', a comma-separated",
+        ),
         (["ask", "Hello", "--temperature", "9"], "--temperature must be a number from 0 to 5"),
         (["ask", "  "], "question"),
         (["serve", "--port", "0"], "--port must be an integer from 1 to 65535, got 0"),
