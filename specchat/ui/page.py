@@ -40,7 +40,7 @@ def build_app(service: ChatService, engine: Engine, store: Store, settings: Sett
             with gr.Tab("Chat", id="chat") as chat:
                 talk = build_chat_tab(sidebar, identity, service.company.name, *sampling)
             with gr.Tab("Race", id="race") as race:
-                track = build_race_tab(identity, *sampling)
+                track = build_race_tab(identity, engine.info.speculators, *sampling)
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab()
         bind_chat(talk, ChatEvents(service), queue, page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from specchat.chat.types import ChatError
 from specchat.ui import messages as say
 from specchat.ui.identity import Identity, identity_of
 from specchat.ui.lanes import race_board
-from specchat.ui.marks import STYLES, legend
+from specchat.ui.marks import legend
 from specchat.ui.options import EngineQueue, Options, build_options
 from specchat.ui.race_events import RaceEvents, RaceScreen, RaceSettings
 
@@ -53,7 +53,9 @@ class RaceTab:
         ]
 
 
-def build_race_tab(identity: gr.BrowserState, max_tokens: int, temperature: float) -> RaceTab:
+def build_race_tab(
+    identity: gr.BrowserState, speculators: Sequence[str], max_tokens: int, temperature: float
+) -> RaceTab:
     """Lay the race out; events are bound by `bind_race`."""
     gr.HTML(
         "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
@@ -85,7 +87,7 @@ def build_race_tab(identity: gr.BrowserState, max_tokens: int, temperature: floa
     alert = gr.HTML("", elem_id="sc-race-alert")
     headline = gr.HTML("", elem_id="sc-race-headline")
     board = race_board("sc-race-board")
-    gr.HTML(legend(name for name in STYLES if name in ("mlp", "ngram")))
+    gr.HTML(legend(speculators))
     timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
     return RaceTab(question, start, stop, alert, headline, board, timeline, options, identity)
 
