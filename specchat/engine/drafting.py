@@ -34,7 +34,7 @@ class Drafting:
         self._payoff: dict[str, Payoff] = {}
         self._cost_ms: dict[str, float] = {}  # by speculator, exponential average
         self._worth: dict[tuple[str, int, int], Worth] = {}
-        self._asked: set[str] = set()  # requests whose drafts were asked for in this step
+        self._asked: set[str] = set()  # requests that a speculator was asked about in this step
 
     def propose(self, sequences: Seq[Sequence], other_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain.
@@ -45,7 +45,7 @@ class Drafting:
         start = time.perf_counter()
         empty = [DraftTree() for _ in sequences]
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
-        self._asked = {sequences[i].request.request_id for i in asked}
+        self._asked = set()
         if not asked:
             return Drafts(empty, 0.0)
         contexts = [_context(sequences[i]) for i in asked]
@@ -56,6 +56,7 @@ class Drafting:
             worth = self._worth_of(speculator, choice, len(sequences))
             if not worth.allow():
                 continue
+            self._asked = {sequences[i].request.request_id for i in asked}
             merged = self._merge(merged, asked, contexts, speculator)
             spent += self._cost(speculator)
             better = self.policy.choose(merged, greedy, other_rows, spent)
