@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat.engine.draft import MAX_NODES, DraftTree
-from specchat.engine.policy import Choice, Payoff, Policy
+from specchat.engine.policy import Choice, Payoff, Policy, Worth
 
 from .running import Engines
 
@@ -48,8 +48,9 @@ def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy verifies whatever is drafted, up to a whole tree of 63 nodes."""
 
     def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> Choice:
-        whole = [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
-        return Choice(whole, float(len(trees)), 1.0)
+        kept = [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
+        return Choice(kept, tokens=1.0, rate=1.0)
 
     monkeypatch.setattr(Policy, "choose", choose)
-    monkeypatch.setattr(Payoff, "allow", lambda self: True)
+    for pause in (Payoff, Worth):
+        monkeypatch.setattr(pause, "allow", lambda self: True)

@@ -1,0 +1,199 @@
+"""What is verified: the policy's choice, and drafters that are asked, paused and tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting import Drafting
+from specchat.engine.policy import Calibration, Payoff, Policy, StepCost
+from specchat.engine.request import Request, SamplingParams
+
+from .running import Oracle
+from .test_draft import paths, trees
+
+MODEL_MS = 5.0
+
+
+def policy(row_ms: float, *, max_nodes: int = 63) -> Policy:
+    """A policy on a machine where a step takes 5 ms and each further row `row_ms`."""
+    cost = StepCost(lambda rows: ("eager", rows), lambda backend, rows: None)
+    for rows in (1, 2, 4, 8, 16, 32, 64, 96, 128):
+        cost.observe(rows, MODEL_MS + row_ms * (rows - 1))
+    return Policy(cost, max_nodes)
+
+
+def chosen(policy: Policy, *trees: DraftTree, draft_ms: float = 0.0) -> list[DraftTree]:
+    return policy.choose(trees, [True] * len(trees), 0, draft_ms).trees
+
+
+SURE, UNSURE = 0.99, 0.01
+
+
+def chain(length: int, confidence: float) -> DraftTree:
+    return DraftTree.chain(list(range(10, 10 + length)), "x", [confidence] * length)
+
+
+def test_sure_drafts_that_cost_nothing_are_all_verified() -> None:
+    assert chosen(policy(0.0), chain(4, SURE)) == [chain(4, SURE)]
+
+
+def test_drafts_that_cost_more_than_they_bring_are_not_verified() -> None:
+    assert chosen(policy(10.0), chain(4, SURE)) == [DraftTree()]
+
+
+def test_unsure_drafts_are_left_out_where_sure_ones_are_kept() -> None:
+    kept = chosen(policy(0.5), chain(4, SURE), chain(4, UNSURE))
+    assert [len(tree) for tree in kept] == [4, 0]
+
+
+def test_no_request_gets_more_nodes_than_allowed() -> None:
+    kept = chosen(policy(0.0, max_nodes=5), chain(20, SURE), chain(20, SURE))
+    assert [len(tree) for tree in kept] == [5, 5]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(trees(), min_size=1, max_size=4), st.floats(0, 2), st.integers(0, 9))
+def test_what_is_chosen_is_a_part_of_each_tree(
+    proposed: list[DraftTree], row_ms: float, max_nodes: int
+) -> None:
+    kept = chosen(policy(row_ms, max_nodes=max_nodes), *proposed)
+    for mine, whole in zip(kept, proposed, strict=True):
+        assert set(paths(mine)) <= set(paths(whole))
+        assert len(mine) <= max_nodes
+
+
+def test_a_drafter_that_boasts_is_believed_less_and_less() -> None:
+    calibration = Calibration()
+    before = calibration.chance("x", SURE, greedy=True)
+    for _ in range(50):
+        calibration.observe(chain(1, SURE), [], greedy=True)
+    assert calibration.chance("x", SURE, greedy=True) < 0.2 < before
+    assert calibration.chance("x", SURE, greedy=False) == before
+    assert calibration.chance("other", SURE, greedy=True) == before
+
+
+def test_nodes_behind_a_wrong_one_are_not_held_against_the_drafter() -> None:
+    calibration = Calibration()
+    tree = DraftTree.chain([1, 2], "x", [0.2, SURE])
+    before = calibration.chance("x", SURE, greedy=True)
+    calibration.observe(tree, [], greedy=True)
+    assert calibration.chance("x", SURE, greedy=True) == before
+
+
+def test_a_request_that_loses_pauses_longer_each_time_and_is_tried_again() -> None:
+    payoff = Payoff()
+    pauses = []
+    for _ in range(6):
+        while payoff.allow():
+            payoff.observe(-1.0)
+        pauses.append(1)
+        while not payoff.allow():
+            pauses[-1] += 1
+        payoff.observe(-1.0)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] <= Payoff.LONGEST
+
+
+class Script(Oracle):
+    """Drafts the truth or a lie, as told, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.right = False
+        self.asked: list[list[str]] = []
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        self.asked.append([context.request_id for context in batch])
+        return [chain(4, SURE) for _ in batch]
+
+    def accepted(self, tree: DraftTree) -> list[int]:
+        return list(range(len(tree))) if self.right else []
+
+
+class Running:
+    """What `Drafting` reads of a request in flight."""
+
+    def __init__(self, request_id: str) -> None:
+        self.request = Request((1, 2), SamplingParams(max_tokens=1000), request_id=request_id)
+        self.tokens = [1, 2]
+        self.prompt_length = 2
+        self.remaining = 900
+        self.noise = self.hidden = None
+
+
+def steps(drafting: Drafting, script: Script, running: list[Any], count: int) -> int:
+    """Run steps in which the script's drafts are right or wrong; nodes accepted in all."""
+    total = 0
+    for _ in range(count):
+        drafts = drafting.propose(running, 0)
+        accepted = [script.accepted(tree) for tree in drafts.trees]
+        drafting.learn(running, drafts, accepted)
+        total += sum(map(len, accepted))
+    return total
+
+
+@pytest.fixture
+def one() -> Any:
+    return Running("one")
+
+
+@pytest.fixture
+def two() -> Any:
+    return Running("two")
+
+
+def test_a_drafter_that_loses_is_hardly_asked_any_more(one: Any) -> None:
+    script = Script()
+    drafting = Drafting([script], policy(0.5))
+    steps(drafting, script, [one], 50)
+    before = len(script.asked)
+    steps(drafting, script, [one], 300)
+    assert len(script.asked) - before < 40
+
+
+def test_a_drafter_that_becomes_right_is_tried_again_within_a_few_hundred_tokens(one: Any) -> None:
+    script = Script()
+    drafting = Drafting([script], policy(0.2))
+    steps(drafting, script, [one], 200)
+    script.right = True
+    steps(drafting, script, [one], 400)
+    assert steps(drafting, script, [one], 50) > 100
+
+
+def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, two: Any) -> None:
+    """Steps in which a paused request was not asked are no evidence against it."""
+    script = Script()
+    drafting = Drafting([script], policy(0.05))
+    for _ in range(4):  # only the first request loses
+        drafts = drafting.propose([one, two], 0)
+        drafting.learn([one, two], drafts, [[], list(range(len(drafts.trees[1])))])
+    del script.asked[:]
+    script.right = True
+    steps(drafting, script, [one, two], 40)
+    assert sum("one" in ids for ids in script.asked) > 20
+
+
+def test_a_context_shows_the_request_and_how_much_may_follow(one: Any) -> None:
+    seen: list[DraftContext] = []
+
+    class Looking(Script):
+        def propose(self, batch: Any) -> list[DraftTree]:
+            seen.extend(batch)
+            return super().propose(batch)
+
+    one.remaining = 3
+    drafts = Drafting([Looking()], policy(0.0)).propose([one], 0)
+    assert (seen[0].request_id, seen[0].prompt_length, seen[0].max_depth) == ("one", 2, 2)
+    assert len(drafts.trees[0]) <= 2
+
+
+def test_the_last_token_of_an_answer_is_not_drafted_for(one: Any) -> None:
+    script = Script()
+    one.remaining = 1
+    Drafting([script], policy(0.0)).propose([one], 0)
+    assert script.asked == []
