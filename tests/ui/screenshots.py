@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
-WAIT_MS = 120_000
+WAIT_MS = 180_000
 WIDE, PHONE = (1280, 860), (360, 740)
 QUESTIONS = (
     "where is my refund for order 4417?",

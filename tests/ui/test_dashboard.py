@@ -14,7 +14,7 @@ from specchat.ui.dashboard_tab import _drawn, _figures
 from storage import Store, TurnRecord, open_store
 
 from .double import ScriptedEngine
-from .numbers import metrics, pair, plain_stats, race, stats
+from .made_up import metrics, pair, plain_stats, race, stats
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from specchat.ui.page import header_html
 from specchat.ui.race_record import headline_html
 from specchat.ui.transcript import transcript
 
-from .numbers import metrics, pair, plain_stats, stats
+from .made_up import metrics, pair, plain_stats, stats
 
 PAYLOADS = (
     "<script>alert(1)</script>",

@@ -8,7 +8,7 @@ import pytest
 
 from specchat.ui.format import duration, footer, model_name, race_headline
 
-from .numbers import metrics, plain_stats, stats
+from .made_up import metrics, plain_stats, stats
 
 
 def test_the_footer_of_a_speculative_answer() -> None:
