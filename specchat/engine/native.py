@@ -145,10 +145,10 @@ def load_library() -> ctypes.CDLL:
     library.scratch_floats.argtypes = [POINTER(Model), POINTER(Step), c_int64]
     library.run_step.restype = None
     library.run_step.argtypes = [POINTER(Model), POINTER(Step), c_int64]
-    library.run_draft.restype = None
+    library.run_draft.restype = c_int64
     library.run_draft.argtypes = [
         POINTER(Drafter), c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
-        c_void_p, c_void_p, c_int64,
+        c_void_p, c_void_p, c_float, c_int64,
     ]  # fmt: skip
     return library
 

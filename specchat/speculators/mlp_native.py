@@ -17,6 +17,9 @@ from specchat.speculators.mlp_heads import MlpHeads
 
 log = logging.getLogger(__name__)
 
+LEAST_CHANCE = 0.02
+"""Of a whole chain: a stage behind one that is less likely costs more than it earns."""
+
 TOLERANCE = 2e-2  # of a probability; the heads may be bf16 in PyTorch, and are float32 here
 
 
@@ -55,7 +58,9 @@ class NativeMlp:
         self._library = library
 
     def run(self, contexts: Sequence[DraftContext]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens and the drafter's probabilities, `[requests, n_predict, siblings]`.
+        """Tokens and the drafter's probabilities, `[requests, stages, siblings]`.
+
+        Later stages are left out when no request is likely to get there.
 
         All contexts have a hidden state, and all or none of them have noise.
         """
@@ -65,7 +70,7 @@ class NativeMlp:
         noise = [c.gumbel[: self._heads.config.n_predict] for c in contexts if c.gumbel is not None]
         inverse = torch.tensor([1 / c.temperature if c.temperature else 1.0 for c in contexts])
         gumbel = torch.stack(noise) if noise else None
-        return self._run(self._library, hidden, last, inverse, gumbel)
+        return self._run(self._library, hidden, last, inverse, gumbel, LEAST_CHANCE)
 
     def _run(
         self,
@@ -74,16 +79,17 @@ class NativeMlp:
         last: torch.Tensor,
         inverse_temperature: torch.Tensor,
         gumbel: torch.Tensor | None,
+        least_chance: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         config = self._heads.config
         requests = len(last)
-        needed = requests * (2 * max(config.emb_dim, config.inner_dim) + config.vocab_size)
+        needed = requests * (2 * max(config.emb_dim, config.inner_dim) + config.vocab_size + 1)
         if len(self._scratch) < needed:
             self._scratch = torch.empty(needed)
         shape = (requests, config.n_predict, self._siblings)
         tokens = torch.empty(shape, dtype=torch.int64)
         chances = torch.empty(shape)
-        library.run_draft(
+        drafted = library.run_draft(
             byref(self._drafter),
             requests,
             self._siblings,
@@ -94,9 +100,10 @@ class NativeMlp:
             self._scratch.data_ptr(),
             tokens.data_ptr(),
             chances.data_ptr(),
+            least_chance,
             torch.get_num_threads(),
         )
-        return tokens, chances
+        return tokens[:, :drafted], chances[:, :drafted]
 
     def _describe(self) -> native.Drafter:
         heads, config = self._heads, self._heads.config
@@ -147,7 +154,7 @@ class NativeMlp:
             wanted, chances = self._heads(
                 hidden.to(dtype), last, inverse[:, None], gumbel, self._siblings
             )
-        mine, my_chances = self._run(library, hidden, last, inverse, gumbel)
+        mine, my_chances = self._run(library, hidden, last, inverse, gumbel, 0.0)
         # Later stages depend on the tokens before, so a near tie may part them: compare the first.
         off = float((chances[:, 0] - my_chances[:, 0]).abs().max())
         if not (off < TOLERANCE and (mine[:, 0, 0] == wanted[:, 0, 0]).all()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import (
@@ -24,6 +26,7 @@ from specchat.engine.native import NativeUnavailableError
 from specchat.engine.native_model import NativeModel
 from specchat.engine.pages import PagePool, PageTable
 from specchat.engine.runner import ModelRunner
+from specchat.speculators import mlp_native
 from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
 from specchat.speculators.mlp_native import NativeMlp
 
@@ -200,19 +203,11 @@ def test_native_steps_take_over_only_when_they_agree_with_eager_mode(
 
 
 @pytest.mark.parametrize("scale_input", [False, True])
-def test_native_drafts_are_those_of_pytorch(scale_input: bool) -> None:
-    torch.manual_seed(1)
-    config = MlpConfig(133, 48, 40, 3, scale_input, False)
-    tensors = {}
-    for i in range(3):
-        tensors |= {
-            f"speculator.emb.{i}.weight": torch.randn(133, 40),
-            f"speculator.proj.{i}.weight": torch.randn(40, 48 if i == 0 else 40) / 6,
-            f"speculator.head.{i}.weight": torch.randn(133, 40) / 6,
-            f"speculator.ln.{i}.weight": torch.rand(40) + 0.5,
-            f"speculator.ln.{i}.bias": torch.randn(40) / 4,
-        }
-    heads = MlpHeads(config, tensors, where=None)  # type: ignore[arg-type]
+def test_native_drafts_are_those_of_pytorch(
+    scale_input: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = make_heads(scale_input)
+    monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.0)
     drafts = NativeMlp(heads, siblings=3)
     drafts.compile()
     assert drafts.ready
@@ -236,6 +231,31 @@ def test_native_drafts_are_those_of_pytorch(scale_input: bool) -> None:
             )
         assert torch.equal(tokens, wanted[0])
         torch.testing.assert_close(chances, wanted[1], rtol=1e-3, atol=1e-5)
+
+
+def test_stages_that_no_request_is_likely_to_reach_are_not_drafted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.99)
+    drafts = NativeMlp(make_heads(scale_input=False), siblings=2)
+    drafts.compile()
+    tokens, chances = drafts.run([DraftContext("r", [1], 1, "", torch.randn(48), 0.0, None, 9)])
+    assert tokens.shape == chances.shape == (1, 1, 2)
+
+
+def make_heads(scale_input: bool) -> MlpHeads:
+    torch.manual_seed(1)
+    tensors = {}
+    for i in range(3):
+        tensors |= {
+            f"speculator.emb.{i}.weight": torch.randn(133, 40),
+            f"speculator.proj.{i}.weight": torch.randn(40, 48 if i == 0 else 40) / 6,
+            f"speculator.head.{i}.weight": torch.randn(133, 40) / 6,
+            f"speculator.ln.{i}.weight": torch.rand(40) + 0.5,
+            f"speculator.ln.{i}.bias": torch.randn(40) / 4,
+        }
+    config = MlpConfig(133, 48, 40, 3, scale_input, False)
+    return MlpHeads(config, tensors, where=Path("heads"))
 
 
 def chain(tokens: list[int]) -> DraftTree:

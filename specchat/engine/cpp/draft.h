@@ -19,19 +19,24 @@ static void best_of(const float* row, const float* noise, int64_t n, int64_t man
 
 // Tokens drafted for each request, the best of every stage and its runners-up:
 // tokens, chances [requests, stages, siblings]. `gumbel` [requests, stages, vocab] or null.
-// scratch: requests * (2 * wider of hidden and inner + vocab) floats.
-extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
+// Ends early, at a stage that no request is likely to reach: where the product of the best tokens'
+// chances is under `least_chance` for all. Returns the stages drafted.
+// scratch: requests * (2 * wider of hidden and inner + vocab + 1) floats.
+extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
                           const float* hidden, const int64_t* last, const float* inverse_temperature,
                           const float* gumbel, float* scratch, int64_t* tokens, float* chances,
-                          int64_t threads) {
+                          float least_chance, int64_t threads) {
     const Drafter& d = *drafter;
     int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
     float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
+    float* joint = logits + requests * d.vocab;
+    int64_t drafted = d.stages;
     pool().run(threads, [&](Team& team) {
         for_each(team, requests, [&](int64_t q) {
             const float* h = hidden + q * d.hidden;
             float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;
             for (int64_t i = 0; i < d.hidden; i++) state[q * d.hidden + i] = h[i] * scale;
+            joint[q] = 1.0f;
         });
         for (int64_t i = 0; i < d.stages; i++) {
             product(team, d.projection[i], state, requests,
@@ -66,7 +71,16 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
                 for (int64_t n = 0; n < d.vocab; n++) most = row[n] > most ? row[n] : most;
                 float total = exponentials(row, d.vocab, most);
                 for (int64_t k = 0; k < siblings; k++) chance[k] = expf(chance[k] - most) / total;
+                joint[q] *= chance[0];
             });
+            float likeliest = 0;
+            for (int64_t q = 0; q < requests; q++)
+                likeliest = joint[q] > likeliest ? joint[q] : likeliest;
+            if (likeliest < least_chance) {  // the same in every thread
+                if (team.me == 0) drafted = i + 1;
+                break;
+            }
         }
     });
+    return drafted;
 }
