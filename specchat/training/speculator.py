@@ -213,7 +213,7 @@ def greedy_acceptance(
     Verification is exact for greedy answers: a draft token is accepted iff it is the answer's.
     """
     depth = model.config.n_predict
-    by_depth, steps = [0] * depth, 0
+    parts: list[Acceptance] = []
     for answer in answers:
         ids = torch.tensor(answer.prompt + answer.answer)
         hidden = target.model(input_ids=ids[None], use_cache=False).last_hidden_state[0]
@@ -221,11 +221,43 @@ def greedy_acceptance(
         chains = model.propose(hidden[last - 1].float(), ids[last], depth)
         padded = torch.cat([ids, ids.new_full((depth,), -1)])
         wanted = torch.stack([padded[last + 1 + i] for i in range(depth)], 1)
-        lengths = (chains == wanted).cumprod(1).sum(1).tolist()
-        at = 0
-        while at < len(lengths):
-            steps += 1
-            for i in range(lengths[at]):
-                by_depth[i] += 1
-            at += lengths[at] + 1
+        parts.append(walk((chains == wanted).cumprod(1).sum(1).tolist(), depth))
+    return total(parts)
+
+
+@torch.no_grad()
+def draft_acceptance(
+    draft: LlamaForCausalLM, answers: Sequence[OwnAnswer], depth: int
+) -> Acceptance:
+    """The same of a draft model's greedy chain of `depth` tokens.
+
+    As long as a chain is right its context is the answer itself, so one pass over the answer
+    tells every chain's length.
+    """
+    parts: list[Acceptance] = []
+    for answer in answers:
+        ids = torch.tensor(answer.prompt + answer.answer)
+        choice = draft(input_ids=ids[None], use_cache=False).logits[0].argmax(-1)
+        start = len(answer.prompt)
+        right = (choice[start:-1] == ids[start + 1 :]).long()
+        padded = torch.cat([right, right.new_zeros(depth)])
+        runs = torch.stack([padded[i : i + len(right)] for i in range(depth)], 1)
+        parts.append(walk(runs.cumprod(1).sum(1).tolist(), depth))
+    return total(parts)
+
+
+def walk(lengths: Sequence[int], depth: int) -> Acceptance:
+    """The steps a decoder takes when a chain proposed at place i has `lengths[i]` right tokens."""
+    by_depth, steps, at = [0] * depth, 0, 0
+    while at < len(lengths):
+        steps += 1
+        for i in range(lengths[at]):
+            by_depth[i] += 1
+        at += lengths[at] + 1
     return Acceptance(steps, tuple(by_depth))
+
+
+def total(parts: Sequence[Acceptance]) -> Acceptance:
+    """Several acceptances as one."""
+    depths = zip(*(part.accepted_by_depth for part in parts), strict=True)
+    return Acceptance(sum(part.steps for part in parts), tuple(map(sum, depths)))

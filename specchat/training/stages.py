@@ -31,6 +31,7 @@ from specchat.training.speculator import (
     Acceptance,
     SpeculatorSettings,
     SpeculatorTrainer,
+    draft_acceptance,
     greedy_acceptance,
 )
 from specchat.training.target import (
@@ -43,6 +44,7 @@ from specchat.training.target import (
 from specchat.training.tokenizer import corpus_texts, load_tokenizer, train_tokenizer
 
 JOINED_SHARE = 0.3  # of single questions that are joined to conversations of 2 or 3
+DRAFT_DEPTH = 5  # tokens a chain of the draft model is measured with
 DRAFT_SHAPE = {
     "hidden_size": 160,
     "intermediate_size": 448,
@@ -159,6 +161,8 @@ def run_speculator(
         samples = make_samples(tokenizer, conversations[:stage_one_conversations], 512)
     else:
         samples = own_samples(place)
+    if settings.compile:
+        target.model.compile(dynamic=False)
     features = features_of(target, samples, depth, place)
     place.say(f"{len(features)} positions")
     trainer.train(
@@ -212,16 +216,18 @@ def run_draft(place: Workplace, settings: TargetSettings, max_steps: int | None 
 
 
 def run_acceptance(place: Workplace, answers: Path) -> Acceptance:
-    """The exported speculator's greedy acceptance over the greedy answers of a file."""
+    """The exported speculators' greedy acceptance over the greedy answers of a file.
+
+    Returns the MLP speculator's; the draft model's is said too where there is one.
+    """
     target = load_target(place.out / "target")
     speculator = load_speculator(place.out / "mlp_speculator").eval()
     greedy = [answer for answer in read_answers(answers) if answer.temperature == 0]
     acceptance = greedy_acceptance(speculator, target, greedy)
-    rates = " ".join(f"{rate:.3f}" for rate in acceptance.rate_by_depth)
-    place.say(
-        f"mean acceptance length {acceptance.mean_acceptance_length:.3f} "
-        f"over {len(greedy)} answers, {acceptance.steps} steps; by depth {rates}"
-    )
+    _say_acceptance(place, "MLP speculator", acceptance)
+    if (place.out / "draft/config.json").exists():
+        draft = load_target(place.out / "draft")
+        _say_acceptance(place, "draft model", draft_acceptance(draft, greedy, DRAFT_DEPTH))
     return acceptance
 
 
@@ -229,6 +235,14 @@ def load_target(path: Path) -> LlamaForCausalLM:
     """An exported model in float32, ready to run."""
     model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32)
     return model.eval()
+
+
+def _say_acceptance(place: Workplace, what: str, acceptance: Acceptance) -> None:
+    rates = " ".join(f"{rate:.3f}" for rate in acceptance.rate_by_depth)
+    place.say(
+        f"{what}: mean acceptance length {acceptance.mean_acceptance_length:.3f} "
+        f"over {acceptance.steps} steps; by depth {rates}"
+    )
 
 
 def _heldout(

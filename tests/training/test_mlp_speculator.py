@@ -25,6 +25,7 @@ from specchat.training.speculator import (
     Acceptance,
     SpeculatorSettings,
     SpeculatorTrainer,
+    draft_acceptance,
     draw_runs,
     greedy_acceptance,
 )
@@ -191,7 +192,7 @@ def test_training_on_own_answers_raises_acceptance_and_resumes(
     )
     model = MLPSpeculator(bundled_config(len(tokenizer), 32, inner_dim=32, n_predict=3))
     settings = SpeculatorSettings(
-        minutes=1.0, lr=5e-3, runs=4, run_length=16, warmup=0.0, compile=False
+        minutes=1000, lr=5e-3, runs=4, run_length=16, warmup=0.0, compile=False
     )
     before = greedy_acceptance(model, target, answers).mean_acceptance_length
     trainer = SpeculatorTrainer(model, target.lm_head.weight.detach(), tmp_path, settings)
@@ -227,3 +228,13 @@ def test_greedy_acceptance_walks_as_a_decoder_would(target: LlamaForCausalLM) ->
     # 19 tokens follow the first: four steps of 3 + 1 tokens, then 3 that end the answer.
     assert acceptance.steps == 5
     assert acceptance.accepted_by_depth == (5, 5, 5)
+
+
+def test_a_draft_model_that_is_the_target_is_always_right(
+    target: LlamaForCausalLM, answers: list[OwnAnswer]
+) -> None:
+    acceptance = draft_acceptance(target, answers, depth=3)
+    tokens = sum(len(answer.answer) - 1 for answer in answers)
+    assert set(acceptance.rate_by_depth[:1]) == {1.0}
+    assert acceptance.steps == sum(math.ceil((len(a.answer) - 1) / 4) for a in answers)
+    assert acceptance.mean_acceptance_length * acceptance.steps == pytest.approx(tokens, rel=0.1)
