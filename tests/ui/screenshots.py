@@ -99,9 +99,9 @@ def _dashboard(page: Page) -> None:
 
 
 def _shrink(file: Path) -> None:
-    """96 colours are enough for a page, and keep a picture small."""
+    """256 colours are enough for a page, and keep a picture small."""
     with Image.open(file) as picture:
-        picture.convert("RGB").quantize(96).save(file, optimize=True)
+        picture.convert("RGB").quantize(256).save(file, optimize=True)
 
 
 if __name__ == "__main__":
