@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 WORK = Path(".train")
-DRAFT_MINUTES = 6.0
 
 train_app = typer.Typer(
     no_args_is_help=True,
@@ -131,7 +130,7 @@ def speculator(
     out: Out = DEFAULT_OUT,
     data: Data = None,
     from_hub: FromHub = False,
-    minutes: Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")] = 18,
+    minutes: Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")] = 12,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
     max_steps: Steps = None,
     compiled: Annotated[bool, typer.Option(help="Compile the loss.")] = True,
@@ -155,20 +154,17 @@ def draft(
     out: Out = DEFAULT_OUT,
     data: Data = None,
     from_hub: FromHub = False,
-    minutes: Annotated[
-        float, typer.Option(help="Wall-clock time, resumed runs included.")
-    ] = DRAFT_MINUTES,
+    minutes: Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")] = 5,
     max_steps: Steps = None,
     compiled: Annotated[bool, typer.Option(help="Compile the model.")] = True,
 ) -> None:
     """Train the small draft model on ground truth and the target's own answers."""
-    from specchat.training.stages import Workplace, run_draft
-    from specchat.training.target import TargetSettings
+    from specchat.training.stages import DRAFT_SETTINGS, Workplace, run_draft
 
     with _clear_errors():
         run_draft(
             Workplace(work, out, data, from_hub, typer.echo),
-            TargetSettings(minutes=minutes, compile=compiled),
+            replace(DRAFT_SETTINGS, minutes=minutes, compile=compiled),
             max_steps,
         )
 
@@ -217,15 +213,16 @@ def everything(
     with _clear_errors():
         place = stages.Workplace(work, out, data, from_hub, typer.echo)
         target = TargetSettings(compile=compiled)
+        draft = replace(stages.DRAFT_SETTINGS, compile=compiled)
         mlp = SpeculatorSettings(compile=compiled)
         if not (work / "tokenizer/tokenizer.json").exists():
             stages.run_tokenizer(place)
         stages.run_target(place, replace(target, minutes=target.minutes * scale), max_steps)
         stages.run_generate(place, max(1, int(1500 * scale)), (0.0, 0.8), None)
         run_store(place)
-        for stage, minutes in ((1, 5 * scale), (2, mlp.minutes * scale)):
+        for stage, minutes in ((1, stages.STAGE_ONE_MINUTES * scale), (2, mlp.minutes * scale)):
             stages.run_speculator(place, stage, replace(mlp, minutes=minutes), max_steps=max_steps)
-        stages.run_draft(place, replace(target, minutes=DRAFT_MINUTES * scale), max_steps)
+        stages.run_draft(place, replace(draft, minutes=draft.minutes * scale), max_steps)
         stages.run_evaluate(place)
 
 

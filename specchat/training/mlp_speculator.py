@@ -95,9 +95,13 @@ class MLPSpeculator(nn.Module):
         """Starts embedding, head and first projection from the target's.
 
         embedding and head are [vocabulary, emb_dim]; a narrower speculator gets their leading
-        principal directions.
+        principal directions. Raises `ValueError` for one that is wider than the target.
         """
         width = self.config.width
+        if width > self.config.emb_dim:
+            raise ValueError(
+                f"inner_dim must be at most the target's {self.config.emb_dim}, got {width}"
+            )
         left, values, right = torch.linalg.svd(head.float(), full_matrices=False)
         directions = right[:width]  # [width, emb_dim]
         scale = 1 / math.sqrt(width)

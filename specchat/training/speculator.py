@@ -18,7 +18,7 @@ from specchat.training.mlp_speculator import MLPSpeculator
 class SpeculatorSettings:
     """How one stage is trained; the defaults made the bundled speculator's second stage."""
 
-    minutes: float = 20.0
+    minutes: float = 12.0
     lr: float = 2e-3
     runs: int = 40  # runs of neighbouring positions in a batch
     run_length: int = 64  # positions

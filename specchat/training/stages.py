@@ -11,7 +11,7 @@ OUT/{target,mlp_speculator,draft}   the models, as `--model` and `--speculators`
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -45,6 +45,10 @@ from specchat.training.tokenizer import corpus_texts, load_tokenizer, train_toke
 
 JOINED_SHARE = 0.3  # of single questions that are joined to conversations of 2 or 3
 DRAFT_DEPTH = 5  # tokens a chain of the draft model is measured with
+STAGE_ONE_MINUTES = 2.0  # of the bundled speculator
+DRAFT_SETTINGS = TargetSettings(
+    minutes=5.0, warmup=0.03, muon_lr=5e-3, adam_lr=4e-3, long_share=0.0
+)  # of the bundled draft model
 DRAFT_SHAPE = {
     "hidden_size": 160,
     "intermediate_size": 448,
@@ -146,7 +150,8 @@ def run_speculator(
     """One stage of the MLP speculator: 1 on ground-truth text, 2 on the target's own answers."""
     tokenizer = load_tokenizer(place.out / "target")
     target = load_target(place.out / "target")
-    speculator = MLPSpeculator(bundled_config(len(tokenizer), target.config.hidden_size))
+    width = target.config.hidden_size
+    speculator = MLPSpeculator(bundled_config(len(tokenizer), width, min(256, width)))
     speculator.start_from_target(target.model.embed_tokens.weight, target.lm_head.weight)
     if stage == 2 and (place.out / "mlp_speculator/model.safetensors").exists():
         speculator.load_state_dict(load_speculator(place.out / "mlp_speculator").state_dict())
@@ -203,7 +208,7 @@ def run_draft(place: Workplace, settings: TargetSettings, max_steps: int | None 
     samples = own * 2 + make_samples(tokenizer, conversations, settings.length)[: 2 * len(own)]
     torch.manual_seed(settings.seed)
     model = LlamaForCausalLM(target_config(tokenizer, **DRAFT_SHAPE))
-    trainer = Trainer(model, tokenizer, place.work / "draft", replace(settings, long_share=0.0))
+    trainer = Trainer(model, tokenizer, place.work / "draft", settings)
     if trainer.resume():
         place.say(f"resumed at step {trainer.step}")
     trainer.train(
