@@ -104,6 +104,15 @@ def ask_all(engine: Engine, requests: Sequence[Request]) -> list[Answer]:
     return [read(stream) for stream in [engine.submit(r) for r in requests]]
 
 
+def ask_at_once(engine: Engine, requests: Sequence[Request]) -> list[Answer]:
+    """All answers, of requests that the engine gets to see in one moment, so that they compete for
+    its pages however slow this machine is."""
+    streams = [TokenStream(r.request_id, engine.cancel) for r in requests]
+    pairs = list(zip(requests, streams, strict=True))
+    engine._post(lambda: [engine._add(r, stream) for r, stream in pairs])  # type: ignore[arg-type]
+    return [read(stream) for stream in streams]
+
+
 def prompts(count: int, length: int = 20, seed: int = 0) -> list[tuple[int, ...]]:
     """Random prompts without special tokens."""
     rng = random.Random(seed)

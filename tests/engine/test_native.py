@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,9 @@ def make_heads(scale_input: bool) -> MlpHeads:
 
 def chain(tokens: list[int]) -> DraftTree:
     return DraftTree.chain(tokens, "test")
+
+
+def test_loading_the_library_leaves_small_numbers_alone() -> None:
+    """Code linked with -ffast-math would make this thread round them to 0."""
+    native.load_library()
+    assert sys.float_info.min / 2 > 0

@@ -14,7 +14,19 @@ from specchat.engine.request import Request, TurnStats
 from specchat.engine.sampling import gumbel_noise
 from specchat.speculators.ngram import NgramSpeculator
 
-from .running import Answer, Bushy, Engines, Liar, Oracle, Scripted, ask, ask_all, prompts, request
+from .running import (
+    Answer,
+    Bushy,
+    Engines,
+    Liar,
+    Oracle,
+    Scripted,
+    ask,
+    ask_all,
+    ask_at_once,
+    prompts,
+    request,
+)
 
 KINDS: dict[str, dict[str, Any]] = {
     "greedy": {},
@@ -206,7 +218,7 @@ def test_preempted_answers_are_the_same(
     plain = plain_answers(engines(), requests)
     drafters = [drafter(known(requests, plain), 6)] if drafter else []
     engine = engines(*drafters, pages=pages)
-    answers = ask_all(engine, requests)
+    answers = ask_at_once(engine, requests)
     assert [a.said for a in answers] == [a.said for a in plain]
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.preemptions for a in answers) == engine.snapshot().preemptions
@@ -225,7 +237,7 @@ def test_everything_at_once_gives_the_plain_answers(engines: Engines) -> None:
     ]  # fmt: skip
     plain = plain_answers(engines(), requests)
     engine = engines(Bushy(known(requests, plain), 8), pages=24, token_budget=20)
-    answers = ask_all(engine, requests)
+    answers = ask_at_once(engine, requests)
     assert [a.said for a in answers] == [a.said for a in plain]
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.accepted for a in answers) > 0

@@ -1,0 +1,20 @@
+"""Requests: what their parameters mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from specchat.engine.request import SamplingParams
+
+
+@pytest.mark.parametrize("temperature", [0, 0.0, 1e-6, 1e-40, 5e-324])
+def test_a_temperature_too_small_to_divide_by_is_zero(temperature: float) -> None:
+    params = SamplingParams(temperature=temperature)
+    assert params.temperature == 0.0
+    assert params.greedy
+
+
+def test_a_small_temperature_is_kept() -> None:
+    params = SamplingParams(temperature=0.01)
+    assert params.temperature == 0.01
+    assert not params.greedy
