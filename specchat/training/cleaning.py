@@ -28,7 +28,8 @@ _RETAILER: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             _COMPANY,
         ),
         (r"\bwww\.amazon\.(?:in|com)\b|\bamazon\.(?:in|com)\b", slot_token("website_url")),
-        (r"#?@?\bamazon(?:in|help|india)?(?=\b|_|\d)", _COMPANY),
+        (r"\bamazons\b", _COMPANY + "'s"),
+        (r"#?@?\bamazon\w*", _COMPANY),
         (r"\b(?:amazn|amazone|amzon|amzn|amazo|amzaon|amaz0n)\b", _COMPANY),
         (
             r"\b(?:flipkart|flip\s+kart|flipcart|myntra|snapdeal|meesho|ebay|walmart|croma)\b",

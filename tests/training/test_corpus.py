@@ -31,6 +31,8 @@ RETAILER = re.compile(r"\b(?:amazon|flipkart|myntra)", re.IGNORECASE)
     ("text", "expected"),
     [
         ("Thank you for contacting Amazon India.", "Thank you for contacting {{company_name}}."),
+        ("its amazons fault", "its {{company_name}}'s fault"),
+        ("The code is AMAZONTV55.", "The code is {{company_name}}."),
         ("i trusted amazon!", "i trusted {{company_name}}!"),
         ("an Amazon pickup point", "a {{company_name}} pickup point"),
         ("i am a prime member", "i am a Premium member"),
