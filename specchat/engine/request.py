@@ -14,7 +14,7 @@ TARGET = "target"
 """Source of a token the target itself chose (the bonus token of every step)."""
 
 GREEDY_BELOW = 1e-5
-"""Temperatures under this are greedy: dividing float32 logits by them could overflow."""
+"""Temperatures under this become 0: dividing float32 logits by them could overflow."""
 
 MAX_STOP_STRINGS = 16
 MAX_STOP_LENGTH = 256
@@ -70,6 +70,8 @@ class SamplingParams:
             "an integer from 0 to 2**63 - 1",
         )
         _in_range("temperature", self.temperature, 0.0, 5.0)
+        if self.temperature < GREEDY_BELOW:
+            object.__setattr__(self, "temperature", 0.0)
         _in_range("top_p", self.top_p, 0.0, 1.0, open_low=True)
         _in_range("min_p", self.min_p, 0.0, 1.0)
         _in_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, open_low=True)
@@ -101,7 +103,7 @@ class SamplingParams:
     @property
     def greedy(self) -> bool:
         """True when the most probable token is always taken."""
-        return self.temperature < GREEDY_BELOW
+        return self.temperature == 0.0
 
     @property
     def history_dependent(self) -> bool:

@@ -165,8 +165,8 @@ def test_a_tied_file_with_all_tensors_written_out_is_accepted(tmp_path: Path) ->
 def test_the_runners_up_hang_beside_the_chain(tmp_path: Path) -> None:
     speculator = load(save(tmp_path, CONFIG, random_tensors(CONFIG)))
     (tree,) = speculator.propose([context(torch.randn(HIDDEN), 5)])
-    assert len(tree) == DEPTH * MAX_SIBLINGS
-    assert tree.parents == [ROOT] * 3 + [0] * 3 + [3] * 3
+    chain = [ROOT, *range(0, DEPTH * MAX_SIBLINGS, MAX_SIBLINGS)][:DEPTH]
+    assert tree.parents == [parent for parent in chain for _ in range(MAX_SIBLINGS)]
     assert set(tree.sources) == {"mlp"}
 
 
