@@ -122,13 +122,13 @@ class NativeModel:
 
 def _check(model: Any) -> None:
     config = model.config
+    rotary = getattr(getattr(model, "model", None), "rotary_emb", None)
     reasons = {
         "architecture": getattr(config, "model_type", None) not in MODEL_TYPES,
         "activation": getattr(config, "hidden_act", None) != "silu",
         "sliding window": bool(getattr(config, "sliding_window", None))
         and getattr(config, "use_sliding_window", True),
-        "rope type": getattr(model.model, "rotary_emb", None) is None
-        or model.model.rotary_emb.rope_type not in ROPE_TYPES,
+        "rope type": getattr(rotary, "rope_type", None) not in ROPE_TYPES,
         "layers without rope": getattr(config, "no_rope_layers", None) is not None
         and not all(config.no_rope_layers),
         "device": any(p.device.type != "cpu" for p in model.parameters()),
