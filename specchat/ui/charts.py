@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ MODE_COLOURS = {"plain": PLAIN, "speculative": SPECULATIVE}
 MODE_DASHES = {"plain": "dot", "speculative": "solid"}
 MODE_SYMBOLS = {"plain": "diamond", "speculative": "circle"}
 _GRID = "rgba(138,146,158,0.28)"
+LOWER_RIGHT = {"x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"}
+UPPER_LEFT = {"x": 0.02, "xanchor": "left", "y": 0.98, "yanchor": "top"}
+"""Corners that curves and points leave free; outside the axes a legend needs a wide screen."""
 _FONT = "Inter, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
 
 
@@ -108,6 +112,7 @@ def paired_scatter(points: Sequence[PairPoint], provenance: str) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(range=[0, top])
     figure.update_yaxes(title="speculative, ms", range=[0, top])
+    figure.update_layout(legend=UPPER_LEFT)
     return figure
 
 
@@ -169,16 +174,17 @@ def _add_percentile(figure: go.Figure, name: str, value: float, share: float, mo
 
 def acceptance_by_depth(rows: Sequence[Estimate], provenance: str) -> go.Figure:
     """Share of offered drafts of each depth that were accepted, with Wilson intervals."""
-    figure = _figure("Acceptance by draft depth, 95 % Wilson interval", "draft token", provenance)
+    figure = _figure(
+        "Acceptance by depth of the draft, 95 % Wilson interval", "draft token", provenance
+    )
     for row in rows:
         figure.add_scatter(
-            x=[row.name], y=[row.value], mode="markers+text", showlegend=False,
-            text=[f"n = {row.n:,}"], textposition="top center",
+            x=[f"{row.name}<br>n = {row.n:,}"], y=[row.value], mode="markers", showlegend=False,
             marker={"color": SPECULATIVE, "size": 11},
             error_y=_error(row), hovertemplate=_interval_text(row, "", percent=True),
         )  # fmt: skip
     figure.update_xaxes(type="category")
-    figure.update_yaxes(title="accepted", range=[0, 1.12], tickformat=".0%")
+    figure.update_yaxes(title="accepted", range=[0, 1.04], tickformat=".0%")
     return figure
 
 
@@ -231,13 +237,13 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         template="none",
-        title={"text": title, "font": {"size": 14}, "x": 0, "xref": "paper", "y": 0.97},
+        title={"text": _wrapped(title, 44), "font": {"size": 14}, "x": 0.02, "y": 0.96},
         font={"family": _FONT, "size": 12, "color": GREY},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         height=360,
         margin={"l": 58, "r": 16, "t": 64, "b": 84},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
+        legend={**LOWER_RIGHT, "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"},
         hoverlabel={"bgcolor": "#212b38", "font": {"color": "#ffffff"}},
         dragmode=False,
     )
@@ -252,13 +258,7 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
     return figure
 
 
-def _wrapped(text: str, width: int = 76) -> str:
-    """Lines of at most `width` characters, broken between the parts of a provenance."""
-    lines, line = [], ""
-    for part in text.replace("<", "&lt;").split(" · "):
-        if line and len(line) + len(part) > width:
-            lines.append(line)
-            line = part
-        else:
-            line = f"{line} · {part}" if line else part
-    return "<br>".join([*lines, line])
+def _wrapped(text: str, width: int = 54) -> str:
+    """Lines of at most `width` characters where words allow it, so that a phone shows all."""
+    kept_together = text.replace("<", "&lt;").replace("n = ", "n\u00a0=\u00a0")
+    return "<br>".join(textwrap.wrap(kept_together, width))

@@ -42,6 +42,7 @@ TABLE_HEADERS = (
     "Time (UTC)", "Kind", "Mode", "Model", "Status", "Tokens", "TTFT ms", "TPOT ms", "E2E ms",
     "tok/s", "τ", "Accepted %", "Temperature", "Seed",
 )  # fmt: skip
+TABLE_WIDTHS_PX = (180, 65, 110, 100, 105, 80, 90, 90, 90, 75, 65, 105, 115, 115)
 _MEASURES: tuple[tuple[str, Measure], ...] = (
     ("End to end", "e2e_ms"),
     ("TPOT", "tpot_ms"),

@@ -73,6 +73,7 @@ def build_dashboard_tab() -> DashboardTab:
         value=[],
         interactive=False,
         label="Turns, newest first",
+        column_widths=[f"{width}px" for width in data.TABLE_WIDTHS_PX],
         show_search="search",
         max_height=420,
         visible=False,

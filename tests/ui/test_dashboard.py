@@ -104,8 +104,11 @@ def test_every_chart_prints_n_and_where_it_comes_from(store: Store) -> None:
     store_turn(store)
     store_races(store, *(race(f"prompt {i}") for i in range(6)))
     for figure in _figures(data.gather(store, data.Choice())):
-        printed = figure.layout.title.text + figure.layout.xaxis.title.text
-        marks = " ".join(str(text) for trace in figure.data for text in (trace.text or ()))
+        printed = f"{figure.layout.title.text} {figure.layout.xaxis.title.text}"
+        printed = printed.replace("<br>", " ").replace("\u00a0", " ")
+        marks = " ".join(
+            str(text) for trace in figure.data for text in (*(trace.text or ()), *trace.x)
+        )
         assert "n = " in printed + marks
         assert "care" in printed
         assert "2 threads" in printed
