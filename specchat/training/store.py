@@ -10,8 +10,8 @@ from specchat.training.generate import read_answers
 from specchat.training.stages import Workplace
 from specchat.training.tokenizer import ASSISTANT, load_tokenizer
 
-MOST_TOKENS = 600_000
-"""Of a bundled store: 1.2 MB on disk."""
+MOST_TOKENS = 330_000
+"""Of a bundled store: 0.7 MB on disk."""
 
 
 def run_store(place: Workplace, most_tokens: int = MOST_TOKENS) -> Path:

@@ -5,11 +5,13 @@
 #include "product.h"
 
 // The `many` largest of row (+ noise), largest first; of equals the first.
-static void best_of(const float* row, const float* noise, int64_t n, int64_t many, int64_t* best) {
+static void best_of(const Drafter& d, const float* row, const float* noise, int64_t many,
+                    int64_t* best) {
     float bar[16];
     for (int64_t k = 0; k < many; k++) best[k] = 0, bar[k] = -INFINITY;
-    for (int64_t i = 0; i < n; i++) {
-        float v = noise ? row[i] + noise[i] : row[i];
+    for (int64_t i = 0; i < d.draft_vocab; i++) {
+        float v = row[i];
+        if (noise) v += noise[d.token_of ? d.token_of[i] : i];
         if (v <= bar[many - 1]) continue;
         int64_t k = many - 1;
         for (; k > 0 && v > bar[k - 1]; k--) bar[k] = bar[k - 1], best[k] = best[k - 1];
@@ -29,7 +31,7 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
     const Drafter& d = *drafter;
     int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
     float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
-    float* joint = logits + requests * d.vocab;
+    float* joint = logits + requests * d.draft_vocab;
     int64_t drafted = d.stages;
     pool().run(threads, [&](Team& team) {
         for_each(team, requests, [&](int64_t q) {
@@ -57,21 +59,22 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
             });
             product(team, d.head[i], state, requests,
                     [&](int64_t n, int64_t q, Vec v, int64_t many) {
-                        store_some(logits + q * d.vocab + n, v * inverse_temperature[q], many);
+                        store_some(logits + q * d.draft_vocab + n, v * inverse_temperature[q], many);
                     });
             team.barrier();
             for_each(team, requests, [&](int64_t q) {
-                float* row = logits + q * d.vocab;
+                float* row = logits + q * d.draft_vocab;
                 const float* noise = gumbel ? gumbel + (q * d.stages + i) * d.vocab : nullptr;
                 int64_t* best = tokens + (q * d.stages + i) * siblings;
                 float* chance = chances + (q * d.stages + i) * siblings;
-                best_of(row, noise, d.vocab, siblings, best);
+                best_of(d, row, noise, siblings, best);
                 for (int64_t k = 0; k < siblings; k++) chance[k] = row[best[k]];
                 float most = row[0];
-                for (int64_t n = 0; n < d.vocab; n++) most = row[n] > most ? row[n] : most;
-                float total = exponentials(row, d.vocab, most);
+                for (int64_t n = 0; n < d.draft_vocab; n++) most = row[n] > most ? row[n] : most;
+                float total = exponentials(row, d.draft_vocab, most);
                 for (int64_t k = 0; k < siblings; k++) chance[k] = expf(chance[k] - most) / total;
                 joint[q] *= chance[0];
+                for (int64_t k = 0; d.token_of && k < siblings; k++) best[k] = d.token_of[best[k]];
             });
             float likeliest = 0;
             for (int64_t q = 0; q < requests; q++)

@@ -7,7 +7,7 @@
 #include "vectors.h"
 
 #ifdef __AVX512F__
-constexpr int REGISTERS = 16;  // vectors of running sums that stay in registers
+constexpr int REGISTERS = 28;  // vectors of running sums that stay in registers
 #else
 constexpr int REGISTERS = 4;
 #endif

@@ -59,6 +59,8 @@ struct Step {
 
 struct Drafter {  // IBM's MLP speculator; see speculators/mlp.py for the formula
     int64_t stages, hidden, inner, vocab, scale_input;
+    int64_t draft_vocab;      // rows of a head
+    const int64_t* token_of;  // [draft_vocab] the token of each; null: the row is the token
     float state_weight, embedding_weight;
     const Table* embedding;  // per stage
     const Matrix* projection;
