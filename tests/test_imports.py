@@ -59,7 +59,14 @@ FOREIGN = {
     "storage": {"gradio", "torch", "transformers", "typer"},
 }
 
-COMPOSERS = {"app", "specchat", "specchat.cli", "specchat.__main__"}
+COMPOSERS = {
+    "app",
+    "specchat",
+    "specchat.__main__",
+    "specchat.bench.cli",
+    "specchat.cli",
+    "specchat.console",
+}
 """May import everything: they put the parts together."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat import cli
+from specchat import cli, console
 from specchat.chat.parts import Slot
 from specchat.engine.errors import ModelLoadError
 from storage import open_store
@@ -40,7 +40,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any) -> Run:
                 engine=engine or FakeEngine(), tokenizer=tiny_tokenizer, uses_slots=False
             )
 
-        monkeypatch.setattr(cli, "_loaded", loaded)
+        monkeypatch.setattr(console, "loaded_engine", loaded)
         return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
     return invoke
@@ -163,7 +163,7 @@ def test_a_model_that_cannot_be_loaded_is_explained(
     def refuse(settings: object) -> None:
         raise ModelLoadError("there is no model at /nowhere")
 
-    monkeypatch.setattr(cli, "_loaded", refuse)
+    monkeypatch.setattr(console, "loaded_engine", refuse)
     result = CliRunner().invoke(cli.app, ["race", str(prompts_file), "--model", "/nowhere"])
     assert result.exit_code == 2
     assert result.stderr == "there is no model at /nowhere\n"
@@ -193,8 +193,8 @@ def test_slots_in_a_prompts_file_are_slots_of_the_bundled_model() -> None:
     from specchat.bench.prompts import Message
 
     written = Message("user", "Where is order {{order_number}}?")
-    parts = cli._chat_message(written, uses_slots=True).parts
+    parts = console._chat_message(written, uses_slots=True).parts
     assert parts == ("Where is order ", Slot("order_number"), "?")
     typed = Message("user", "Where is order 4417?")
-    assert Slot("order_number") in cli._chat_message(typed, uses_slots=True).parts
-    assert cli._chat_message(written, uses_slots=False).parts == (written.content,)
+    assert Slot("order_number") in console._chat_message(typed, uses_slots=True).parts
+    assert console._chat_message(written, uses_slots=False).parts == (written.content,)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat import cli
+from specchat import cli, console
 from specchat.bench.arms import arm_request, run_together
 from specchat.bench.prompts import read_prompts
 from specchat.engine.request import SamplingParams
@@ -109,7 +109,7 @@ def test_damaged_weights_are_named(
 def _save_answers(model: Path, prompts_file: Path, store: Path) -> None:
     options = LoadOptions(str(model), (), compile=False, kv_memory_bytes=8 * 2**20)
     loaded = load(options)
-    prompts = cli._encoded(loaded, read_prompts(prompts_file), max_tokens=24)
+    prompts = console.encode_prompts(loaded, read_prompts(prompts_file), max_tokens=24)
     params = SamplingParams(max_tokens=24)
     requests = [arm_request(p.ids, params, speculate=False, salt="") for p in prompts]
     answers = [result.token_ids for result in run_together(loaded.engine, requests)]

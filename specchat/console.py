@@ -1,0 +1,200 @@
+"""What the commands share: options, a warm engine, progress, reports and clear errors."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from specchat.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from specchat.bench.prompts import BenchPrompt, Prompt
+    from specchat.bench.prompts import Message as PromptMessage
+    from specchat.chat.parts import Message
+    from specchat.engine.engine import Engine
+    from specchat.engine.request import SamplingParams
+    from specchat.loader import LoadedModel
+
+USER_ERROR = 2
+
+Model = Annotated[str | None, typer.Option(help="'care' (bundled), a directory or a Hub name.")]
+Speculators = Annotated[
+    str | None, typer.Option(help="Comma-separated: mlp, ngram, suffix, mlp:PATH; or 'none'.")
+]
+Dtype = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Temperature = Annotated[float, typer.Option(help="0 is greedy.")]
+Seed = Annotated[int, typer.Option(help="Seed of sampling and of the order of runs.")]
+MaxTokens = Annotated[int, typer.Option(help="Most new tokens of an answer.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take the first N prompts only.")]
+Concurrency = Annotated[int, typer.Option(min=1, help="Requests of one arm in flight together.")]
+Out = Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+PromptsFile = Annotated[Path, typer.Argument(metavar="PROMPTS.jsonl", help="One JSON a line.")]
+
+
+@contextmanager
+def warm_engine(
+    prompts_file: Path,
+    limit: int | None,
+    out: Path | None,
+    model: str | None,
+    speculators: str | None,
+    dtype: str | None,
+    max_tokens: int,
+) -> Iterator[tuple[Engine, list[BenchPrompt]]]:
+    """A warm engine and the encoded prompts; what can be wrong is found before the model loads."""
+    settings = load_settings(model=model, speculators=speculators, dtype=dtype)
+    from specchat.bench.measure import wait_until_ready
+    from specchat.bench.prompts import read_prompts
+    from specchat.bench.report import check_writable
+
+    prompts = read_prompts(prompts_file, limit)
+    if out is not None:
+        check_writable(out)
+    with loaded_engine(settings) as loaded:
+        encoded = encode_prompts(loaded, prompts, max_tokens)
+        if not wait_until_ready(loaded.engine, on_wait=changes("warming up")):
+            backend = loaded.engine.snapshot().backend
+            typer.echo(f"not warm in time, measuring as it is: {backend}", err=True)
+        yield loaded.engine, encoded
+
+
+@contextmanager
+def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
+    """The settings' model on a running engine, closed afterwards."""
+    from specchat.loader import load
+
+    loaded = load(settings.load_options())
+    try:
+        yield loaded
+    finally:
+        loaded.engine.close()
+
+
+def encode_prompts(
+    loaded: LoadedModel, prompts: Sequence[Prompt], max_tokens: int
+) -> list[BenchPrompt]:
+    """Prompt ids as the chat makes them; whatever does not fit the context is said."""
+    from specchat.bench.prompts import BenchPrompt, PromptsError
+    from specchat.chat.prompt import PromptBuilder
+    from specchat.chat.types import ChatError
+
+    builder = PromptBuilder(loaded.tokenizer)
+    budget = loaded.engine.info.context_length - max_tokens
+    encoded = []
+    for prompt in prompts:
+        messages = [_chat_message(message, loaded.uses_slots) for message in prompt.messages]
+        try:
+            build = builder.build(messages, context_budget=budget)
+        except ChatError as error:
+            raise PromptsError(f"prompt {prompt.prompt_id!r}: {error}") from None
+        encoded.append(BenchPrompt(prompt.prompt_id, build.ids))
+    return encoded
+
+
+def _chat_message(message: PromptMessage, uses_slots: bool) -> Message:
+    """As the chat would pass it on: `{{slot}}` in a prompts file is a slot of the bundled model."""
+    from specchat.chat.parts import Message, Slot
+    from specchat.chat.rewrite import rewrite_input
+    from specchat.chat.slots_vocab import SLOTS
+
+    if not uses_slots:
+        return Message.of(message.role, message.content)
+    pieces = re.split(rf"\{{\{{({'|'.join(SLOTS)})\}}\}}", message.content)
+    if len(pieces) == 1 and message.role == "user":
+        return Message(message.role, rewrite_input(message.content).parts)
+    parts = (Slot(piece) if index % 2 else piece for index, piece in enumerate(pieces))
+    return Message(message.role, tuple(part for part in parts if part))
+
+
+def changes(label: str) -> Callable[[str], None]:
+    """Says a state on stderr whenever it differs from the one before."""
+    said: list[str] = []
+
+    def say(state: str) -> None:
+        if said[-1:] != [state]:
+            said.append(state)
+            typer.echo(f"{label}: {state}", err=True)
+
+    return say
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr; the callback is told how many are done."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=label, file=sys.stderr, unit="") as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        yield advance
+
+
+def publish(
+    report: dict[str, Any],
+    as_text: Callable[[dict[str, Any]], str],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Print a report, as JSON or for a person, and write it to `out`."""
+    from specchat.bench.report import to_json, write_report
+
+    typer.echo(to_json(report) if as_json else as_text(report))
+    if out is not None:
+        write_report(out, report)
+        typer.echo(f"written to {out}", err=True)
+
+
+def sampling_params(max_tokens: int, temperature: float, seed: int) -> SamplingParams:
+    """Sampling of every prompt of a measurement."""
+    from specchat.engine.request import SamplingParams
+
+    return SamplingParams(max_tokens=max_tokens, temperature=temperature, seed=seed)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the user did wrong ends the command with one message and exit code 2."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if not isinstance(error, _user_errors()):
+            raise
+        fail(str(error))
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    from specchat.bench.prompts import PromptsError
+    from specchat.bench.report import ReportError
+    from specchat.chat.company import CompanyError
+    from specchat.chat.types import ChatError
+    from specchat.engine.errors import ModelLoadError, QueueFullError, RequestError
+    from storage.errors import StoreError
+
+    return (
+        SettingsError,
+        PromptsError,
+        ReportError,
+        CompanyError,
+        ChatError,
+        ModelLoadError,
+        QueueFullError,
+        RequestError,
+        StoreError,
+    )
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with one message and the exit code of a user's mistake."""
+    typer.echo(message, err=True)
+    raise typer.Exit(USER_ERROR)
