@@ -59,6 +59,16 @@ class DraftTree:
         self.confidence.append(float(confidence))
         return len(self.tokens) - 1
 
+    def check(self, vocab_size: int) -> None:
+        """Make sure that a target of that vocabulary can read every token.
+
+        Raises:
+            ValueError: a token is not from 0 to `vocab_size - 1`.
+        """
+        for token in self.tokens:
+            if not 0 <= token < vocab_size:
+                raise ValueError(f"draft tokens must be from 0 to {vocab_size - 1}, got {token}")
+
     def children(self, node: int) -> list[int]:
         """Indices of the nodes that continue `node` (or the root, -1)."""
         return [i for i, parent in enumerate(self.parents) if parent == node]

@@ -28,9 +28,10 @@ class Drafts:
 class Drafting:
     """Speculators and the policy that decides between them. The engine thread owns it."""
 
-    def __init__(self, speculators: Seq[Speculator], policy: Policy) -> None:
+    def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
         self.speculators = list(speculators)
         self.policy = policy
+        self._vocab_size = vocab_size
         self._payoff: dict[str, Payoff] = {}
         self._cost_ms: dict[str, float] = {}  # by speculator, exponential average
         self._worth: dict[tuple[str, int, int], Worth] = {}
@@ -151,6 +152,8 @@ class Drafting:
             trees = speculator.propose(contexts)
             if len(trees) != len(contexts):
                 raise ValueError(f"{len(contexts)} trees expected, got {len(trees)}")
+            for tree in trees:
+                tree.check(self._vocab_size)
         except Exception:
             self._switch_off(speculator)
             return [DraftTree() for _ in contexts]

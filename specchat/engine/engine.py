@@ -18,7 +18,7 @@ from specchat.engine.batch import Rows
 from specchat.engine.commit import OutputText
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import Speculator
+from specchat.engine.draft import MAX_NODES, Speculator
 from specchat.engine.drafting import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
 from specchat.engine.pages import PagePool, PageTable
@@ -67,13 +67,21 @@ class EngineSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Limits of one engine."""
+    """Limits of one engine.
+
+    Raises:
+        ValueError: `max_nodes` is not from 0 to 63.
+    """
 
     token_budget: int = 512  # rows per step at the most, drafts left out
     max_running: int = 64
     max_waiting: int = 256
     max_nodes: int = 16  # draft nodes per request and step
     check_pages: bool = False  # assert the pool's invariant after every step
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_nodes <= MAX_NODES:
+            raise ValueError(f"max_nodes must be from 0 to {MAX_NODES}, got {self.max_nodes}")
 
 
 class Engine:
@@ -102,7 +110,8 @@ class Engine:
         self._eos_ids = frozenset(eos_ids)
         self._queue = queue or CompileQueue(enabled=False)
         cost = StepCost(runner.place, runner.prior_ms)
-        self._drafting = Drafting(speculators, Policy(cost, self.options.max_nodes))
+        policy = Policy(cost, self.options.max_nodes)
+        self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._scheduler = self._new_scheduler()
         self._sequences: dict[str, Sequence] = {}
         self._inbox: deque[Callable[[], None]] = deque()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -48,7 +48,7 @@ class SamplingParams:
     frequency_penalty: float = 0.0  # over the answer
     logit_bias: Mapping[int, float] = field(default_factory=dict)  # token id -> added logit
     seed: int = 0
-    stop: tuple[str, ...] = ()
+    stop: Sequence[str] = ()  # a single string is one stop string
     stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
     speculate: bool = True
@@ -77,6 +77,7 @@ class SamplingParams:
         _in_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, open_low=True)
         _in_range("presence_penalty", self.presence_penalty, -10.0, 10.0)
         _in_range("frequency_penalty", self.frequency_penalty, -10.0, 10.0)
+        object.__setattr__(self, "stop", _as_strings(self.stop))
         _require(
             len(self.stop) <= MAX_STOP_STRINGS,
             "stop",
@@ -152,7 +153,7 @@ class TurnStats:
     queue_ms: float  # submit to first scheduled
     ttft_ms: float  # submit to first token
     e2e_ms: float  # submit to last token
-    steps: int  # verification steps (target forwards that produced tokens)
+    steps: int  # target passes that produced tokens, the first one (TTFT) left out
     drafted: int  # draft nodes actually verified
     accepted: int  # draft tokens accepted
     drafted_by_depth: tuple[int, ...]  # index 0 = first draft token: steps that offered this depth
@@ -211,6 +212,18 @@ class TokenDelta:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _as_strings(stop: object) -> tuple[str, ...]:
+    if isinstance(stop, str):  # a sequence too, but of letters that nobody means
+        return (stop,)
+    _require(
+        isinstance(stop, Sequence) and not isinstance(stop, bytes),
+        "stop",
+        stop,
+        "a string or a sequence of strings",
+    )
+    return tuple(stop)  # type: ignore[arg-type]
 
 
 def _require(ok: bool, name: str, value: object, right: str) -> None:

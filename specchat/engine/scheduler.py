@@ -81,11 +81,11 @@ class Scheduler:
     def plan(self) -> Plan:
         """Admit what fits and divide the step's tokens."""
         self._admit()
-        decode = [s for s in self.running if s.pending == 1]
+        decode = [s for s in self.running if s.decodes]
         budget = max(1, self.token_budget - len(decode))
         prefill = []
         for sequence in self.running:
-            if budget and sequence.pending > 1:
+            if budget and not sequence.decodes:
                 count = min(sequence.pending, budget)
                 prefill.append(Prefill(sequence, count))
                 budget -= count

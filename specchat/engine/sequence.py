@@ -155,6 +155,16 @@ class Sequence:
         return len(self.tokens) - (self.table.length if self.table else 0)
 
     @property
+    def answered(self) -> bool:
+        """True once the first token of the answer is there."""
+        return len(self.tokens) > self.prompt_length
+
+    @property
+    def decodes(self) -> bool:
+        """True when the latest token of the answer is all that still has to be computed."""
+        return self.pending == 1 and self.answered
+
+    @property
     def remaining(self) -> int:
         """Tokens that may still be generated."""
         return self.max_new_tokens - (len(self.tokens) - self.prompt_length)

@@ -136,6 +136,8 @@ def _commit(
         if job.tree is None:
             table.keep(len(job.rows.tokens))
             table.publish(sequence.tokens)
+            if sequence.answered:  # recomputed after a preemption
+                counters.step(DraftTree(), [])
             updates.append(_commit_run(sequence, Walk([], mine[0]), DraftTree(), hidden, now))
         else:
             path = walk(job.tree, mine)

@@ -17,6 +17,7 @@ from .running import Oracle
 from .test_draft import paths, trees
 
 MODEL_MS = 5.0
+VOCAB = 300
 
 
 def policy(row_ms: float, *, max_nodes: int = 63) -> Policy:
@@ -149,7 +150,7 @@ def two() -> Any:
 
 def test_a_drafter_that_loses_is_hardly_asked_any_more(one: Any) -> None:
     script = Script()
-    drafting = Drafting([script], policy(0.5))
+    drafting = Drafting([script], policy(0.5), VOCAB)
     steps(drafting, script, [one], 50)
     before = len(script.asked)
     steps(drafting, script, [one], 300)
@@ -158,7 +159,7 @@ def test_a_drafter_that_loses_is_hardly_asked_any_more(one: Any) -> None:
 
 def test_a_drafter_that_becomes_right_is_tried_again_within_a_few_hundred_tokens(one: Any) -> None:
     script = Script()
-    drafting = Drafting([script], policy(0.2))
+    drafting = Drafting([script], policy(0.2), VOCAB)
     steps(drafting, script, [one], 200)
     script.right = True
     steps(drafting, script, [one], 400)
@@ -168,7 +169,7 @@ def test_a_drafter_that_becomes_right_is_tried_again_within_a_few_hundred_tokens
 def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, two: Any) -> None:
     """Steps in which a paused request was not asked are no evidence against it."""
     script = Script()
-    drafting = Drafting([script], policy(0.05))
+    drafting = Drafting([script], policy(0.05), VOCAB)
     for _ in range(4):  # only the first request loses
         drafts = drafting.propose([one, two], 0)
         drafting.learn([one, two], drafts, [[], list(range(len(drafts.trees[1])))])
@@ -187,7 +188,7 @@ def test_a_context_shows_the_request_and_how_much_may_follow(one: Any) -> None:
             return super().propose(batch)
 
     one.remaining = 3
-    drafts = Drafting([Looking()], policy(0.0)).propose([one], 0)
+    drafts = Drafting([Looking()], policy(0.0), VOCAB).propose([one], 0)
     assert (seen[0].request_id, seen[0].prompt_length, seen[0].max_depth) == ("one", 2, 2)
     assert len(drafts.trees[0]) <= 2
 
@@ -195,5 +196,5 @@ def test_a_context_shows_the_request_and_how_much_may_follow(one: Any) -> None:
 def test_the_last_token_of_an_answer_is_not_drafted_for(one: Any) -> None:
     script = Script()
     one.remaining = 1
-    Drafting([script], policy(0.0)).propose([one], 0)
+    Drafting([script], policy(0.0), VOCAB).propose([one], 0)
     assert script.asked == []

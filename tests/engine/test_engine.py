@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from specchat.engine.engine import EngineOptions
 from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
 from specchat.engine.request import FinishReason, Request, SamplingParams
 from specchat.engine.sequence import TokenStream
@@ -328,3 +329,9 @@ def test_a_request_queued_while_the_engine_closes_is_ended_too(engines: Engines)
         engine._wake.notify()
     engine._thread.join(10)
     assert stream._deltas.get(timeout=5).finish is FinishReason.CANCELLED
+
+
+@pytest.mark.parametrize("max_nodes", [-1, 64, 1000])
+def test_more_draft_tokens_than_a_mask_has_bits_for_are_refused(max_nodes: int) -> None:
+    with pytest.raises(ValueError, match=f"max_nodes must be from 0 to 63, got {max_nodes}"):
+        EngineOptions(max_nodes=max_nodes)

@@ -83,6 +83,28 @@ def test_a_confidence_that_is_no_number_fails_nobody(engines: Engines) -> None:
     assert ask(engine, PROMPT, max_tokens=20, ignore_eos=True).said == plain.said
 
 
+@pytest.mark.usefixtures("keep_all_drafts")
+@pytest.mark.parametrize("token", [-1, 10_000, 2**40])
+def test_a_drafter_that_proposes_unknown_tokens_is_switched_off(
+    engines: Engines, token: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Foreign(Oracle):
+        name = "foreign"
+
+        def draft(self, tokens: tuple[int, ...], truth: tuple[int, ...]) -> DraftTree:
+            return DraftTree.chain([*truth[:1], token], self.name)
+
+    plain = ask(engines(), PROMPT, max_tokens=20, ignore_eos=True)
+    known = {PROMPT: plain.tokens}
+    engine = engines(Foreign(known), Oracle(known))
+    answer = ask(engine, PROMPT, max_tokens=20, ignore_eos=True)
+    assert answer.said == plain.said
+    assert "foreign" not in answer.stats.drafted_by_source
+    assert answer.stats.accepted_by_source["oracle"] > 0
+    assert [s.name for s in engine._drafting.speculators] == ["oracle"]
+    assert f"must be from 0 to {engine.info.vocab_size - 1}, got {token}" in caplog.text
+
+
 def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from specchat.engine.errors import RequestError
 from specchat.engine.request import SamplingParams
 
 
@@ -18,3 +19,14 @@ def test_a_small_temperature_is_kept() -> None:
     params = SamplingParams(temperature=0.01)
     assert params.temperature == 0.01
     assert not params.greedy
+
+
+def test_a_stop_string_may_be_given_alone() -> None:
+    assert SamplingParams(stop="END").stop == ("END",)
+    assert SamplingParams(stop=["END", "."]).stop == ("END", ".")
+
+
+@pytest.mark.parametrize("stop", [b"END", 7, None, {"END"}])
+def test_a_stop_that_is_no_string_and_no_sequence_of_strings_is_refused(stop: object) -> None:
+    with pytest.raises(RequestError, match="stop must be a string or a sequence of strings"):
+        SamplingParams(stop=stop)  # type: ignore[arg-type]

@@ -222,6 +222,8 @@ def test_preempted_answers_are_the_same(
     assert [a.said for a in answers] == [a.said for a in plain]
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.preemptions for a in answers) == engine.snapshot().preemptions
+    for stats in (a.stats for a in answers):
+        assert stats.completion_tokens == 1 + stats.steps + stats.accepted
     assert engine.snapshot().pages_held == 0
 
 
@@ -241,6 +243,21 @@ def test_everything_at_once_gives_the_plain_answers(engines: Engines) -> None:
     assert [a.said for a in answers] == [a.said for a in plain]
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.accepted for a in answers) > 0
+
+
+@pytest.mark.parametrize("drafter", [None, Oracle])
+@pytest.mark.parametrize("length", [32, 33, 34, 48])
+def test_the_first_token_is_no_step_however_much_of_the_prompt_was_cached(
+    engines: Engines, drafter: type[Scripted] | None, length: int
+) -> None:
+    prompt = prompts(1, length)[0]
+    whole = ask(engines(), prompt, max_tokens=12, ignore_eos=True)
+    engine = engines(*([drafter({prompt: whole.tokens})] if drafter else []))
+    for cached in (0, (length - 1) // 16 * 16):
+        answer = ask(engine, prompt, max_tokens=12, ignore_eos=True)
+        assert answer.said == whole.said
+        assert answer.stats.cached_tokens == cached
+        assert 1 + answer.stats.steps + answer.stats.accepted == 12
 
 
 def test_speculation_does_not_lower_prefix_hits(engines: Engines) -> None:
