@@ -11,10 +11,6 @@ from typing import Any
 
 import platformdirs
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from transformers.utils.logging import disable_progress_bar
 
 from specchat.engine.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
 from specchat.engine.detokenizer import Detokenizer
@@ -22,41 +18,25 @@ from specchat.engine.draft import Speculator
 from specchat.engine.engine import Engine, EngineOptions, ModelInfo
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, usable_cpus
+from specchat.engine.pretrained import find_files, load_causal_lm, load_tokenizer
 from specchat.engine.runner import ModelRunner, read_shape
-from specchat.speculators.mlp import load_mlp
-from specchat.speculators.ngram import NgramSpeculator
-from specchat.speculators.suffix import SuffixSpeculator, load_store
+from specchat.speculators.registry import Target, load_speculator, spell_out
 
 log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models"
-MLP_DIRECTORY = "mlp_speculator"
-SUFFIX_STORE = "suffix_store.safetensors"
-DRAFT_VOCABULARY_SHARE = 0.995
 PAGE_SIZE = 16
 DEFAULT_CPU_KV_BYTES = 512 * 2**20
 DEFAULT_GPU_KV_SHARE = 0.6
-HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.model"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-KNOWN_MLP = {
-    "ibm-granite/granite-20b-code-instruct": "ibm-granite/granite-20b-code-instruct-accelerator",
-    "ibm-granite/granite-34b-code-instruct": "ibm-granite/granite-34b-code-instruct-accelerator",
-    "ibm-granite/granite-8b-code-instruct": "ibm-granite/granite-8b-code-instruct-accelerator",
-    "ibm-granite/granite-7b-instruct": "ibm-granite/granite-7b-instruct-accelerator",
-    "meta-llama/Meta-Llama-3-8B-Instruct": "ibm-ai-platform/llama3-8b-accelerator",
-    "JackFram/llama-160m": "ibm-fms/llama-160m-accelerator",
-}
-"""MLP speculators published for well-known targets."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """What to load and how.
 
-    `model` is `care` (bundled), a directory or a Hub name. A speculator is `ngram`, `mlp` or
-    `suffix` (those that belong to the model), `mlp:` with a directory or Hub name, `suffix:` with
-    a store file, or `auto`: all that belong to the model.
+    `model` is `care` (bundled), a directory or a Hub name; a speculator is spelled as in
+    `speculators.registry`.
     """
 
     model: str = "care"
@@ -70,6 +50,7 @@ class LoadOptions:
     max_waiting: int = 256
     max_running: int = 64
     check_pages: bool = False
+    skip_bad_speculators: bool = False  # go on without one that cannot be loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +62,7 @@ class LoadedModel:
     options: LoadOptions
     directory: str
     uses_slots: bool  # the tokenizer knows tokens such as {{order_number}}
+    problems: tuple[str, ...] = ()  # why speculators were skipped
 
 
 def load(options: LoadOptions) -> LoadedModel:
@@ -94,8 +76,8 @@ def load(options: LoadOptions) -> LoadedModel:
     device = _device(options.device)
     directory = resolve(options.model)
     dtype = _dtype(options.dtype, device)
-    tokenizer = _tokenizer(directory)
-    model = _model(directory, dtype, device)
+    tokenizer = load_tokenizer(directory)
+    model = load_causal_lm(directory, dtype, device)
     shape = read_shape(model.config, dtype)
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
     keep_work_in(platformdirs.user_cache_dir("specchat"))
@@ -107,10 +89,9 @@ def load(options: LoadOptions) -> LoadedModel:
         queue=queue,
         buckets=CPU_BUCKETS if device.type == "cpu" and options.compile else (),
     )
-    speculators = [
-        _speculator(entry, options.model, directory, runner, queue)
-        for entry in _entries(options, directory)
-    ]
+    speculators, problems = _speculators(
+        options, Target(options.model, directory, tokenizer, runner, queue)
+    )
     info = ModelInfo(
         name=options.model,
         vocab_size=shape.vocab_size,
@@ -136,7 +117,7 @@ def load(options: LoadOptions) -> LoadedModel:
         ),
     )
     uses_slots = any(re.fullmatch(r"\{\{\w+\}\}", t) for t in tokenizer.get_added_vocab())
-    return LoadedModel(engine, tokenizer, options, str(directory), uses_slots)
+    return LoadedModel(engine, tokenizer, options, str(directory), uses_slots, tuple(problems))
 
 
 def resolve(model: str) -> Path:
@@ -148,61 +129,22 @@ def resolve(model: str) -> Path:
     bundled = BUNDLED / model / "target"
     if re.fullmatch(r"[a-z0-9_]+", model) and bundled.is_dir():
         return bundled
-    return _resolve(model, "model")
+    return find_files(model, "model")
 
 
-def _resolve(name: str, what: str) -> Path:
-    path = Path(os.path.expanduser(name))  # leaves a "~nobody" that it cannot expand
-    if name and path.is_dir():
-        return path
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise ModelLoadError(
-            f"{what} {name!r} is no bundled model, directory or Hub name such as 'owner/name'"
-        )
-    try:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model"]
-            )
-        )
-    except (OSError, HFValidationError, ValueError) as error:
-        raise ModelLoadError(
-            f"{what} {name!r} is no directory here and cannot be fetched from the Hub: "
-            f"{_first_line(error)}"
-        ) from None
-
-
-def _tokenizer(directory: Path) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
-    except Exception as error:  # transformers raises many kinds for a damaged tokenizer
-        raise ModelLoadError(
-            f"the tokenizer in {directory} cannot be read: {_first_line(error)}"
-        ) from None
-
-
-def _model(directory: Path, dtype: torch.dtype, device: torch.device) -> Any:
-    if not list(directory.glob("*.safetensors")):
-        raise ModelLoadError(f"{directory} holds no .safetensors weights")
-    disable_progress_bar()
-    placed = {"device_map": "auto"} if device.type == "cuda" and device.index is None else {}
-    try:
-        config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
-        model, found = AutoModelForCausalLM.from_pretrained(
-            directory,
-            config=config,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **placed,
-        )
-    except Exception as error:  # damaged files raise many kinds
-        raise ModelLoadError(f"{directory} cannot be loaded: {_first_line(error)}") from None
-    if found["missing_keys"]:  # transformers would go on with random numbers
-        missing = ", ".join(sorted(found["missing_keys"])[:3])
-        raise ModelLoadError(f"{directory}: the weights lack {missing}")
-    return model if placed else model.to(device)
+def _speculators(options: LoadOptions, target: Target) -> tuple[list[Speculator], list[str]]:
+    """The speculators asked for, and the problems of those that were skipped."""
+    made: list[Speculator] = []
+    problems: list[str] = []
+    for entry in spell_out(options.speculators, target):
+        try:
+            made.append(load_speculator(entry, target))
+        except ModelLoadError as error:
+            if not options.skip_bad_speculators:
+                raise
+            log.warning("speculator %s is skipped: %s", entry, error)
+            problems.append(f"Speculator {entry} is not used: {error}")
+    return made, problems
 
 
 def _check_vocabulary(tokenizer: Any, vocab_size: int, directory: Path) -> None:
@@ -226,67 +168,6 @@ def _eos_ids(model: Any, tokenizer: Any) -> list[int]:
         elif value is not None:
             found.update(value)
     return sorted(found)
-
-
-def _entries(options: LoadOptions, target: Path) -> list[str]:
-    """The speculators asked for, with `auto` spelled out."""
-    entries: list[str] = []
-    for entry in options.speculators:
-        if entry != "auto":
-            entries.append(entry)
-            continue
-        if (target.parent / MLP_DIRECTORY).is_dir() or options.model in KNOWN_MLP:
-            entries.append("mlp")
-        if (target.parent / SUFFIX_STORE).is_file():
-            entries.append("suffix")
-        entries.append("ngram")
-    return list(dict.fromkeys(entries))
-
-
-def _speculator(
-    entry: str, model: str, target: Path, runner: ModelRunner, queue: CompileQueue
-) -> Speculator:
-    name, _, where = entry.partition(":")
-    if name == "ngram" and not where:
-        return NgramSpeculator()
-    if name == "suffix":
-        path = Path(where) if where else target.parent / SUFFIX_STORE
-        return SuffixSpeculator(load_store(path, runner.shape.vocab_size))
-    if name != "mlp":
-        raise ModelLoadError(
-            "speculator must be 'auto', 'ngram', 'suffix', 'suffix:FILE', 'mlp' or 'mlp:PATH', "
-            f"got {entry!r}"
-        )
-    return load_mlp(
-        _mlp_directory(where, model, target),
-        vocab_size=runner.shape.vocab_size,
-        hidden_size=runner.shape.hidden_size,
-        dtype=runner.dtype,
-        device=runner.device,
-        queue=queue,
-        vocabulary=_draft_vocabulary(target, runner.shape.vocab_size),
-    )
-
-
-def _draft_vocabulary(target: Path, vocab_size: int) -> list[int] | None:
-    """The tokens that answers are made of, where earlier answers are known; else all."""
-    path = target.parent / SUFFIX_STORE
-    if not path.is_file():
-        return None
-    return load_store(path, vocab_size).frequent_tokens(DRAFT_VOCABULARY_SHARE) or None
-
-
-def _mlp_directory(where: str, model: str, target: Path) -> Path:
-    if where:
-        return _resolve(where, "speculator")
-    beside = target.parent / MLP_DIRECTORY
-    if beside.is_dir():
-        return beside
-    if model in KNOWN_MLP:
-        return _resolve(KNOWN_MLP[model], "speculator")
-    raise ModelLoadError(
-        f"no MLP speculator is known for {model!r}; name one as 'mlp:PATH' or use 'ngram' alone"
-    )
 
 
 def _device(name: str) -> torch.device:
@@ -324,8 +205,3 @@ def _pages(options: LoadOptions, page_bytes: int, device: torch.device) -> int:
             f"the KV cache needs at least {2 * page_bytes} bytes (two pages), got {wanted}"
         )
     return pages
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

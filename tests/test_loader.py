@@ -196,7 +196,7 @@ def test_a_tokenizer_larger_than_the_model_is_refused_with_both_sizes(
         loaded(model=str(copied))
 
 
-@pytest.mark.parametrize("entry", ["eagle9", "ngram:somewhere", "", "MLP"])
+@pytest.mark.parametrize("entry", ["eagle9", "ngram:somewhere", "", "MLP", "draft:", "mlp:"])
 def test_an_unknown_speculator_is_named(loaded: Loader, entry: str) -> None:
     with pytest.raises(ModelLoadError, match=r"speculator must be .*'ngram'") as error:
         loaded(speculators=(entry,))
@@ -217,6 +217,39 @@ def test_an_mlp_speculator_of_another_vocabulary_is_refused(loaded: Loader, tmp_
 def test_an_mlp_speculator_that_is_not_there_is_named(loaded: Loader) -> None:
     with pytest.raises(ModelLoadError, match="speculator '/no/such' is no"):
         loaded(speculators=("mlp:/no/such",))
+
+
+def test_a_draft_model_beside_the_target_belongs_to_it(loaded: Loader, copied: Path) -> None:
+    shutil.copytree(copied, copied.parent / "draft")
+    model = loaded(model=str(copied), speculators=("draft",))
+    assert model.engine.info.speculators == ("draft_model",)
+    deltas = list(model.engine.submit(Request((5, 6, 7), SamplingParams(max_tokens=20))))
+    assert deltas[-1].stats is not None
+    assert deltas[-1].stats.accepted > 0
+
+
+def test_a_draft_model_may_be_named(loaded: Loader, copied: Path) -> None:
+    model = loaded(speculators=(f"draft:{copied}", "ngram"))
+    assert model.engine.info.speculators == ("draft_model", "ngram")
+
+
+def test_a_model_without_a_draft_of_its_own_says_so(loaded: Loader) -> None:
+    with pytest.raises(ModelLoadError, match="no draft model belongs to"):
+        loaded(speculators=("draft",))
+
+
+def test_bad_speculators_may_be_skipped_and_are_then_reported(
+    loaded: Loader, copied: Path, tmp_path: Path
+) -> None:
+    save_mlp(tmp_path / "mine", 77, 64)
+    bad = ("eagle9", f"mlp:{tmp_path / 'mine'}", "draft")
+    model = loaded(speculators=(*bad, "ngram"), skip_bad_speculators=True)
+    assert model.engine.info.speculators == ("ngram",)
+    assert len(model.problems) == 3
+    for entry, problem in zip(bad, model.problems, strict=True):
+        assert problem.startswith(f"Speculator {entry} is not used: ")
+    stream = model.engine.submit(Request((5, 6, 7), SamplingParams(max_tokens=4, ignore_eos=True)))
+    assert sum(len(delta.tokens) for delta in stream) == 4
 
 
 @pytest.mark.parametrize("entry", ["suffix", "suffix:/no/such/store"])

@@ -98,6 +98,13 @@ class Drafting:
             except Exception:
                 self._switch_off(speculator)
 
+    def evict_salt(self, salt: str) -> None:
+        """Let the speculators that keep something between requests forget a tenant's part."""
+        for speculator in self.speculators:
+            evict = getattr(speculator, "evict_salt", None)
+            if evict is not None:
+                evict(salt)
+
     def _merge(
         self,
         trees: list[DraftTree],

@@ -191,9 +191,10 @@ class Engine:
         return best - second
 
     def evict_salt(self, salt: str) -> int:
-        """Forget a tenant's prefix pages; returns how many were freed at once."""
+        """Forget a tenant's prefix pages, the speculators' too; returns how many of the target's
+        were freed at once."""
         future: Future[int] = Future()
-        self._post(lambda: _settle(future, lambda: self.pool.evict_salt(salt)))
+        self._post(lambda: _settle(future, lambda: self._evict_salt(salt)))
         return future.result()
 
     def close(self) -> None:
@@ -288,6 +289,10 @@ class Engine:
         )
         self._scheduler.add(sequence)
         self._sequences[request.request_id] = sequence
+
+    def _evict_salt(self, salt: str) -> int:
+        self._drafting.evict_salt(salt)
+        return self.pool.evict_salt(salt)
 
     def _score(self, token_ids: Seq[int]) -> torch.Tensor:
         table = PageTable.open(self.pool, "\0score", token_ids)

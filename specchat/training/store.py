@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from specchat.loader import SUFFIX_STORE
+from specchat.speculators.registry import SUFFIX_STORE
 from specchat.speculators.suffix import save_store
 from specchat.training.generate import read_answers
 from specchat.training.stages import Workplace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from specchat.ui.chat_tab import bind_chat, build_chat_tab, build_sidebar
 from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.format import model_name
 from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.messages import notes
 from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
 from specchat.ui.race_tab import bind_race, build_race_tab
@@ -27,8 +29,15 @@ if TYPE_CHECKING:
 TITLE = "specchat: customer care, answered speculatively"
 
 
-def build_app(service: ChatService, engine: Engine, store: Store, settings: Settings) -> gr.Blocks:
-    """The whole page on running parts; `serve` puts it on the network."""
+def build_app(
+    service: ChatService,
+    engine: Engine,
+    store: Store,
+    settings: Settings,
+    problems: Sequence[str] = (),
+) -> gr.Blocks:
+    """The whole page on running parts; `serve` puts it on the network. `problems` are said at the
+    top: what does not work, though the chat does."""
     queue = EngineQueue(settings.concurrency)
     sampling = (settings.max_tokens, settings.temperature)
     races = RaceEvents(service, engine, store)
@@ -36,6 +45,8 @@ def build_app(service: ChatService, engine: Engine, store: Store, settings: Sett
         identity = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_SECRET)
         sidebar = build_sidebar()
         gr.HTML(header_html(engine.info, service.company.name), elem_id="sc-header")
+        if problems:
+            gr.HTML(notes(problems), elem_id="sc-problems")
         with gr.Tabs(elem_id="sc-tabs"):
             with gr.Tab("Chat", id="chat") as chat:
                 talk = build_chat_tab(sidebar, identity, service.company.name, *sampling)

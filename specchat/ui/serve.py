@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -45,7 +45,8 @@ class Parts:
 
 
 def compose(settings: Settings) -> Parts:
-    """Load the model, open the store and build the page.
+    """Load the model, open the store and build the page. A speculator that cannot be loaded costs
+    its speed, not the chat: the page says so.
 
     Raises:
         CompanyError, StoreError, ModelLoadError: each names what is wrong.
@@ -55,12 +56,13 @@ def compose(settings: Settings) -> Parts:
     company = load_company(settings.company)
     store = open_store(settings.database_url)
     try:
-        loaded = load(settings.load_options())
+        loaded = load(replace(settings.load_options(), skip_bad_speculators=True))
     except BaseException:
         store.close()
         raise
     service = ChatService(loaded, store, company)
-    return Parts(loaded, store, build_app(service, loaded.engine, store, settings))
+    page = build_app(service, loaded.engine, store, settings, loaded.problems)
+    return Parts(loaded, store, page)
 
 
 def launch(settings: Settings) -> None:

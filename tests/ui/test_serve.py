@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import app
 from specchat.settings import Settings
-from specchat.ui.serve import address, blocked_paths, launch_options
+from specchat.ui.serve import address, blocked_paths, compose, launch_options
 
 from .conftest import free_port
 
@@ -45,6 +46,31 @@ def test_an_unknown_model_ends_with_a_message(
     monkeypatch.setenv("SPECCHAT_MODEL", str(tmp_path / "nothing"))
     assert app.main([]) == 2
     assert "nothing" in capsys.readouterr().err
+
+
+def test_a_bad_speculator_costs_its_speed_and_not_the_chat(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    settings = Settings(
+        model=str(tiny_model_dir),
+        speculators=("eagle9", "mlp:/no/such", "draft", "ngram"),
+        compile=False,
+        database_url=f"sqlite:///{tmp_path / 'x.db'}",
+    )
+    parts = compose(settings)
+    try:
+        assert parts.loaded.engine.info.speculators == ("ngram",)
+        said = [p["props"]["value"] for p in parts.page.config["components"] if _is_problem(p)]
+        assert len(said) == 1
+        for entry in ("eagle9", "mlp:/no/such", "draft"):
+            assert f"Speculator {entry} is not used" in said[0]
+        assert 'role="status"' in said[0]
+    finally:
+        parts.close()
+
+
+def _is_problem(component: dict[str, Any]) -> bool:
+    return component["props"].get("elem_id") == "sc-problems"
 
 
 def test_an_invalid_setting_ends_with_a_message(

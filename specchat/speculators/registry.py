@@ -1,0 +1,152 @@
+"""From a speculator's spelling to a speculator for one target.
+
+`ngram`; `mlp`, `suffix` and `draft` for those that belong to the model; `mlp:`, `medusa:`,
+`eagle3:` and `draft:` with a directory or Hub name; `suffix:` with a store file; `auto` for
+the ones worth having of those that belong to the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specchat.engine.compiled import CompileQueue
+from specchat.engine.draft import Speculator
+from specchat.engine.errors import ModelLoadError
+from specchat.engine.pretrained import MODEL_FILES, find_files
+from specchat.engine.runner import ModelRunner
+from specchat.speculators.draft_model import load_draft_model
+from specchat.speculators.mlp import load_mlp
+from specchat.speculators.ngram import NgramSpeculator
+from specchat.speculators.suffix import SuffixSpeculator, load_store
+
+MLP_DIRECTORY = "mlp_speculator"
+DRAFT_DIRECTORY = "draft"
+SUFFIX_STORE = "suffix_store.safetensors"
+DRAFT_VOCABULARY_SHARE = 0.995
+
+KNOWN_MLP = {
+    "ibm-granite/granite-20b-code-instruct": "ibm-granite/granite-20b-code-instruct-accelerator",
+    "ibm-granite/granite-34b-code-instruct": "ibm-granite/granite-34b-code-instruct-accelerator",
+    "ibm-granite/granite-8b-code-instruct": "ibm-granite/granite-8b-code-instruct-accelerator",
+    "ibm-granite/granite-7b-instruct": "ibm-granite/granite-7b-instruct-accelerator",
+    "meta-llama/Meta-Llama-3-8B-Instruct": "ibm-ai-platform/llama3-8b-accelerator",
+    "JackFram/llama-160m": "ibm-fms/llama-160m-accelerator",
+}
+"""MLP speculators published for well-known targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What speculators are loaded for."""
+
+    name: str  # as the user spelled it
+    directory: Path
+    tokenizer: Any  # PreTrainedTokenizerFast
+    runner: ModelRunner
+    queue: CompileQueue  # not started yet
+
+    @property
+    def family(self) -> Path:
+        """The directory that holds the target and what belongs to it."""
+        return self.directory.parent
+
+
+def spell_out(entries: Sequence[str], target: Target) -> list[str]:
+    """The entries with `auto` replaced by what belongs to the model; each once."""
+    spelled: list[str] = []
+    for entry in entries:
+        if entry != "auto":
+            spelled.append(entry)
+            continue
+        if (target.family / MLP_DIRECTORY).is_dir() or target.name in KNOWN_MLP:
+            spelled.append("mlp")
+        if (target.family / SUFFIX_STORE).is_file():
+            spelled.append("suffix")
+        spelled.append("ngram")
+    return list(dict.fromkeys(spelled))
+
+
+def load_speculator(entry: str, target: Target) -> Speculator:
+    """The speculator of one spelling other than `auto`.
+
+    Raises:
+        ModelLoadError: an unknown spelling; or it is missing, damaged, or made for another target.
+    """
+    name, colon, where = entry.partition(":")
+    if name not in _LOADERS or (colon and not where) or (name == "ngram" and where):
+        raise ModelLoadError(
+            "speculator must be 'auto', 'ngram', 'suffix', 'suffix:FILE', 'mlp', 'mlp:PATH', "
+            f"'draft' or 'draft:PATH', got {entry!r}"
+        )
+    return _LOADERS[name](where, target)
+
+
+def _load_ngram(where: str, target: Target) -> Speculator:
+    return NgramSpeculator()
+
+
+def _load_suffix(where: str, target: Target) -> Speculator:
+    path = Path(where) if where else target.family / SUFFIX_STORE
+    return SuffixSpeculator(load_store(path, target.runner.shape.vocab_size))
+
+
+def _load_mlp(where: str, target: Target) -> Speculator:
+    runner = target.runner
+    return load_mlp(
+        _mlp_directory(where, target),
+        vocab_size=runner.shape.vocab_size,
+        hidden_size=runner.shape.hidden_size,
+        dtype=runner.dtype,
+        device=runner.device,
+        queue=target.queue,
+        vocabulary=_draft_vocabulary(target),
+    )
+
+
+def _load_draft(where: str, target: Target) -> Speculator:
+    directory = target.family / DRAFT_DIRECTORY
+    if where:
+        directory = _speculator_files(where)
+    elif not directory.is_dir():
+        raise ModelLoadError(f"no draft model belongs to {target.name!r}; name one as 'draft:PATH'")
+    return load_draft_model(
+        directory, target.runner, target.tokenizer, target_name=target.name, queue=target.queue
+    )
+
+
+_LOADERS: dict[str, Callable[[str, Target], Speculator]] = {
+    "ngram": _load_ngram,
+    "suffix": _load_suffix,
+    "mlp": _load_mlp,
+    "draft": _load_draft,
+}
+
+
+def _speculator_files(where: str) -> Path:
+    return find_files(where, "speculator", MODEL_FILES)
+
+
+def _mlp_directory(where: str, target: Target) -> Path:
+    if where:
+        return _speculator_files(where)
+    beside = target.family / MLP_DIRECTORY
+    if beside.is_dir():
+        return beside
+    if target.name in KNOWN_MLP:
+        return _speculator_files(KNOWN_MLP[target.name])
+    raise ModelLoadError(
+        f"no MLP speculator is known for {target.name!r}; name one as 'mlp:PATH' "
+        "or use 'ngram' alone"
+    )
+
+
+def _draft_vocabulary(target: Target) -> list[int] | None:
+    """The tokens that answers are made of, where earlier answers are known; else all."""
+    path = target.family / SUFFIX_STORE
+    if not path.is_file():
+        return None
+    store = load_store(path, target.runner.shape.vocab_size)
+    return store.frequent_tokens(DRAFT_VOCABULARY_SHARE) or None
