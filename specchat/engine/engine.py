@@ -14,19 +14,20 @@ from typing import Any
 import torch
 
 from specchat.engine import step as steps
-from specchat.engine.batch import Rows
 from specchat.engine.commit import OutputText
 from specchat.engine.compiled import CompileQueue
+from specchat.engine.counters import EngineCounters
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import MAX_NODES, Speculator
 from specchat.engine.drafting import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
-from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.pages import PagePool
 from specchat.engine.policy import Policy, StepCost
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import NoiseTape, RowGroup, gumbel_noise, scores
 from specchat.engine.scheduler import Scheduler
+from specchat.engine.scoring import Scoring
 from specchat.engine.sequence import Sequence, TokenStream
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,13 @@ class EngineSnapshot:
     page_size: int
     prefix_hit_tokens: int
     prefix_query_tokens: int
+    pages_evicted: int  # of the prefix cache, since the start; so are the sums below
+    pages_copied: int  # 0: candidates share their request's pages
+    rows_moved: int  # accepted rows moved inside their request's last pages, once per layer
     steps: int
+    failed_steps: int
     preemptions: int
+    refused: int  # by the full queue
     backend: str  # "native", "eager" or "compiled 5/7"
     ready: bool  # nothing is left to compile
 
@@ -74,6 +80,7 @@ class EngineOptions:
     """
 
     token_budget: int = 512  # rows per step at the most, drafts left out
+    prefill_rows: int = 64  # of these for prompts while other requests stream
     max_running: int = 64
     max_waiting: int = 256
     max_nodes: int = 16  # draft nodes per request and step
@@ -104,21 +111,21 @@ class Engine:
     ) -> None:
         self.info = info
         self.options = options or EngineOptions()
-        self.pool = PagePool(runner.pages, runner.cache.page_size)
+        self._counters = EngineCounters()
         self._runner = runner
+        self._scoring = Scoring(runner)
+        self._new_pool()
         self._detokenizer = detokenizer
         self._eos_ids = frozenset(eos_ids)
         self._queue = queue or CompileQueue(enabled=False)
         cost = StepCost(runner.place, runner.prior_ms)
         policy = Policy(cost, self.options.max_nodes)
         self._drafting = Drafting(speculators, policy, info.vocab_size)
-        self._scheduler = self._new_scheduler()
         self._sequences: dict[str, Sequence] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._closed = False
         self._order = 0
-        self._steps = 0
         self._queue.start()
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
         self._thread.start()
@@ -149,7 +156,7 @@ class Engine:
 
     def snapshot(self) -> EngineSnapshot:
         """The state as of the last step."""
-        pool, scheduler = self.pool, self._scheduler
+        pool, scheduler, counters = self.pool, self._scheduler, self._counters
         return EngineSnapshot(
             running=len(scheduler.running),
             waiting=len(scheduler.waiting),
@@ -158,16 +165,22 @@ class Engine:
             pages_cached=pool.cached,
             pages_held=pool.held,
             page_size=pool.page_size,
-            prefix_hit_tokens=pool.hit_tokens,
-            prefix_query_tokens=pool.query_tokens,
-            steps=self._steps,
-            preemptions=scheduler.preemptions,
+            prefix_hit_tokens=counters.prefix_hit_tokens,
+            prefix_query_tokens=counters.prefix_query_tokens,
+            pages_evicted=counters.evicted_pages,
+            pages_copied=self._runner.cache.pages_copied,
+            rows_moved=self._runner.cache.rows_moved,
+            steps=counters.steps,
+            failed_steps=counters.failed_steps,
+            preemptions=counters.preemptions,
+            refused=counters.refused,
             backend="native" if self._runner.native.ready else self._queue.description,
             ready=self._queue.done,
         )
 
     def logits(self, token_ids: Seq[int]) -> torch.Tensor:
         """The target's logits `[vocab]` (float32) after `token_ids`, through the paged cache.
+        Waits for its pages while the cache is full.
 
         Raises:
             RequestError: no token, unknown ones, or more than the context holds.
@@ -175,7 +188,7 @@ class Engine:
         """
         self._validate_ids(token_ids, 0)
         future: Future[torch.Tensor] = Future()
-        self._post(lambda: _settle(future, lambda: self._score(token_ids)))
+        self._post(lambda: self._scoring.add(token_ids, future))
         return future.result()
 
     def choice_gap(self, token_ids: Seq[int], params: SamplingParams, answered: int) -> float:
@@ -213,7 +226,7 @@ class Engine:
         with torch.inference_mode():
             while True:
                 with self._wake:
-                    while not self._inbox and not self._sequences and not self._closed:
+                    while not (self._inbox or self._sequences or self._scoring or self._closed):
                         self._wake.wait()
                     if self._closed:
                         break
@@ -228,15 +241,19 @@ class Engine:
                 self._inbox.popleft()()
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
+            self._scoring.fail(EngineClosedError("the engine is closed"))
 
     def _step(self) -> None:
-        plan = self._scheduler.plan()
+        if self._scoring:
+            rows = self._scheduler.prefill_budget(len(self._scheduler.running))
+            self._scoring.advance(self.pool, rows)
+        plan = self._scheduler.plan(admit=not self._scoring.starved)
         if not plan:
             return
         result = steps.run(plan, self._scheduler, self._drafting, self._runner)
         for update in result.updates:
             self._deliver(update)
-        self._steps += 1
+        self._counters.steps += 1
         if self.options.check_pages:
             self.pool.check()
 
@@ -266,8 +283,8 @@ class Engine:
             self._drafting.forget(sequence.request.request_id)
             sequence.stream.put(error)
         self._sequences.clear()
-        self.pool = PagePool(self._runner.pages, self._runner.cache.page_size)
-        self._scheduler = self._new_scheduler()
+        self._counters.failed_steps += 1
+        self._new_pool()
 
     def _add(self, request: Request, stream: TokenStream) -> None:
         if request.request_id in self._sequences:
@@ -286,6 +303,7 @@ class Engine:
             max_new_tokens=params.max_tokens,
             noise=noise,
             order=self._order,
+            urgent=request.interactive,
         )
         self._scheduler.add(sequence)
         self._sequences[request.request_id] = sequence
@@ -294,19 +312,18 @@ class Engine:
         self._drafting.evict_salt(salt)
         return self.pool.evict_salt(salt)
 
-    def _score(self, token_ids: Seq[int]) -> torch.Tensor:
-        table = PageTable.open(self.pool, "\0score", token_ids)
-        try:
-            while True:
-                rest = token_ids[table.length :]
-                chunk = rest[: self.options.token_budget]
-                table.reserve(len(chunk))
-                out = self._runner.forward([Rows.chunk(table, chunk, last=True)])
-                if len(chunk) == len(rest):
-                    return out.logits[-1].float().cpu().clone()
-                table.keep(len(chunk))
-        finally:
-            table.close()
+    def _new_pool(self) -> None:
+        """Start with an empty cache and an empty queue."""
+        options = self.options
+        self.pool = PagePool(self._runner.pages, self._runner.cache.page_size, self._counters)
+        self._scheduler = Scheduler(
+            self.pool,
+            token_budget=options.token_budget,
+            prefill_rows=options.prefill_rows,
+            max_running=options.max_running,
+            max_waiting=options.max_waiting,
+        )
+        self._scoring.restart()
 
     # Helpers
 
@@ -319,6 +336,11 @@ class Engine:
 
     def _validate(self, request: Request) -> None:
         self._validate_ids(request.prompt_ids, request.params.max_tokens)
+        if not 0 <= request.public_tokens <= len(request.prompt_ids):
+            raise RequestError(
+                f"public_tokens must be from 0 to the prompt's {len(request.prompt_ids)} tokens, "
+                f"got {request.public_tokens}"
+            )
         vocab = self.info.vocab_size
         for token in (*request.params.logit_bias, *request.params.stop_token_ids):
             if not 0 <= token < vocab:
@@ -343,14 +365,6 @@ class Engine:
                 f"prompt and answer must fit into the KV cache of {room} tokens, got {wanted}; "
                 "raise the KV memory or lower max_tokens"
             )
-
-    def _new_scheduler(self) -> Scheduler:
-        return Scheduler(
-            self.pool,
-            token_budget=self.options.token_budget,
-            max_running=self.options.max_running,
-            max_waiting=self.options.max_waiting,
-        )
 
 
 def _settle(future: Future[Any], compute: Callable[[], Any]) -> None:

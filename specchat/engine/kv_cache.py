@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,8 @@ class KVCache:
         self.scratch_slot = pages * page_size
         self.keys = [torch.zeros(size, dtype=shape.dtype, device=d) for d in devices]
         self.values = [torch.zeros(size, dtype=shape.dtype, device=d) for d in devices]
-        self.rows_moved = 0  # accepted rows moved inside tail pages, over all layers
+        self.rows_moved = 0  # accepted rows moved inside tail pages, once per layer
+        self.pages_copied = 0  # pages whose rows were all moved there from one other page
 
     def move(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Copy rows `source` to rows `target` in every layer, as if all at once."""
@@ -54,3 +56,7 @@ class KVCache:
                 dst = torch.tensor([t for _, t in pairs], device=layer.device)
                 layer[dst] = layer[src]
         self.rows_moved += len(pairs) * len(self.keys)
+        if len(pairs) >= self.page_size:
+            size = self.page_size
+            ways = Counter((s // size, t // size) for s, t in pairs)
+            self.pages_copied += sum(count == size for count in ways.values())

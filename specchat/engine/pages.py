@@ -1,10 +1,8 @@
 """Pages of the KV cache: who holds which, which are cached for reuse, and which are free.
 
 Page ids only; the tensors live in `kv_cache`. A full page whose tokens are final can be published
-to the prefix cache. Published pages form a trie: the key of a page is its parent page's key and
-its own tokens, compared token by token, and each salt has a root of its own, so tenants never
-share a page. A published page that nobody holds stays cached until it is the least recently used
-one when a page is needed.
+to the prefix cache (`prefix`). A published page that nobody holds stays cached until it is the
+least recently used one when a page is needed.
 """
 
 from __future__ import annotations
@@ -13,23 +11,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from specchat.engine.counters import EngineCounters
+from specchat.engine.prefix import Node, PrefixIndex, Tenant
+
 
 class OutOfPagesError(Exception):
     """The pool has fewer free and evictable pages than asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Published:
-    key: tuple[int, tuple[int, ...]]  # (parent's serial, the page's tokens)
-    serial: int  # names this page as a parent; never used twice
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixMatch:
-    """Published pages that hold the start of a prompt; the caller now holds each of them."""
-
-    pages: list[int]
-    serial: int  # parent serial for the page that follows
 
 
 class PagePool:
@@ -38,22 +25,20 @@ class PagePool:
     Invariant: free + cached + held = total; `check` asserts it.
     """
 
-    def __init__(self, total: int, page_size: int = 16) -> None:
+    def __init__(
+        self, total: int, page_size: int = 16, counters: EngineCounters | None = None
+    ) -> None:
         if total < 1:
             raise ValueError(f"total must be at least 1 page, got {total}")
         if page_size < 1 or page_size & (page_size - 1):
             raise ValueError(f"page_size must be a power of two, got {page_size}")
         self.total = total
         self.page_size = page_size
-        self.hit_tokens = 0  # prompt tokens found in the prefix cache
-        self.query_tokens = 0  # prompt tokens looked up
+        self.counters = counters or EngineCounters()
         self._free: list[int] = list(range(total - 1, -1, -1))
         self._references = [0] * total
-        self._published: dict[int, _Published] = {}
-        self._index: dict[tuple[int, tuple[int, ...]], int] = {}
         self._cached: OrderedDict[int, None] = OrderedDict()  # published, not held; oldest first
-        self._roots: dict[str, int] = {}
-        self._next_serial = 0
+        self._index = PrefixIndex()
 
     @property
     def free(self) -> int:
@@ -90,45 +75,34 @@ class PagePool:
             pages.append(page)
         return pages
 
-    def match(self, salt: str, tokens: Sequence[int]) -> PrefixMatch:
-        """Find and hold the published pages that `tokens` starts with.
+    def tenant(self, salt: str) -> Tenant:
+        """Who publishes and finds pages under this salt."""
+        return self._index.tenant(salt)
 
-        At least one token is always left over, since its logits have to be computed.
+    def find(
+        self, tenant: Tenant | None, parent: Node | None, tokens: tuple[int, ...]
+    ) -> Node | None:
+        """The published page of these tokens after `parent`."""
+        return self._index.find(tenant, parent, tokens)
+
+    def hold(self, page: int) -> None:
+        """Hold a published page."""
+        assert page in self._index, f"page {page} is not published"
+        self._references[page] += 1
+        self._cached.pop(page, None)
+
+    def publish(self, node: Node) -> Node:
+        """Offer a full, held page for reuse and return what the page that follows hangs on.
+
+        When another page of the same name is published already, that one stays and is returned.
         """
-        serial = self._root(salt)
-        pages: list[int] = []
-        size = self.page_size
-        for start in range(0, (len(tokens) - 1) // size * size, size):
-            page = self._index.get((serial, tuple(tokens[start : start + size])))
-            if page is None:
-                break
-            self._hold(page)
-            pages.append(page)
-            serial = self._published[page].serial
-        return PrefixMatch(pages, serial)
-
-    def publish(self, page: int, parent: int, tokens: Sequence[int]) -> int:
-        """Offer a full, held page for reuse and return the serial for the page that follows.
-
-        When another page already holds the same tokens after the same parent, that one stays
-        published and its serial is returned.
-        """
-        if len(tokens) != self.page_size:
-            raise ValueError(f"a page holds {self.page_size} tokens, got {len(tokens)}")
-        key = (parent, tuple(tokens))
-        other = self._index.get(key)
+        if len(node.tokens) != self.page_size:
+            raise ValueError(f"a page holds {self.page_size} tokens, got {len(node.tokens)}")
+        other = self._index.find(node.tenant, node.parent, node.tokens)
         if other is not None:
-            return self._published[other].serial
-        assert page not in self._published, f"page {page} is published already"
-        self._next_serial += 1
-        self._index[key] = page
-        self._published[page] = _Published(key, self._next_serial)
-        return self._next_serial
-
-    def count_lookup(self, prompt_tokens: int, cached_tokens: int) -> None:
-        """Record what the prefix cache saved an admitted prompt."""
-        self.query_tokens += prompt_tokens
-        self.hit_tokens += cached_tokens
+            return other
+        self._index.add(node)
+        return node
 
     def release(self, pages: Sequence[int]) -> None:
         """Give up one hold on each page. Later pages are evicted before earlier ones."""
@@ -137,39 +111,25 @@ class PagePool:
             self._references[page] -= 1
             if self._references[page]:
                 continue
-            if page in self._published:
+            if page in self._index:
                 self._cached[page] = None
             else:
                 self._free.append(page)
 
     def shared(self, page: int) -> bool:
         """True when the page must not be written: it is published or held more than once."""
-        return page in self._published or self._references[page] > 1
+        return page in self._index or self._references[page] > 1
 
     def evict_salt(self, salt: str) -> int:
         """Forget what a tenant published, so that nobody can match it; returns the pages freed.
 
-        Pages still held by running requests are only un-published.
+        Pages still held by running requests are only un-published; public pages stay.
         """
-        root = self._roots.pop(salt, None)
-        if root is None:
-            return 0
-        serials = {root}
-        freed = 0
-        for page, entry in sorted(self._published.items(), key=lambda item: item[1].serial):
-            if entry.key[0] not in serials:
-                continue
-            serials.add(entry.serial)
-            self._unpublish(page)
-            if page in self._cached:
-                del self._cached[page]
-                self._free.append(page)
-                freed += 1
-        return freed
-
-    def root(self, salt: str) -> int:
-        """Parent serial of a salt's first pages."""
-        return self._root(salt)
+        freed = [page for page in self._index.forget(salt) if page in self._cached]
+        for page in freed:
+            del self._cached[page]
+            self._free.append(page)
+        return len(freed)
 
     def check(self) -> None:
         """Assert that every page is in exactly one state and every count is right."""
@@ -180,49 +140,68 @@ class PagePool:
         assert len(free) == len(self._free), "a page is free twice"
         assert len(free | cached | held) == len(free) + len(cached) + len(held), "two states"
         assert len(free) + len(cached) + len(held) == self.total, "a page is lost"
-        assert cached <= self._published.keys(), "a cached page is not published"
-        assert not free & self._published.keys(), "a free page is published"
-        assert len(self._index) == len(self._published), "prefix index out of step"
-        for key, page in self._index.items():
-            assert self._published[page].key == key, "prefix index names another page"
-
-    def _root(self, salt: str) -> int:
-        if salt not in self._roots:
-            self._next_serial += 1
-            self._roots[salt] = self._next_serial
-        return self._roots[salt]
-
-    def _hold(self, page: int) -> None:
-        self._references[page] += 1
-        self._cached.pop(page, None)
+        assert all(page in self._index for page in cached), "a cached page is not published"
+        assert not any(page in self._index for page in free), "a free page is published"
+        self._index.check()
 
     def _evict(self) -> int:
         page, _ = self._cached.popitem(last=False)
-        self._unpublish(page)
+        self._index.remove(page)
+        self.counters.evicted_pages += 1
         return page
-
-    def _unpublish(self, page: int) -> None:
-        del self._index[self._published.pop(page).key]
 
 
 @dataclass(slots=True)
 class PageTable:
-    """One request's pages, in order. Rows [0, length) of the cache are computed and final."""
+    """One request's pages, in order. Rows [0, length) of the cache are computed and final.
+
+    The first `public` tokens of the request are the company's own: their full pages are shared by
+    all tenants. Every other page is the tenant's.
+    """
 
     pool: PagePool
     salt: str = ""
+    public: int = 0
     pages: list[int] = field(default_factory=list)
     length: int = 0  # tokens whose keys and values are in the cache
-    cached_tokens: int = 0  # of these, found in the prefix cache when opened
+    cached_tokens: int = 0  # of these, found in the prefix cache
     _published: int = 0  # leading pages that are published or came from the cache
-    _serial: int = 0
+    _last: Node | None = None  # the last of these, which the next one hangs on
+    _tenant: Tenant = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tenant = self.pool.tenant(self.salt)
 
     @classmethod
-    def open(cls, pool: PagePool, salt: str, tokens: Sequence[int]) -> PageTable:
-        """A table that starts with the published pages matching `tokens`."""
-        match = pool.match(salt, tokens)
-        length = len(match.pages) * pool.page_size
-        return cls(pool, salt, match.pages, length, length, len(match.pages), match.serial)
+    def open(cls, pool: PagePool, salt: str, tokens: Sequence[int], public: int = 0) -> PageTable:
+        """A table that starts with the published pages `tokens` begins with."""
+        table = cls(pool, salt, public)
+        table.adopt(tokens)
+        return table
+
+    def adopt(self, tokens: Sequence[int]) -> int:
+        """Take published pages for what comes next instead of computing it; returns the tokens
+        gained. At least one of `tokens` is left over, since its logits have to be computed.
+
+        Called again while a prompt is computed, it takes what others published meanwhile.
+        """
+        size, start = self.pool.page_size, self.length
+        if start != self._published * size:
+            return 0  # the rows of an unpublished page are being written
+        for begin in range(start, (len(tokens) - 1) // size * size, size):
+            place = self._published
+            name = tuple(tokens[begin : begin + size])
+            node = self.pool.find(self._owner(place), self._last, name)
+            if node is None:
+                break
+            self.pool.hold(node.page)
+            self.pool.release(self.pages[place : place + 1])  # reserved before this was published
+            self.pages[place : place + 1] = [node.page]
+            self._last = node
+            self._published += 1
+            self.length += size
+        self.cached_tokens += self.length - start
+        return self.length - start
 
     def pages_needed(self, new_tokens: int) -> int:
         """Pages to allocate before `new_tokens` more rows fit."""
@@ -235,7 +214,9 @@ class PageTable:
         Raises:
             OutOfPagesError: the pool has too few; nothing was taken.
         """
-        self.pages += self.pool.allocate(self.pages_needed(new_tokens))
+        needed = self.pages_needed(new_tokens)
+        if needed:
+            self.pages += self.pool.allocate(needed)
 
     def slots(self, start: int, count: int) -> list[int]:
         """Cache rows of tokens [start, start + count)."""
@@ -258,15 +239,20 @@ class PageTable:
             del self.pages[needed:]
 
     def publish(self, tokens: Sequence[int]) -> None:
-        """Offer every full page of final rows for reuse; `tokens` are the request's tokens."""
+        """Offer every full page of final rows for reuse; `tokens` are the request's tokens.
+
+        Where another request published the same page first, that one is held instead.
+        """
         size = self.pool.page_size
-        if not self._serial:
-            self._serial = self.pool.root(self.salt)
         while (self._published + 1) * size <= self.length:
-            start = self._published * size
-            self._serial = self.pool.publish(
-                self.pages[self._published], self._serial, tokens[start : start + size]
-            )
+            place = self._published
+            page, name = self.pages[place], tuple(tokens[place * size : (place + 1) * size])
+            node = self.pool.publish(Node(page, self._owner(place), self._last, name))
+            if node.page != page:
+                self.pool.hold(node.page)
+                self.pool.release([page])
+                self.pages[place] = node.page
+            self._last = node
             self._published += 1
 
     def close(self) -> None:
@@ -274,3 +260,7 @@ class PageTable:
         self.pool.release(self.pages)
         self.pages = []
         self.length = 0
+
+    def _owner(self, place: int) -> Tenant | None:
+        """Whose the page at this place is: nobody's where all of it is public."""
+        return None if (place + 1) * self.pool.page_size <= self.public else self._tenant

@@ -120,13 +120,16 @@ class SamplingParams:
 class Request:
     """One prompt to complete.
 
-    `salt` separates tenants: prefix pages are shared only between equal salts.
-    `interactive` requests are admitted before batch work.
+    `salt` separates tenants: they take turns, and prefix pages are shared only between equal
+    salts. The first `public_tokens` of the prompt are shared by all tenants; they must be the
+    company's own words and hold nothing that a customer said or that depends on it.
+    `interactive` requests go before batch work.
     """
 
     prompt_ids: tuple[int, ...]
     params: SamplingParams = field(default_factory=SamplingParams)
     salt: str = ""
+    public_tokens: int = 0
     interactive: bool = True
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 

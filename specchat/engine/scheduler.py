@@ -1,21 +1,24 @@
 """Which requests run in a step and with how many tokens.
 
-Requests that decode always run. What is left of the step's token budget goes to prefill chunks,
-oldest request first, so that a long prompt never stalls running streams for longer than a chunk.
-A waiting request is admitted when its whole prompt fits into the pages at hand; interactive
-requests go before batch work. When pages run out, the youngest request gives its pages back and
-is recomputed later.
+Requests that decode always run. Prompts are computed in chunks, most urgent and oldest first; while
+others stream, at most `prefill_rows` of them a step, so that a long prompt never stalls an answer
+for longer than that takes. A request is admitted when its whole prompt fits into the pages at hand
+with one to spare for each running one; `waiting` says whose turn it is. When pages run out, the
+least urgent and youngest request gives its pages back and is recomputed later; an interactive
+request that waits takes the place of batch work.
 """
 
 from __future__ import annotations
 
+import bisect
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from specchat.engine.counters import EngineCounters
 from specchat.engine.errors import QueueFullError
 from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
 from specchat.engine.sequence import Sequence
+from specchat.engine.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,60 +44,77 @@ class Scheduler:
     """Queues of waiting and running requests. The engine thread owns it."""
 
     def __init__(
-        self, pool: PagePool, *, token_budget: int, max_running: int, max_waiting: int
+        self,
+        pool: PagePool,
+        *,
+        token_budget: int,
+        prefill_rows: int,
+        max_running: int,
+        max_waiting: int,
     ) -> None:
         self.pool = pool
         self.token_budget = token_budget
+        self.prefill_rows = prefill_rows
         self.max_running = max_running
-        self.max_waiting = max_waiting
-        self.preemptions = 0
-        self.waiting: list[Sequence] = []
-        self.running: list[Sequence] = []  # in order of admission
+        self.waiting = Waiting(max_waiting)
+        self.running: list[Sequence] = []  # most urgent and oldest first
+        self._short: _Short | None = None  # what the head of the queue lacks
 
-    def __iter__(self) -> Iterator[Sequence]:
-        return iter([*self.running, *self.waiting])
+    @property
+    def counters(self) -> EngineCounters:
+        return self.pool.counters
 
     def add(self, sequence: Sequence) -> None:
         """Queue a request.
 
         Raises:
-            QueueFullError: `max_waiting` requests wait already.
+            QueueFullError: too many wait already.
         """
-        if len(self.waiting) >= self.max_waiting:
-            raise QueueFullError(
-                f"{self.max_waiting} requests are waiting already; try again in a moment"
-            )
-        self.waiting.append(sequence)
-        self._sort_waiting()
+        try:
+            self.waiting.add(sequence)
+        except QueueFullError:
+            self.counters.refused += 1
+            raise
 
     def remove(self, sequence: Sequence) -> None:
         """Drop a request that ended and give its pages back, published for reuse."""
-        if sequence in self.running:
-            self.running.remove(sequence)
-        if sequence in self.waiting:
+        if sequence.table is None:
             self.waiting.remove(sequence)
-        if sequence.table is not None:
-            sequence.table.publish(sequence.tokens)
-            sequence.table.close()
-            sequence.table = None
+        else:
+            self.running.remove(sequence)
+            self._give_up(sequence)
 
-    def plan(self) -> Plan:
+    def plan(self, *, admit: bool = True) -> Plan:
         """Admit what fits and divide the step's tokens."""
-        self._admit()
-        decode = [s for s in self.running if s.decodes]
-        budget = max(1, self.token_budget - len(decode))
-        prefill = []
+        if admit and self.waiting:
+            self._admit()
+        decode: list[Sequence] = []
+        filling: list[Sequence] = []
         for sequence in self.running:
-            if budget and not sequence.decodes:
-                count = min(sequence.pending, budget)
-                prefill.append(Prefill(sequence, count))
-                budget -= count
+            (decode if sequence.decodes else filling).append(sequence)
+        prefill = []
+        budget = self.prefill_budget(len(decode))
+        for sequence in filling:
+            if not budget:
+                break
+            count = self._chunk(sequence, budget)
+            prefill.append(Prefill(sequence, count))
+            budget -= count
         return Plan(decode, prefill)
+
+    def prefill_budget(self, decoding: int) -> int:
+        """Prompt rows of a step in which so many requests decode."""
+        room = max(1, self.token_budget - decoding)
+        return min(room, self.prefill_rows) if decoding else room
 
     def reserve(self, sequence: Sequence, rows: int) -> int:
         """Hold pages for `rows` more rows of a running request, or for a single one when pages
-        are short, preempting younger requests for it. Returns the rows held; 0 when the request
-        itself was preempted."""
+        are short, preempting less urgent and younger requests for it. Returns the rows held; 0
+        when the request itself was preempted.
+
+        Requests of one step are to be served in the order of `running`, so that those preempted
+        come behind those served already.
+        """
         assert sequence.table is not None
         try:
             sequence.table.reserve(rows)
@@ -111,34 +131,93 @@ class Scheduler:
                 if victim is sequence:
                     return 0
 
+    def _chunk(self, sequence: Sequence, budget: int) -> int:
+        """Prompt tokens to compute next: up to a page's end where the rest does not fit, so that
+        others can take whole pages over. Takes over what others computed meanwhile."""
+        table = sequence.table
+        assert table is not None
+        gained = table.adopt(sequence.tokens)
+        if not sequence.counters.preemptions:
+            sequence.counters.cached_tokens += gained
+            self.counters.prefix_hit_tokens += gained
+        count = min(sequence.pending, budget)
+        if count < sequence.pending:
+            over = (table.length + count) % self.pool.page_size
+            count -= over if over < count else 0
+        return count
+
     def _admit(self) -> None:
-        while self.waiting and len(self.running) < self.max_running:
-            sequence = self.waiting[0]
-            table = PageTable.open(self.pool, sequence.request.salt, sequence.tokens)
-            if table.pages_needed(len(sequence.tokens) - table.length + 1) > self.pool.available:
-                table.close()
+        while (head := self.waiting.head()) is not None:
+            table = self._open(head) if len(self.running) < self.max_running else None
+            if table is not None:
+                self._start(head, table)
+            elif not self._displace(head):
                 return
-            sequence.table = table
-            if sequence.counters.scheduled is None:
-                sequence.counters.scheduled = time.perf_counter()
-                sequence.counters.cached_tokens = table.cached_tokens
-                self.pool.count_lookup(len(sequence.tokens), table.cached_tokens)
-            # Pages for the prompt are held at once: several admissions cannot promise the same.
-            table.reserve(len(sequence.tokens) - table.length)
-            self.waiting.pop(0)
-            self.running.append(sequence)
+
+    def _open(self, sequence: Sequence) -> PageTable | None:
+        """A table with pages for the request's tokens and one to come; None when they are short."""
+        pool, spare = self.pool, len(self.running)
+        short = self._short
+        if short and short.sequence is sequence and pool.available < short.pages + spare:
+            return None
+        before = pool.available
+        request, tokens = sequence.request, sequence.tokens
+        table = PageTable.open(pool, request.salt, tokens, request.public_tokens)
+        needed = table.pages_needed(len(tokens) - table.length + 1)
+        if needed + spare > pool.available:
+            self._short = _Short(sequence, needed + before - pool.available)
+            table.close()
+            return None
+        self._short = None
+        # Pages for the prompt are held at once: several admissions cannot promise the same.
+        table.reserve(len(tokens) - table.length)
+        return table
+
+    def _start(self, sequence: Sequence, table: PageTable) -> None:
+        self.waiting.start(sequence)
+        bisect.insort(self.running, sequence, key=_rank)
+        sequence.table = table
+        if sequence.counters.scheduled is None:
+            sequence.counters.scheduled = time.perf_counter()
+            sequence.counters.cached_tokens = table.length
+            self.counters.prefix_query_tokens += len(sequence.tokens)
+            self.counters.prefix_hit_tokens += table.length
+
+    def _displace(self, head: Sequence) -> bool:
+        """Preempt batch work for an urgent request; False when that would not let it start."""
+        batch = [s for s in self.running if not s.urgent] if head.urgent else []
+        if not batch:
+            return False
+        if len(self.running) < self.max_running and self._short is not None:
+            held = sum(len(s.table.pages) for s in batch if s.table is not None)
+            urgent = len(self.running) - len(batch)
+            if self.pool.available + held < self._short.pages + urgent:
+                return False
+        self._preempt(batch[-1])
+        return True
 
     def _preempt(self, sequence: Sequence) -> None:
+        self.running.remove(sequence)
+        self._give_up(sequence)
+        sequence.hidden = None
+        sequence.counters.preemptions += 1
+        self.counters.preemptions += 1
+        self.waiting.give_back(sequence)
+
+    def _give_up(self, sequence: Sequence) -> None:
         assert sequence.table is not None
         sequence.table.publish(sequence.tokens)
         sequence.table.close()
         sequence.table = None
-        sequence.hidden = None
-        sequence.counters.preemptions += 1
-        self.preemptions += 1
-        self.running.remove(sequence)
-        self.waiting.append(sequence)
-        self._sort_waiting()
 
-    def _sort_waiting(self) -> None:
-        self.waiting.sort(key=lambda s: (not s.request.interactive, s.order))
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """Pages that must be available before it is worth looking again whether a request fits."""
+
+    sequence: Sequence
+    pages: int
+
+
+def _rank(sequence: Sequence) -> tuple[bool, int]:
+    return not sequence.urgent, sequence.order

@@ -141,6 +141,7 @@ class Sequence:
     max_new_tokens: int  # what the context leaves of max_tokens
     noise: NoiseTape | None  # None when greedy
     order: int  # arrival, for fairness
+    urgent: bool = True  # goes before batch work
     counters: Counters = field(default_factory=Counters)
     table: PageTable | None = None
     hidden: torch.Tensor | None = None  # [hidden_size] state that produced the last token

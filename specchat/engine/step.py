@@ -129,6 +129,7 @@ def _commit(
         counters.peak_pages = max(counters.peak_pages, len(table.pages))
         if not job.chooses:  # the pages of the prompt's rest are held since admission
             table.advance(len(job.rows.tokens))
+            table.publish(sequence.tokens)
             continue
         count = len(job.rows.wanted)
         mine, hidden = choices[row : row + count], out.hidden[row : row + count]

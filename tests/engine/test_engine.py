@@ -169,6 +169,21 @@ def test_another_tenant_shares_nothing(engines: Engines) -> None:
     assert ask(engine, prompt, salt="shop", max_tokens=4).stats.cached_tokens == 48
 
 
+def test_tenants_share_the_company_prompt_and_nothing_behind_it(engines: Engines) -> None:
+    engine = engines()
+    company, said = prompts(1, 40)[0], prompts(1, 40, seed=1)[0]
+    stats = {}
+    for salt in ("shop", "bank", "shop"):
+        whole = Request((*company, *said), SamplingParams(max_tokens=4), salt, public_tokens=40)
+        stats[salt] = ask_all(engine, [whole])[0].stats.cached_tokens
+        if salt == "bank":
+            assert stats == {"shop": 0, "bank": 32}  # the page across the border is not shared
+    assert stats["shop"] == 64
+    assert engine.evict_salt("shop") > 0
+    again = Request((*company, *said), SamplingParams(max_tokens=4), "shop", public_tokens=40)
+    assert ask_all(engine, [again])[0].stats.cached_tokens == 32
+
+
 def test_an_evicted_tenant_starts_cold(engines: Engines) -> None:
     engine = engines()
     prompt = prompts(1, 64)[0]
@@ -186,6 +201,8 @@ def test_an_evicted_tenant_starts_cold(engines: Engines) -> None:
         (Request((5,) * 2000, SamplingParams(max_tokens=100)), "2048 tokens, got 2000 \\+ 100"),
         (Request((5,), SamplingParams(logit_bias={5000: 1.0})), "got 5000"),
         (Request((5,), SamplingParams(stop_token_ids=(-2,))), "got -2"),
+        (Request((5, 6), public_tokens=3), "from 0 to the prompt's 2 tokens, got 3"),
+        (Request((5, 6), public_tokens=-1), "from 0 to the prompt's 2 tokens, got -1"),
     ],
 )
 def test_a_request_that_cannot_be_served_is_refused(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
+import torch
 
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
-from specchat.engine.pages import OutOfPagesError
 
 from .running import Bushy, Engines, Oracle, ask, ask_all, prompts, read, request, wait_idle
 
@@ -118,6 +119,7 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
         return forward(parts)
 
     monkeypatch.setattr(engine._runner, "forward", broken)
+    before = engine.snapshot()
     streams = [
         engine.submit(request(p, max_tokens=500, ignore_eos=True)) for p in prompts(3, 20, seed=1)
     ]
@@ -129,18 +131,52 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
     snapshot = engine.snapshot()
     assert (snapshot.running, snapshot.waiting) == (0, 0)
     assert snapshot.pages_free == snapshot.pages_total
+    assert snapshot.failed_steps == 1
+    assert snapshot.steps > before.steps > 0
+    assert snapshot.prefix_query_tokens == 4 * len(PROMPT)
     assert ask(engine, PROMPT, max_tokens=10, ignore_eos=True).said == plain.said
 
 
-def test_a_score_that_raises_fails_only_its_caller(engines: Engines) -> None:
-    engine = engines(pages=4)
+def test_a_score_that_raises_fails_only_its_caller(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engines()
+    forward = engine._runner.forward
+
+    def broken(parts: Any) -> Any:
+        if any(part.table.salt == "\0score" for part in parts):
+            raise RuntimeError("out of memory")
+        return forward(parts)
+
+    monkeypatch.setattr(engine._runner, "forward", broken)
     running = engine.submit(request(PROMPT, max_tokens=40, ignore_eos=True))
     next(running)
-    with pytest.raises(OutOfPagesError, match="3 pages wanted"):
+    with pytest.raises(RuntimeError, match="out of memory"):
         engine.logits(prompts(1, 48)[0])
     assert len(read(running).tokens) == 39
-    assert ask(engine, PROMPT, max_tokens=3, ignore_eos=True).stats.completion_tokens == 3
     wait_idle(engine)
+
+
+def test_logits_wait_for_pages_that_answers_hold(engines: Engines) -> None:
+    ids = prompts(1, 48)[0]
+    expected = engines().logits(ids)
+    engine = engines(pages=4)
+    streams = [engine.submit(request(p, max_tokens=40, ignore_eos=True)) for p in prompts(5)]
+    next(streams[0])
+    torch.testing.assert_close(engine.logits(ids), expected)
+    assert [len(read(stream).tokens) for stream in streams] == [39, 40, 40, 40, 40]
+    wait_idle(engine)
+
+
+def test_closing_ends_a_caller_that_waits_for_logits(engines: Engines) -> None:
+    engine = engines()
+    result: Future[torch.Tensor] = Future()
+    with engine._wake:  # the loop cannot look at its inbox before the engine is closed
+        engine._inbox.append(lambda: engine._scoring.add(PROMPT, result))
+        engine._closed = True
+        engine._wake.notify()
+    with pytest.raises(EngineClosedError, match="closed"):
+        result.result(timeout=10)
 
 
 @pytest.mark.usefixtures("keep_all_drafts")

@@ -20,17 +20,17 @@ from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
 SIZE = 4
 
 
-def filled(pool: PagePool, tokens: list[int], salt: str = "") -> PageTable:
+def filled(pool: PagePool, tokens: list[int], salt: str = "", public: int = 0) -> PageTable:
     """A table whose rows for `tokens` are computed and published."""
-    table = PageTable.open(pool, salt, tokens)
+    table = PageTable.open(pool, salt, tokens, public)
     table.reserve(len(tokens) - table.length)
     table.keep(len(tokens) - table.length)
     table.publish(tokens)
     return table
 
 
-def cached_length(pool: PagePool, tokens: list[int], salt: str = "") -> int:
-    table = PageTable.open(pool, salt, tokens)
+def cached_length(pool: PagePool, tokens: list[int], salt: str = "", public: int = 0) -> int:
+    table = PageTable.open(pool, salt, tokens, public)
     length = table.cached_tokens
     table.close()
     return length
@@ -129,10 +129,85 @@ def test_equal_pages_computed_twice_are_published_once() -> None:
         table.reserve(9)
         table.keep(9)
         table.publish(list(range(9)))
+    assert tables[0].pages[:2] == tables[1].pages[:2]
+    assert pool.held == 2 + 2  # the second copies are free again, each has a page for the rest
     for table in tables:
         table.close()
     assert (pool.cached, pool.free) == (2, 6)
     pool.check()
+
+
+def test_pages_that_others_publish_meanwhile_are_taken_over() -> None:
+    pool = PagePool(16, SIZE)
+    tokens = list(range(14))
+    slow = PageTable.open(pool, "", tokens)
+    slow.reserve(14)
+    slow.advance(SIZE)
+    slow.publish(tokens)
+    fast = filled(pool, tokens)
+    assert slow.adopt(tokens) == 2 * SIZE
+    assert slow.pages[:3] == fast.pages[:3]
+    assert (slow.length, slow.cached_tokens, len(slow.pages)) == (12, 8, 4)
+    assert pool.held == 3 + 2
+    pool.check()
+
+
+def test_nothing_is_taken_over_in_the_middle_of_a_page() -> None:
+    pool = PagePool(16, SIZE)
+    tokens = list(range(14))
+    slow = PageTable.open(pool, "", tokens)
+    slow.reserve(14)
+    slow.advance(SIZE + 1)
+    slow.publish(tokens)
+    filled(pool, tokens)
+    assert slow.adopt(tokens) == 0
+
+
+def test_public_pages_serve_every_tenant_and_private_ones_their_own() -> None:
+    pool = PagePool(16, SIZE)
+    tokens = list(range(14))
+    filled(pool, tokens, "shop", public=6).close()
+    assert cached_length(pool, tokens, "bank", public=6) == SIZE
+    assert cached_length(pool, tokens, "shop", public=6) == 3 * SIZE
+
+
+def test_a_prompt_that_declares_nothing_public_finds_no_public_page() -> None:
+    """What a customer types can be the company's words; whether they are cached must not tell."""
+    pool = PagePool(16, SIZE)
+    tokens = list(range(14))
+    filled(pool, tokens, "shop", public=8).close()
+    assert cached_length(pool, tokens, "shop") == 0
+    assert cached_length(pool, tokens, "bank") == 0
+
+
+def test_private_pages_are_found_behind_their_own_public_pages_only() -> None:
+    pool = PagePool(16, SIZE)
+    filled(pool, [1] * 4 + [2] * 5, "shop", public=4).close()
+    assert cached_length(pool, [3] * 4 + [2] * 5, "shop", public=4) == 0
+    assert cached_length(pool, [2] * 5, "shop") == 0
+
+
+def test_evicting_a_tenant_leaves_the_public_pages() -> None:
+    pool = PagePool(16, SIZE)
+    tokens = list(range(14))
+    filled(pool, tokens, "shop", public=8).close()
+    assert pool.evict_salt("shop") == 1
+    assert cached_length(pool, tokens, "shop", public=8) == 8
+    pool.check()
+
+
+def test_tenants_without_pages_are_not_remembered() -> None:
+    pool = PagePool(4, SIZE)
+    for i in range(100):
+        filled(pool, list(range(9)), f"customer {i}").close()
+    assert len(pool._index._tenants) <= 4
+
+
+def test_evicted_pages_are_counted() -> None:
+    pool = PagePool(4, SIZE)
+    filled(pool, list(range(16))).close()
+    PageTable(pool).reserve(3 * SIZE)
+    assert pool.counters.evicted_pages == 3
 
 
 def test_keeping_fewer_rows_than_reserved_gives_the_pages_behind_back() -> None:
@@ -200,21 +275,28 @@ class Pages(RuleBasedStateMachine):
     @initialize(total=st.integers(2, 12))
     def start(self, total: int) -> None:
         self.pool = PagePool(total, SIZE)
-        self.rows: dict[int, tuple[str, tuple[int, ...]]] = {}  # slot -> salt, tokens up to it
+        self.rows: dict[int, tuple[str | None, tuple[int, ...]]] = {}  # owner and text of a slot
         self.open: list[tuple[PageTable, list[int]]] = []
 
     def write(self, table: PageTable, tokens: list[int], count: int) -> None:
         start = table.length
         for i, slot in enumerate(table.slots(start, count)):
             assert not self.pool.shared(slot // SIZE), "a shared page is written"
-            self.rows[slot] = table.salt, tuple(tokens[: start + i + 1])
+            self.rows[slot] = self.row(table, tokens, start + i)
 
-    @rule(target=tables, tokens=prompts, salt=salts)
-    def open_a_request(self, tokens: list[int], salt: str):  # type: ignore[no-untyped-def]
-        table = PageTable.open(self.pool, salt, tokens)
+    def row(
+        self, table: PageTable, tokens: list[int], position: int
+    ) -> tuple[str | None, tuple[int, ...]]:
+        """What the cache must hold there: pages wholly inside the public part have no owner."""
+        public = (position // SIZE + 1) * SIZE <= table.public
+        return None if public else table.salt, tuple(tokens[: position + 1])
+
+    @rule(target=tables, tokens=prompts, salt=salts, public=st.integers(0, 2 * SIZE))
+    def open_a_request(self, tokens: list[int], salt: str, public: int):  # type: ignore[no-untyped-def]
+        table = PageTable.open(self.pool, salt, tokens, min(public, len(tokens)))
         assert table.cached_tokens < len(tokens)
         for position, slot in enumerate(table.slots(0, table.cached_tokens)):
-            assert self.rows[slot] == (salt, tuple(tokens[: position + 1]))
+            assert self.rows[slot] == self.row(table, tokens, position)
         before = (self.pool.free, self.pool.cached, list(table.pages))
         try:
             table.reserve(len(tokens) - table.length)
@@ -247,6 +329,16 @@ class Pages(RuleBasedStateMachine):
         table, tokens = entry
         table.publish(tokens)
 
+    @rule(entry=tables, more=st.lists(token, min_size=1, max_size=3 * SIZE))
+    def adopt(self, entry: tuple[PageTable, list[int]], more: list[int]) -> None:
+        """The request goes on with known tokens, as after a preemption: what others published of
+        them meanwhile is taken over, the rest computed."""
+        table, tokens = entry
+        tokens += more
+        table.adopt(tokens)
+        self.decode((table, tokens[: table.length]), tokens[table.length :], 0)
+        del tokens[table.length :]
+
     @rule(entry=consumes(tables), publish=st.booleans())
     def close(self, entry: tuple[PageTable, list[int]], publish: bool) -> None:
         table, tokens = entry
@@ -276,7 +368,7 @@ class Pages(RuleBasedStateMachine):
             return
         for table, tokens in self.open:
             for position, slot in enumerate(table.slots(0, table.length)):
-                assert self.rows[slot] == (table.salt, tuple(tokens[: position + 1]))
+                assert self.rows[slot] == self.row(table, tokens, position)
 
     def teardown(self) -> None:
         if hasattr(self, "pool"):
