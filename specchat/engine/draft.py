@@ -13,6 +13,8 @@ from typing import Protocol
 
 import torch
 
+from specchat.engine.aux_states import AuxTape
+
 ROOT = -1
 MAX_NODES = 63
 """Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
@@ -138,6 +140,9 @@ class DraftContext:
     temperature: float
     gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; None when greedy
     max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
+    aux: AuxTape | None = None
+    """States of the target's inner layers, where a speculator asked the runner to collect them;
+    taking them is the one change that a speculator makes here."""
 
 
 class Speculator(Protocol):

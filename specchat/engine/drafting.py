@@ -187,6 +187,7 @@ def _context(sequence: Sequence) -> DraftContext:
         temperature=params.temperature,
         gumbel=gumbel,
         max_depth=depth,
+        aux=sequence.aux,
     )
 
 

@@ -39,7 +39,7 @@ class NativeSteps:
 
     def wanted(self) -> bool:
         """Whether to try."""
-        return self._runner.device.type == "cpu"
+        return self._runner.device.type == "cpu" and not self._runner.aux_layers
 
     def compile(self) -> None:
         """Build, compare with eager mode on a probe, time, and take over; or say why not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv_cache import KVCache, KVShape
 from specchat.engine.native_steps import NativeSteps
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
@@ -23,6 +26,7 @@ class StepOutput:
 
     logits: torch.Tensor  # [wanted, vocab]
     hidden: torch.Tensor  # [wanted, hidden_size]
+    aux: torch.Tensor | None = None  # [rows, layers x hidden_size] of all rows, where collected
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class ModelRunner:
         self.shape = read_shape(model.config, self.dtype)
         self.pages = pages
         self.cache = KVCache(self.shape.kv, pages, page_size, _layer_devices(model, self.shape))
+        self.aux_layers: tuple[int, ...] = ()
         self._warm_up()
         self.native = NativeSteps(self)
         self.compiled = CompiledSteps({rows: self._graph(rows) for rows in buckets})
@@ -126,6 +131,25 @@ class ModelRunner:
             queue.add(self.native)
             for rows in buckets:
                 queue.add(self.compiled.graph(rows))
+
+    def collect(self, layers: Sequence[int]) -> None:
+        """From now on return what enters these decoder layers, side by side, for every row; before
+        anything is compiled. The native step does not return it, so it is not used then.
+
+        Raises:
+            ModelLoadError: the model lacks such a layer, or somebody else collects already.
+        """
+        count = self.shape.kv.layers
+        strange = [layer for layer in layers if not 0 <= layer < count]
+        if strange or not layers:
+            raise ModelLoadError(
+                f"hidden states of layers {list(layers)} were asked for, but the target has "
+                f"layers 0 to {count - 1}"
+            )
+        if self.aux_layers:
+            raise ModelLoadError("only one speculator can read the target's inner hidden states")
+        self.aux_layers = tuple(layers)
+        log.info("steps run without the native step: a speculator reads inner hidden states")
 
     def forward(self, parts: Sequence[Rows]) -> StepOutput:
         """Compute the rows of all requests and write their keys and values to the cache."""
@@ -148,8 +172,8 @@ class ModelRunner:
     def eager(self, batch: Batch) -> StepOutput:
         """The step in eager mode: slowest, and what every other backend is checked against."""
         attention.set_step(attention.StepContext(self.cache, batch.slots, batch.segments))
-        logits, hidden = self._forward(batch.input_ids, batch.positions, batch.wanted)
-        return StepOutput(logits, hidden)
+        logits, hidden, aux = self._forward(batch.input_ids, batch.positions, batch.wanted)
+        return StepOutput(logits, hidden, aux)
 
     def _run(self, batch: Batch) -> StepOutput:
         if self.native.ready:
@@ -165,14 +189,15 @@ class ModelRunner:
             positions = torch.nn.functional.pad(positions, (0, extra))
             slots = torch.nn.functional.pad(slots, (0, extra), value=self.cache.scratch_slot)
         attention.set_step(attention.StepContext(self.cache, slots, batch.segments))
-        logits, hidden = self.compiled(ids, positions)
+        logits, hidden, aux = self.compiled(ids, positions)
+        aux = None if aux is None else aux[:rows]
         if len(batch.wanted) == rows:
-            return StepOutput(logits[:rows], hidden[:rows])
-        return StepOutput(logits[batch.wanted], hidden[batch.wanted])
+            return StepOutput(logits[:rows], hidden[:rows], aux)
+        return StepOutput(logits[batch.wanted], hidden[batch.wanted], aux)
 
     def _forward(
         self, ids: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         out = self.model(
             input_ids=ids[None],
             position_ids=positions[None],
@@ -180,7 +205,11 @@ class ModelRunner:
             logits_to_keep=wanted,
             output_hidden_states=True,
         )
-        return out.logits[0], out.hidden_states[-1][0][wanted]
+        aux = None
+        if self.aux_layers:
+            states = [out.hidden_states[layer][0].to(self.device) for layer in self.aux_layers]
+            aux = torch.cat(states, dim=-1)
+        return out.logits[0], out.hidden_states[-1][0][wanted], aux
 
     def _warm_up(self) -> None:
         """One eager pass: transformers installs its output hooks in it, which cannot be traced.
@@ -199,7 +228,9 @@ class ModelRunner:
     def _graph(self, rows: int) -> Graph:
         wanted = torch.arange(rows, device=self.device)
 
-        def step(ids: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def step(
+            ids: torch.Tensor, positions: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
             return self._forward(ids, positions, wanted)
 
         return Graph(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from specchat.engine.aux_states import AuxTape
 from specchat.engine.commit import OutputText
 from specchat.engine.draft import DraftTree
 from specchat.engine.errors import EngineClosedError
@@ -145,6 +146,7 @@ class Sequence:
     counters: Counters = field(default_factory=Counters)
     table: PageTable | None = None
     hidden: torch.Tensor | None = None  # [hidden_size] state that produced the last token
+    aux: AuxTape = field(default_factory=AuxTape)  # filled where the runner collects states
 
     @property
     def prompt_length(self) -> int:

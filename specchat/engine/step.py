@@ -68,6 +68,8 @@ def run(plan: Plan, scheduler: Scheduler, drafting: Drafting, runner: ModelRunne
     after = time.perf_counter()
     model_ms = 1000 * (after - before)
     updates = _commit(jobs, choices, out, runner, after)
+    if out.aux is not None:
+        _keep_states(jobs, updates, out.aux)
     _learn(jobs, updates, drafts, drafting)
     _time(jobs, drafts, drafting, model_ms, 1000 * (time.perf_counter() - started))
     return StepResult(updates)
@@ -173,6 +175,20 @@ def _keep_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> Non
         slots = table.slots(start, max(rows) + 1)
         runner.cache.move([slots[r] for r in rows], slots[1 : len(rows) + 1])
     table.keep(1 + len(accepted))
+
+
+def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> None:
+    """Collect the inner states of the rows that are final now."""
+    accepted = {id(update.sequence): update.accepted for update in updates}
+    end = 0
+    for job in jobs:
+        start, end = end, end + len(job.rows.tokens)
+        if not job.sequence.request.params.speculate:
+            continue
+        rows = aux[start:end]
+        if job.tree:  # else all rows are final: a prefill chunk's, or the root's alone
+            rows = rows[[0, *(node + 1 for node in accepted[id(job.sequence)])]]
+        job.sequence.aux.add(job.rows.positions[0], rows.clone())
 
 
 def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Drafting) -> None:

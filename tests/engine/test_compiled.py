@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers as hf
 
-from specchat.engine.batch import Rows
+from specchat.engine.batch import Rows, pack
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.draft import DraftTree
 from specchat.engine.pages import PagePool
@@ -27,6 +27,7 @@ def test_a_compiled_step_equals_eager_attention_and_leaves_other_sizes_eager() -
     expected = [reference(model, [*prompt, *path_to(chain, node)])[-1] for node in (-1, 0, 1)]
     queue = CompileQueue(enabled=True)
     runner = ModelRunner(model, pages=48, page_size=4, queue=queue, buckets=(4,))
+    runner.collect([0, 1])
     table = scattered(PagePool(48, 4), random.Random(0))
     assert runner.place(3) == ("eager", 3)
     queue.start()
@@ -39,6 +40,10 @@ def test_a_compiled_step_equals_eager_attention_and_leaves_other_sizes_eager() -
     table.advance(len(prompt) - 1)
     out = runner.forward([Rows.tree(table, prompt[-1], chain)])
     torch.testing.assert_close(out.logits.clone(), torch.stack(expected), atol=1e-5, rtol=1e-5)
+    assert out.aux is not None
+    rows = pack([Rows.tree(table, prompt[-1], chain)], runner.device)
+    with torch.inference_mode():
+        torch.testing.assert_close(out.aux, runner.eager(rows).aux, atol=1e-5, rtol=1e-5)
 
 
 def test_a_queue_that_is_switched_off_compiles_nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specchat.engine.aux_states import AuxTape
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.drafting import Drafting
 from specchat.engine.policy import Calibration, Payoff, Policy, StepCost
@@ -124,6 +125,7 @@ class Running:
         self.tokens = [1, 2]
         self.prompt_length = 2
         self.remaining = 900
+        self.aux = AuxTape()
         self.noise = self.hidden = None
 
 
