@@ -14,7 +14,7 @@ import typer
 from specchat.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
-    from specchat.bench.prompts import BenchPrompt, Prompt
+    from specchat.bench.prompts import BenchPrompt, Prompt, PromptsError
     from specchat.bench.prompts import Message as PromptMessage
     from specchat.chat.parts import Message
     from specchat.engine.engine import Engine
@@ -50,7 +50,6 @@ def warm_engine(
 ) -> Iterator[tuple[Engine, list[BenchPrompt]]]:
     """A warm engine and the encoded prompts; what can be wrong is found before the model loads."""
     settings = load_settings(model=model, speculators=speculators, dtype=dtype)
-    from specchat.bench.measure import wait_until_ready
     from specchat.bench.prompts import read_prompts
     from specchat.bench.report import check_writable
 
@@ -59,10 +58,17 @@ def warm_engine(
         check_writable(out)
     with loaded_engine(settings) as loaded:
         encoded = encode_prompts(loaded, prompts, max_tokens)
-        if not wait_until_ready(loaded.engine, on_wait=changes("warming up")):
-            backend = loaded.engine.snapshot().backend
-            typer.echo(f"not warm in time, measuring as it is: {backend}", err=True)
+        warmed_up(loaded.engine)
         yield loaded.engine, encoded
+
+
+def warmed_up(engine: Engine) -> None:
+    """Wait until the engine runs on its final backend; say so when that takes too long."""
+    from specchat.bench.measure import wait_until_ready
+
+    if not wait_until_ready(engine, on_wait=changes("warming up")):
+        backend = engine.snapshot().backend
+        typer.echo(f"not warm in time, measuring as it is: {backend}", err=True)
 
 
 @contextmanager
@@ -80,21 +86,38 @@ def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
 def encode_prompts(
     loaded: LoadedModel, prompts: Sequence[Prompt], max_tokens: int
 ) -> list[BenchPrompt]:
-    """Prompt ids as the chat makes them; whatever does not fit the context is said."""
+    """Prompt ids as the chat makes them.
+
+    Raises:
+        PromptsError: a prompt does not fit the context beside an answer of `max_tokens`.
+    """
+    from specchat.bench.prompts import PromptsError
+
+    encoded = []
+    for each in encode_each(loaded, prompts, loaded.engine.info.context_length - max_tokens):
+        if isinstance(each, PromptsError):
+            raise each
+        encoded.append(each)
+    return encoded
+
+
+def encode_each(
+    loaded: LoadedModel, prompts: Sequence[Prompt], budget: int
+) -> list[BenchPrompt | PromptsError]:
+    """Prompt ids as the chat makes them; an error in place of a prompt over `budget` tokens."""
     from specchat.bench.prompts import BenchPrompt, PromptsError
     from specchat.chat.prompt import PromptBuilder
     from specchat.chat.types import ChatError
 
     builder = PromptBuilder(loaded.tokenizer)
-    budget = loaded.engine.info.context_length - max_tokens
-    encoded = []
+    encoded: list[BenchPrompt | PromptsError] = []
     for prompt in prompts:
         messages = [_chat_message(message, loaded.uses_slots) for message in prompt.messages]
         try:
             build = builder.build(messages, context_budget=budget)
+            encoded.append(BenchPrompt(prompt.prompt_id, build.ids))
         except ChatError as error:
-            raise PromptsError(f"prompt {prompt.prompt_id!r}: {error}") from None
-        encoded.append(BenchPrompt(prompt.prompt_id, build.ids))
+            encoded.append(PromptsError(f"prompt {prompt.prompt_id!r}: {error}"))
     return encoded
 
 
@@ -174,8 +197,10 @@ def explained() -> Iterator[None]:
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
+    from specchat.bench.load import LoadError
     from specchat.bench.prompts import PromptsError
     from specchat.bench.report import ReportError
+    from specchat.bench.sender_process import SenderError
     from specchat.chat.company import CompanyError
     from specchat.chat.types import ChatError
     from specchat.engine.errors import ModelLoadError, QueueFullError, RequestError
@@ -185,6 +210,8 @@ def _user_errors() -> tuple[type[Exception], ...]:
         SettingsError,
         PromptsError,
         ReportError,
+        LoadError,
+        SenderError,
         CompanyError,
         ChatError,
         ModelLoadError,

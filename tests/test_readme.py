@@ -45,6 +45,8 @@ def test_a_command_that_is_shown_parses(line: str) -> None:
     command = _group(app).commands[words[0]]
     if words[0] == "train":
         command, words = _train_command(words[1:])
+    elif hasattr(command, "commands"):
+        command = command.commands[words[1]]
     options = {option for parameter in command.params for option in parameter.opts}
     shown = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert shown <= options | {"--help"}

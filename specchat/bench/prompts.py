@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -42,11 +44,18 @@ class BenchPrompt:
 def read_prompts(path: Path, limit: int | None = None) -> list[Prompt]:
     """The first `limit` prompts of the file at `path`; blank lines are passed over.
 
+    A file whose name ends in `.gz` is unpacked.
+
     Raises:
         PromptsError: no such file, no prompt in it, or a line that is no prompt.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+        lines = content.decode("utf-8").splitlines()
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise PromptsError(f"{path} is no gzip file, or is cut short") from None
     except OSError as error:
         raise PromptsError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:

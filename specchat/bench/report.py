@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -19,6 +20,9 @@ from specchat.engine.request import SamplingParams, TurnStats
 from specchat.evidence import Pair, draft_acceptance_rate, mean_acceptance_length, paired_speedup
 
 Report = dict[str, Any]
+
+_INNERMOST = re.compile(r"[\[{]\n[^\[\]{}]*[\]}]")
+_NEWLINE = re.compile(r"\n\s*")  # between values only: inside a string JSON writes it as \\n
 
 
 class ReportError(Exception):
@@ -62,8 +66,10 @@ def audit_report(
 
 
 def to_json(report: Report) -> str:
-    """Standard JSON: a number that does not exist (nan) is null."""
-    return json.dumps(_without_nan(report), indent=2, ensure_ascii=False, allow_nan=False)
+    """Standard JSON, innermost objects and lists on one line; a number that does not exist (nan)
+    is null."""
+    text = json.dumps(_without_nan(report), indent=2, ensure_ascii=False, allow_nan=False)
+    return _INNERMOST.sub(lambda match: _NEWLINE.sub(" ", match[0]), text)
 
 
 def race_text(report: Report) -> str:
@@ -81,7 +87,7 @@ def race_text(report: Report) -> str:
             f"mean acceptance length {summary['mean_acceptance_length']:.2f}, "
             f"draft acceptance rate {summary['draft_acceptance_rate']:.1%}"
         )
-    return "\n".join([*lines, _where(environment)])
+    return "\n".join([*lines, where(environment)])
 
 
 def audit_text(report: Report) -> str:
@@ -93,7 +99,7 @@ def audit_text(report: Report) -> str:
         *map(_divergence_text, report["divergences"]),
         "lossless" if summary["lossless"] else "NOT lossless: a divergence is no rounding tie",
     ]
-    return "\n".join([*lines, _where(environment)])
+    return "\n".join([*lines, where(environment)])
 
 
 def check_writable(path: Path) -> None:
@@ -145,7 +151,8 @@ def _token_text(token: int | None) -> str:
     return "had ended" if token is None else str(token)
 
 
-def _where(environment: Report) -> str:
+def where(environment: Report) -> str:
+    """Model, dtype, backend and machine of a measurement."""
     return (
         f"{environment['model']}, {environment['dtype']}, {environment['backend']}, "
         f"{environment['hardware']}"

@@ -11,7 +11,12 @@ from specchat.evidence.acceptance import (
 )
 from specchat.evidence.alarms import Alarm, alarms
 from specchat.evidence.distribution import Ecdf, Percentiles, ecdf, percentile, percentiles
-from specchat.evidence.interval import Interval, bootstrap_median, wilson
+from specchat.evidence.interval import (
+    Interval,
+    bootstrap_median,
+    bootstrap_percentile,
+    wilson,
+)
 from specchat.evidence.paired import (
     Pair,
     PairedSummary,
@@ -36,6 +41,7 @@ __all__ = [
     "acceptance_histogram",
     "alarms",
     "bootstrap_median",
+    "bootstrap_percentile",
     "draft_acceptance_rate",
     "ecdf",
     "mean_acceptance_length",

@@ -1,0 +1,152 @@
+"""One arm under one traffic, on a real engine with a tiny random model and a real sender."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from specchat.bench.load import PAGED, PLAIN, SEQUENTIAL, SPECULATIVE, contiguous_arm
+from specchat.bench.load_cell import CellResult, Gate, LoadArm, run_cell
+from specchat.bench.prompts import BenchPrompt
+from specchat.bench.sender_process import Sender, SenderError
+from specchat.bench.traffic import ClosedTraffic, OpenTraffic
+from specchat.engine.engine import Engine
+from specchat.engine.errors import RequestError
+from specchat.engine.request import Request, SamplingParams
+from specchat.engine.sequence import TokenStream
+from specchat.loader import LoadOptions, load
+
+PARAMS = SamplingParams(max_tokens=6, ignore_eos=True)
+SHARED = tuple(range(5, 25))  # a full page and a bit
+PROMPTS = [BenchPrompt(f"p{i}", (*SHARED, 30 + i, 7, 8, 7, 8)) for i in range(4)]
+SESSIONS = tuple((i,) for i in range(len(PROMPTS)))
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model_dir: Path) -> Iterator[Engine]:
+    options = LoadOptions(
+        str(tiny_model_dir), ("ngram",), compile=False, kv_memory_bytes=2**20, check_pages=True
+    )
+    loaded = load(options)
+    yield loaded.engine
+    loaded.engine.close()
+
+
+@pytest.fixture(scope="module")
+def sender() -> Iterator[Sender]:
+    with Sender() as started:
+        yield started
+
+
+def closed(users: int, seconds: float = 0.3) -> ClosedTraffic:
+    return ClosedTraffic(users, SESSIONS, seconds)
+
+
+def assert_idle(engine: Engine) -> None:
+    snapshot = engine.snapshot()
+    assert (snapshot.running, snapshot.waiting, snapshot.pages_held) == (0, 0, 0)
+    assert snapshot.pages_free == snapshot.pages_total  # the tenants are forgotten
+
+
+def assert_counts_add_up(result: CellResult) -> None:
+    assert result.played.records
+    for record in result.played.records:
+        if record.outcome == "completed":
+            assert record.tokens == result.stats[record.index].completion_tokens
+
+
+@pytest.mark.parametrize("arm", [PLAIN, SPECULATIVE, PAGED, SEQUENTIAL], ids=lambda arm: arm.name)
+def test_the_sender_counts_what_the_engine_gave(
+    engine: Engine, sender: Sender, arm: LoadArm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speculate = set()
+
+    def submit(request: Request) -> TokenStream:
+        speculate.add(request.params.speculate)
+        return Engine.submit(engine, request)
+
+    monkeypatch.setattr(engine, "submit", submit)
+    result = run_cell(engine, sender, PROMPTS, PARAMS, arm, closed(3), 1)
+    assert_counts_add_up(result)
+    assert result.occupancy.steps > 0
+    assert 0 < result.occupancy.pages_peak <= engine.snapshot().pages_total
+    assert speculate == {arm.speculate}
+    assert_idle(engine)
+
+
+def test_arrivals_at_random_are_all_answered(engine: Engine, sender: Sender) -> None:
+    traffic = OpenTraffic(20.0, (0, 1, 2, 3), 0.5, seed=1, warm_up_s=0.1, drain_s=30.0)
+    result = run_cell(engine, sender, PROMPTS, PARAMS, SPECULATIVE, traffic, 2)
+    assert_counts_add_up(result)
+    assert {record.outcome for record in result.played.records} == {"completed"}
+    assert_idle(engine)
+
+
+def test_only_arms_with_a_prefix_cache_find_pages(engine: Engine, sender: Sender) -> None:
+    """And then only those of the same customer."""
+    same, different = {0: 0, 1: 0, 2: 0, 3: 0}, {}
+    for arm, customers, hits in ((PAGED, same, 0), (PLAIN, different, 0), (PLAIN, same, 3 * 16)):
+        result = run_cell(engine, sender, PROMPTS, PARAMS, arm, closed(1), 3, customers)
+        assert sum(result.stats[i].cached_tokens for i in range(4)) == hits
+
+
+def test_slots_bound_what_runs_together(engine: Engine, sender: Sender) -> None:
+    context = engine.info.context_length
+    for arm, most in ((SEQUENTIAL, 1), (contiguous_arm(2 * context + 1, context), 2)):
+        result = run_cell(engine, sender, PROMPTS, PARAMS, arm, closed(4), 4)
+        assert result.occupancy.running_peak <= most
+        assert result.occupancy.waiting_peak >= 1
+        assert_counts_add_up(result)
+
+
+def test_a_prompt_sent_again_is_another_tenants(engine: Engine, sender: Sender) -> None:
+    """One prompt round and round: no answer may profit from the one before it."""
+    result = run_cell(engine, sender, PROMPTS[:1], PARAMS, PLAIN, ClosedTraffic(1, ((0,),), 0.3), 5)
+    assert len(result.stats) > 2
+    assert {stats.cached_tokens for stats in result.stats.values()} == {0}
+
+
+def test_a_request_that_cannot_be_answered_ends_the_cell(engine: Engine, sender: Sender) -> None:
+    with pytest.raises(RequestError, match="token ids must be below"):
+        run_cell(
+            engine, sender, [BenchPrompt("bad", (10**6,))], PARAMS, PLAIN,
+            ClosedTraffic(1, ((0,),), 0.2), 6,
+        )  # fmt: skip
+    assert_idle(engine)
+
+
+def test_the_senders_death_ends_the_cell_and_leaves_the_engine_idle(engine: Engine) -> None:
+    with Sender() as doomed:
+        killer = threading.Timer(0.5, os.kill, (doomed.pid, signal.SIGKILL))
+        killer.start()
+        with pytest.raises(SenderError, match="ended early"):
+            run_cell(engine, doomed, PROMPTS, PARAMS, PLAIN, closed(2, seconds=600), 7)
+        killer.join()
+    assert not doomed.alive
+    assert_idle(engine)
+
+
+def test_a_gate_lets_in_by_slots_and_in_order() -> None:
+    gate, entered = Gate(2), list[int]()
+    for i in range(4):
+        gate.enter(lambda i=i: entered.append(i))
+    assert (entered, gate.waiting) == ([0, 1], 2)
+    gate.leave()
+    assert (entered, gate.waiting) == ([0, 1, 2], 1)
+    gate.close()
+    gate.leave()
+    gate.enter(lambda: entered.append(9))
+    assert entered == [0, 1, 2]
+
+
+def test_a_gate_gives_slots_back() -> None:
+    gate, entered = Gate(1), list[str]()
+    gate.enter(lambda: entered.append("first"))
+    gate.leave()
+    gate.enter(lambda: entered.append("second"))
+    assert entered == ["first", "second"]
