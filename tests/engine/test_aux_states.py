@@ -49,7 +49,7 @@ class Listener(Bushy):
 def test_states_come_for_prompt_chunks_and_accepted_nodes(
     engines: Engines, eager_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [request(prompt, max_tokens=24, ignore_eos=True) for prompt in prompts(3, 40)]
+    asked = [request(prompt, max_tokens=60, ignore_eos=True) for prompt in prompts(4, 30)]
     plain = engines()
     answers = {r.prompt_ids: a.tokens for r, a in zip(asked, ask_all(plain, asked), strict=True)}
     monkeypatch.setattr(ModelRunner, "__init__", _collecting(ModelRunner.__init__))
