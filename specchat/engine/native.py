@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import logging
+import mmap
 import os
 import platform
 import shutil
@@ -21,10 +23,8 @@ log = logging.getLogger(__name__)
 SOURCES = Path(__file__).with_name("cpp")
 FLAGS = (
     "-O3", "-march=native", "-shared", "-fPIC", "-std=c++17", "-pthread",
-    # -ffast-math by its parts and without finite-math: linking with the whole makes the thread
-    # that loads the library, and all it starts, round small numbers to 0 from then on.
-    "-fno-math-errno", "-fno-signed-zeros", "-fno-trapping-math", "-fassociative-math",
-    "-freciprocal-math",
+    # Nothing that reorders sums: it splits fused multiply-adds, which are the time of a step.
+    "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
 )  # fmt: skip
 BUILD_TIMEOUT_S = 300
 
@@ -34,6 +34,7 @@ class NativeUnavailableError(Exception):
 
 
 LANES = 16
+MOST_ROWS = 12  # as in cpp/product.h
 
 
 class Table(ctypes.Structure):
@@ -43,7 +44,8 @@ class Table(ctypes.Structure):
 
 
 class Matrix(ctypes.Structure):
-    """A weight `[rows, cols]` in float32 or bf16, stored as `[rows / LANES, cols, LANES]`."""
+    """A weight `[rows, cols]`: `[rows / LANES, cols, LANES]` in float32, or
+    `[rows / LANES, cols / 2, LANES, 2]` in bf16."""
 
     _fields_ = [
         ("data", c_void_p),
@@ -51,6 +53,7 @@ class Matrix(ctypes.Structure):
         ("rows", c_int64),
         ("cols", c_int64),
         ("is_bf16", c_int64),
+        ("bf16_products", c_int64),
     ]
 
 
@@ -167,28 +170,75 @@ def compact(weight: torch.Tensor) -> torch.Tensor:
     return half if torch.equal(half.float(), weight.float()) else weight.float()
 
 
-def matrix(weight: torch.Tensor, bias: torch.Tensor | None, keep: list[torch.Tensor]) -> Matrix:
-    """Lay out a weight for the library; tensors that must stay alive are appended to `keep`."""
+class Shelf:
+    """Keeps what the library reads alive, weights side by side on huge pages where there are any:
+    a step reads all of them, and small pages cost it a few per cent in address lookups."""
+
+    CHUNK = 2**25
+
+    def __init__(self) -> None:
+        self._kept: list[torch.Tensor] = []
+        self._chunk = torch.empty(0, dtype=torch.uint8)
+        self._used = 0
+
+    def keep(self, tensor: torch.Tensor) -> int:
+        """Keep a tensor as it is; returns its address."""
+        self._kept.append(tensor)
+        return tensor.data_ptr()
+
+    def copy(self, tensor: torch.Tensor) -> int:
+        """Keep a contiguous copy; returns its address."""
+        size = tensor.numel() * tensor.element_size()
+        if self._used + size > len(self._chunk):
+            self._chunk = _huge_pages(max(self.CHUNK, size))
+            self._kept.append(self._chunk)
+            self._used = 0
+        place = self._chunk[self._used : self._used + size]
+        self._used += -(-size // 64) * 64
+        place.view(tensor.dtype).view(tensor.shape).copy_(tensor)
+        return place.data_ptr()
+
+
+def _huge_pages(size: int) -> torch.Tensor:
+    memory = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return torch.frombuffer(memory, dtype=torch.uint8)
+
+
+def matrix(
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    shelf: Shelf,
+    bf16_products: bool = False,
+) -> Matrix:
+    """Lay out a weight for the library.
+
+    With `bf16_products` activations are rounded to bf16 too, as bf16 models are meant to run,
+    where the weight is held in bf16.
+    """
     rows, cols = weight.shape
-    data = torch.nn.functional.pad(compact(weight), (0, 0, 0, -rows % LANES))
-    data = data.view(-1, LANES, cols).transpose(1, 2).contiguous()
-    keep.append(data)
-    address = None if bias is None else vector(bias, keep)
-    return Matrix(data.data_ptr(), address, rows, cols, int(data.dtype == torch.bfloat16))
-
-
-def table(weight: torch.Tensor, keep: list[torch.Tensor]) -> Table:
-    """Describe an embedding; tensors that must stay alive are appended to `keep`."""
     data = compact(weight)
-    keep.append(data)
-    return Table(data.data_ptr(), data.shape[1], int(data.dtype == torch.bfloat16))
+    if cols % 2:
+        data = data.float()
+    data = torch.nn.functional.pad(data, (0, 0, 0, -rows % LANES))
+    pairs = 2 if data.dtype == torch.bfloat16 else 1
+    data = data.view(-1, LANES, cols // pairs, pairs).transpose(1, 2)
+    address = None if bias is None else vector(bias, shelf)
+    held = data.dtype == torch.bfloat16
+    return Matrix(shelf.copy(data), address, rows, cols, int(held), int(held and bf16_products))
 
 
-def vector(values: torch.Tensor, keep: list[torch.Tensor]) -> int:
-    """Address of a float32 copy, kept alive by `keep`."""
-    data = values.detach().to(torch.float32).contiguous().clone()
-    keep.append(data)
-    return data.data_ptr()
+def table(weight: torch.Tensor, shelf: Shelf) -> Table:
+    """Describe an embedding."""
+    data = compact(weight)
+    return Table(shelf.keep(data), data.shape[1], int(data.dtype == torch.bfloat16))
+
+
+def vector(values: torch.Tensor, shelf: Shelf) -> int:
+    """Address of a float32 copy."""
+    return shelf.keep(values.detach().to(torch.float32).contiguous().clone())
 
 
 def _build(compiler: str, path: Path) -> None:

@@ -34,7 +34,7 @@ class NativeModel:
         """
         _check(model)
         self._library = native.load_library()
-        self._keep: list[torch.Tensor] = []
+        self._shelf = native.Shelf()
         self._model = self._describe(model)
         self._vocab, self._hidden = self._model.vocab, self._model.hidden
         self._cache = cache
@@ -82,8 +82,9 @@ class NativeModel:
     def _describe(self, model: Any) -> native.Model:
         config, body = model.config, model.model
         attention = body.layers[0].self_attn
+        self._bf16 = next(model.parameters()).dtype == torch.bfloat16
+        head = native.matrix(model.lm_head.weight, model.lm_head.bias, self._shelf, self._bf16)
         self._layers = (native.Layer * len(body.layers))(*map(self._layer, body.layers))
-        head = native.matrix(model.lm_head.weight, model.lm_head.bias, self._keep)
         return native.Model(
             len(body.layers),
             config.hidden_size,
@@ -98,25 +99,25 @@ class NativeModel:
             getattr(config, "residual_multiplier", 1.0),
             1.0 / getattr(config, "logits_scaling", 1.0),
             body.rotary_emb.attention_scaling,
-            native.vector(body.rotary_emb.inv_freq, self._keep),
-            native.vector(body.norm.weight, self._keep),
-            native.table(body.embed_tokens.weight, self._keep),
+            native.vector(body.rotary_emb.inv_freq, self._shelf),
+            native.vector(body.norm.weight, self._shelf),
+            native.table(body.embed_tokens.weight, self._shelf),
             head,
             self._layers,
         )
 
     def _layer(self, layer: Any) -> native.Layer:
-        attention, mlp, keep = layer.self_attn, layer.mlp, self._keep
+        attention, mlp, shelf = layer.self_attn, layer.mlp, self._shelf
         linears = (
             attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj,
             mlp.gate_proj, mlp.up_proj, mlp.down_proj,
         )  # fmt: skip
         norms = (getattr(attention, name, None) for name in ("q_norm", "k_norm"))
         return native.Layer(
-            native.vector(layer.input_layernorm.weight, keep),
-            native.vector(layer.post_attention_layernorm.weight, keep),
-            *(None if norm is None else native.vector(norm.weight, keep) for norm in norms),
-            *(native.matrix(linear.weight, linear.bias, keep) for linear in linears),
+            native.vector(layer.input_layernorm.weight, shelf),
+            native.vector(layer.post_attention_layernorm.weight, shelf),
+            *(None if norm is None else native.vector(norm.weight, shelf) for norm in norms),
+            *(native.matrix(linear.weight, linear.bias, shelf, self._bf16) for linear in linears),
         )
 
 

@@ -37,7 +37,7 @@ class NativeMlp:
         self._siblings = siblings
         self._library: ctypes.CDLL | None = None
         self._drafter = native.Drafter()
-        self._keep: list[torch.Tensor] = []
+        self._shelf = native.Shelf()
         self._arrays: list[ctypes.Array] = []
         self._scratch = torch.empty(0)
 
@@ -87,7 +87,10 @@ class NativeMlp:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         config = self._heads.config
         requests = len(last)
-        needed = requests * (2 * max(config.emb_dim, config.inner_dim) + config.vocab_size + 1)
+        threads = torch.get_num_threads()
+        wide = max(config.emb_dim, config.inner_dim)
+        needed = requests * (2 * wide + config.vocab_size + 1)
+        needed += threads * native.MOST_ROWS * wide
         if len(self._scratch) < needed:
             self._scratch = torch.empty(needed)
         shape = (requests, config.n_predict, self._siblings)
@@ -105,7 +108,7 @@ class NativeMlp:
             tokens.data_ptr(),
             chances.data_ptr(),
             least_chance,
-            torch.get_num_threads(),
+            threads,
         )
         return tokens[:, :drafted], chances[:, :drafted]
 
@@ -139,16 +142,18 @@ class NativeMlp:
         for weight in stages:
             if weight.data_ptr() not in made:
                 made[weight.data_ptr()] = (
-                    native.table(weight, self._keep)
+                    native.table(weight, self._shelf)
                     if kind is native.Table
-                    else native.matrix(weight if rows is None else weight[rows], None, self._keep)
+                    else native.matrix(
+                        weight if rows is None else weight[rows], None, self._shelf, True
+                    )
                 )
         array = (kind * len(stages))(*(made[weight.data_ptr()] for weight in stages))
         self._arrays.append(array)
         return array
 
     def _vectors(self, stages: nn.ParameterList) -> ctypes.Array:
-        array = (ctypes.c_void_p * len(stages))(*(native.vector(v, self._keep) for v in stages))
+        array = (ctypes.c_void_p * len(stages))(*(native.vector(v, self._shelf) for v in stages))
         self._arrays.append(array)
         return array
 

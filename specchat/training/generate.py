@@ -1,20 +1,20 @@
-"""The target's own answers: batched generation for the second stage of speculator training."""
+"""The target's own answers, made by the engine, for the second stage of speculator training."""
 
 import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from transformers import DynamicCache, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
+from specchat.engine.engine import Engine
+from specchat.engine.request import FinishReason, Request, SamplingParams
 from specchat.training.corpus import Message
 from specchat.training.packing import Sample
 from specchat.training.tokenizer import ASSISTANT, encode_turns
-
-COMPACT_EVERY = 16  # steps between removals of finished rows from the batch
 
 
 @dataclass(frozen=True)
@@ -74,58 +74,13 @@ def draw_prompts(
     return list(prompts.values())
 
 
-@torch.inference_mode()
-def generate_batch(
-    model: LlamaForCausalLM,
-    prompts: Sequence[Sequence[int]],
-    temperature: float,
-    max_new_tokens: int,
-    generator: torch.Generator | None = None,
-) -> list[list[int]]:
-    """Answers to a batch of prompts; rows that have ended leave the batch while it runs."""
-    end, pad = model.config.eos_token_id, model.config.pad_token_id
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-    answers: list[list[int]] = [[] for _ in prompts]
-    alive = list(range(len(prompts)))  # row of the batch -> prompt
-    cache = DynamicCache(config=model.config)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    for step in range(max_new_tokens):
-        logits = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        token = _choose(logits, temperature, generator)
-        for row, value in enumerate(token.tolist()):
-            answer = answers[alive[row]]
-            if not answer or answer[-1] != end:
-                answer.append(value)
-        ended = [answers[prompt][-1] == end for prompt in alive]
-        if all(ended):
-            break
-        ids = token[:, None]
-        mask = torch.cat([mask, mask.new_ones(len(alive), 1)], 1)
-        positions = positions[:, -1:] + 1
-        if step % COMPACT_EVERY == 0 and any(ended):
-            keep = torch.tensor([row for row, over in enumerate(ended) if not over])
-            alive = [alive[row] for row in keep.tolist()]
-            cache.batch_select_indices(keep)
-            ids, mask, positions = ids[keep], mask[keep], positions[keep]
-    return answers
-
-
 def generate_answers(
-    model: LlamaForCausalLM,
+    engine: Engine,
     prompts: Sequence[Prompt],
     temperature: float,
     path: Path,
     tokenizer: PreTrainedTokenizerFast,
-    batch: int = 48,
+    together: int = 32,
     max_new_tokens: int = 256,
     minutes: float | None = None,
     seed: int = 0,
@@ -134,31 +89,34 @@ def generate_answers(
     """Appends answers to `path`, one JSON object a line, and returns how many it holds now.
 
     Prompts that the file already answers at this temperature are passed over, so that an
-    interrupted run resumes. Stops early when `minutes` are used up.
+    interrupted run resumes. Answers `together` prompts at a time; starts no further one when
+    `minutes` are used up.
     """
     done = {(a.id, a.temperature) for a in read_answers(path)}
     waiting = [p for p in prompts if (p.id, temperature) not in done]
-    waiting.sort(key=lambda prompt: len(prompt.ids))
-    chunks = [waiting[i : i + batch] for i in range(0, len(waiting), batch)]
-    random.Random(seed).shuffle(chunks)
-    generator = torch.Generator().manual_seed(seed)
     start, count, tokens = time.perf_counter(), len(done), 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as lines:
-        for number, chunk in enumerate(chunks, start=1):
-            answers = generate_batch(
-                model, [p.ids for p in chunk], temperature, max_new_tokens, generator
+    with path.open("a", encoding="utf-8") as lines, ThreadPoolExecutor(together) as pool:
+
+        def answer(place: int) -> list[int] | None:
+            if minutes is not None and time.perf_counter() - start > 60 * minutes:
+                return None
+            params = SamplingParams(
+                max_tokens=max_new_tokens, temperature=temperature, seed=seed + place
             )
-            for prompt, answer in zip(chunk, answers, strict=True):
-                lines.write(json.dumps(_line(prompt, temperature, answer, tokenizer)) + "\n")
-            lines.flush()
-            count += len(chunk)
-            tokens += sum(map(len, answers))
-            seconds = time.perf_counter() - start
-            if number % 5 == 0 or number == len(chunks):
-                say(f"{count} answers, {tokens} new tokens, {tokens / seconds:.0f} tokens/s")
-            if minutes is not None and seconds > 60 * minutes:
+            return _answer(engine, waiting[place], params, tokenizer.eos_token_id)
+
+        answers = pool.map(answer, range(len(waiting)))
+        for place, (prompt, ids) in enumerate(zip(waiting, answers, strict=True), start=1):
+            if ids is None:
                 break
+            lines.write(json.dumps(_line(prompt, temperature, ids, tokenizer)) + "\n")
+            count += 1
+            tokens += len(ids)
+            if place % 250 == 0 or place == len(waiting):
+                lines.flush()
+                speed = tokens / (time.perf_counter() - start)
+                say(f"{count} answers, {tokens} new tokens, {speed:.0f} tokens/s")
     return count
 
 
@@ -185,11 +143,11 @@ def _line(
     }
 
 
-def _choose(
-    logits: torch.Tensor, temperature: float, generator: torch.Generator | None
-) -> torch.Tensor:
-    """One token of each row of logits [rows, vocabulary]."""
-    if temperature == 0:
-        return logits.argmax(-1)
-    probabilities = (logits.float() / temperature).softmax(-1)
-    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+def _answer(engine: Engine, prompt: Prompt, params: SamplingParams, end: int) -> list[int]:
+    """One answer's token ids, with `end` last when it came to its end."""
+    ids: list[int] = []
+    for delta in engine.submit(Request(tuple(prompt.ids), params, interactive=False)):
+        ids += [token.token_id for token in delta.tokens]
+        if delta.finish is FinishReason.STOP:
+            ids.append(end)
+    return ids

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from specchat.loader import LoadOptions, load
 from specchat.training.corpus import Conversation, in_split, join_turns, load_corpus
 from specchat.training.features import Features, extract_features, join_features
 from specchat.training.generate import draw_prompts, generate_answers, read_answers
@@ -125,19 +126,22 @@ def run_generate(
     """The target's own answers to questions of the training split, at each temperature."""
     tokenizer = load_tokenizer(place.out / "target")
     conversations = [c.messages for c in in_split(place.corpus(), "train")]
-    model = load_target(place.out / "target").to(torch.bfloat16)
-    for number, temperature in enumerate(temperatures):
-        prompts = draw_prompts(tokenizer, conversations, count, max_tokens=384, seed=number)
-        generate_answers(
-            model,
-            prompts,
-            temperature,
-            place.work / "own_answers.jsonl",
-            tokenizer,
-            minutes=minutes,
-            seed=number,
-            say=place.say,
-        )
+    engine = load(LoadOptions(model=str(place.out / "target"), speculators=())).engine
+    try:
+        for number, temperature in enumerate(temperatures):
+            prompts = draw_prompts(tokenizer, conversations, count, max_tokens=384, seed=number)
+            generate_answers(
+                engine,
+                prompts,
+                temperature,
+                place.work / "own_answers.jsonl",
+                tokenizer,
+                minutes=minutes,
+                seed=number,
+                say=place.say,
+            )
+    finally:
+        engine.close()
 
 
 def run_speculator(

@@ -55,7 +55,12 @@ FAMILIES = {
             },
         )
     ),
+    "heads of 64": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=64)),
     "wide heads": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=80)),
+    "heads of 128": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=128)),
+    "one key head for many": lambda: LlamaForCausalLM(
+        LlamaConfig(**SIZES | {"num_key_value_heads": 1})
+    ),
     "mistral": lambda: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=None)),
     "qwen2 with biases": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES)),
     "qwen3 with head norms": lambda: Qwen3ForCausalLM(Qwen3Config(**SIZES, head_dim=16)),
@@ -71,13 +76,22 @@ FAMILIES = {
 }
 
 
-def make_runner(family: str = "llama", dtype: torch.dtype = torch.float32) -> ModelRunner:
+KINDS = {
+    "float32": (torch.float32, torch.float32),
+    "float32 that bf16 holds": (torch.bfloat16, torch.float32),
+    "bf16": (torch.bfloat16, torch.bfloat16),
+}
+"""Data types the weights are rounded to, and then held in."""
+
+
+def make_runner(family: str = "llama", kind: str = "float32") -> ModelRunner:
     torch.manual_seed(3)
     model = FAMILIES[family]().eval()
     for parameter in model.parameters():
         if parameter.ndim == 1:  # biases and norms that matter
             torch.nn.init.normal_(parameter, 1.0, 0.3)
-    return ModelRunner(model.to(dtype), pages=64, page_size=4)
+    rounded, held = KINDS[kind]
+    return ModelRunner(model.to(rounded).to(held), pages=64, page_size=4)
 
 
 def scattered(runner: ModelRunner, tokens: int) -> PageTable:
@@ -112,9 +126,10 @@ def bushy_tree() -> DraftTree:
     return tree
 
 
+@pytest.mark.parametrize("kind", ["float32", "float32 that bf16 holds"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_logits_and_hidden_states_are_those_of_eager_mode(family: str) -> None:
-    runner = make_runner(family)
+def test_logits_and_hidden_states_are_those_of_eager_mode(family: str, kind: str) -> None:
+    runner = make_runner(family, kind)
     step = NativeModel(runner.model, runner.cache)
     table = scattered(runner, 64)
     with torch.inference_mode():
@@ -130,8 +145,10 @@ def test_logits_and_hidden_states_are_those_of_eager_mode(family: str) -> None:
             table.length += 23
 
 
-def test_a_row_has_the_same_bits_whatever_else_is_in_the_step() -> None:
-    runner = make_runner()
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["llama", "heads of 64"])
+def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind: str) -> None:
+    runner = make_runner(family, kind)
     step = NativeModel(runner.model, runner.cache)
     tokens = ids(40)
     one, other = scattered(runner, 64), scattered(runner, 64)
@@ -147,8 +164,10 @@ def test_a_row_has_the_same_bits_whatever_else_is_in_the_step() -> None:
     assert torch.equal(together, torch.stack(singly))
 
 
-def test_an_accepted_branch_has_the_bits_of_plain_decoding() -> None:
-    runner = make_runner()
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["llama", "heads of 64"])
+def test_an_accepted_branch_has_the_bits_of_plain_decoding(family: str, kind: str) -> None:
+    runner = make_runner(family, kind)
     step = NativeModel(runner.model, runner.cache)
     tree = bushy_tree()
     deepest = max(range(len(tree)), key=tree.depths.__getitem__)
@@ -163,8 +182,9 @@ def test_an_accepted_branch_has_the_bits_of_plain_decoding() -> None:
     assert torch.equal(line, whole[[0, *(node + 1 for node in path)]])
 
 
-def test_a_bf16_model_is_computed_in_float32_from_its_bf16_weights() -> None:
-    runner = make_runner(dtype=torch.bfloat16)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_bf16_model_rounds_what_it_multiplies_and_sums_in_float32(family: str) -> None:
+    runner = make_runner(family, "bf16")
     step = NativeModel(runner.model, runner.cache)
     batch = batch_of(runner, Rows.chunk(scattered(runner, 32), ids(20), last=True))
     with torch.inference_mode():
@@ -172,6 +192,22 @@ def test_a_bf16_model_is_computed_in_float32_from_its_bf16_weights() -> None:
         eager = runner.eager(batch).logits.float()
     assert logits.dtype == torch.float32
     assert float((logits - eager).abs().max() / eager.abs().max()) < 0.05
+
+
+def test_products_of_bf16_pairs_are_those_of_rounded_activations() -> None:
+    generator = torch.Generator().manual_seed(4)
+    model = LlamaForCausalLM(LlamaConfig(**SIZES | {"num_hidden_layers": 1})).eval()
+    for parameter in model.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) / 8
+    exact = model.double()
+    runner = ModelRunner(exact.bfloat16(), pages=64, page_size=4)
+    step = NativeModel(runner.model, runner.cache)
+    with torch.inference_mode():
+        logits, hidden = step.run(
+            batch_of(runner, Rows.chunk(scattered(runner, 32), ids(9), last=True))
+        )
+    rounded = hidden.bfloat16().double() @ model.lm_head.weight.double().T
+    torch.testing.assert_close(logits.double(), rounded, rtol=1e-5, atol=1e-5)
 
 
 def test_weights_that_bf16_holds_exactly_are_stored_in_bf16_and_others_are_not() -> None:

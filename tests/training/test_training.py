@@ -1,5 +1,6 @@
 """Packing, the target's training loop, generation, and the stages end to end at toy size."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
+from specchat.engine.engine import Engine
+from specchat.loader import LoadOptions, load
 from specchat.training.corpus import Conversation, Message, join_turns
-from specchat.training.generate import generate_answers, generate_batch, make_prompt, read_answers
+from specchat.training.generate import generate_answers, make_prompt, read_answers
 from specchat.training.packing import USER_WEIGHT, Sample, collate, make_sample, make_samples, pack
 from specchat.training.target import (
     TargetSettings,
@@ -140,34 +143,50 @@ def test_an_exported_model_loads_with_transformers(tokenizer: Tokenizer, tmp_pat
     assert torch.equal(loaded.lm_head.weight, expected)
 
 
-def test_batched_answers_are_those_of_each_prompt_alone(tokenizer: Tokenizer) -> None:
-    model = tiny_model(tokenizer).eval()
-    prompts = [make_prompt(tokenizer, str(n), [Message("user", "a" * n)]).ids for n in (1, 7, 20)]
-    together = generate_batch(model, prompts, 0.0, 40)
-    alone = [generate_batch(model, [prompt], 0.0, 40)[0] for prompt in prompts]
-    assert together == alone
+@pytest.fixture
+def engine(tokenizer: Tokenizer, tmp_path: Path) -> Iterator[Engine]:
+    export(tiny_model(tokenizer), tokenizer, tmp_path / "target")
+    options = LoadOptions(model=str(tmp_path / "target"), speculators=(), compile=False)
+    loaded = load(options)
+    yield loaded.engine
+    loaded.engine.close()
 
 
-def test_rows_that_end_leave_the_batch_and_keep_their_answers(tokenizer: Tokenizer) -> None:
-    model = tiny_model(tokenizer).eval()
-    prompts = [make_prompt(tokenizer, str(n), [Message("user", "b" * n)]).ids for n in range(1, 9)]
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        model.lm_head.weight[tokenizer.eos_token_id] *= 8  # rows end at different times
-    answers = generate_batch(model, prompts, 1.5, 60, generator)
-    end = tokenizer.eos_token_id
+def test_answers_made_together_are_those_of_each_prompt_alone(
+    engine: Engine, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    prompts = [make_prompt(tokenizer, str(n), [Message("user", "a" * n)]) for n in (1, 7, 20)]
+    found = []
+    for together in (1, 3):
+        path = tmp_path / f"{together}.jsonl"
+        generate_answers(engine, prompts, 0.0, path, tokenizer, together, 40, say=lambda line: None)
+        found.append([a.answer for a in read_answers(path)])
+    assert found[0] == found[1]
+    assert len(found[0]) == 3
+
+
+def test_an_answer_ends_with_the_end_token_or_at_its_limit(
+    engine: Engine, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    prompts = [make_prompt(tokenizer, str(n), [Message("user", "b" * n)]) for n in range(1, 25)]
+    path, end = tmp_path / "answers.jsonl", tokenizer.eos_token_id
+    generate_answers(engine, prompts, 4.0, path, tokenizer, 8, 400, say=lambda line: None)
+    answers = [a.answer for a in read_answers(path)]
     assert len({len(answer) for answer in answers}) > 1
     assert all(end not in answer[:-1] for answer in answers)
+    assert all(answer[-1] == end or len(answer) == 400 for answer in answers)
+    assert any(answer[-1] == end for answer in answers)
 
 
-def test_generation_resumes_where_its_file_ends(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    model = tiny_model(tokenizer).eval()
+def test_generation_resumes_where_its_file_ends(
+    engine: Engine, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
     prompts = [make_prompt(tokenizer, str(n), [Message("user", "c" * n)]) for n in range(1, 5)]
     path = tmp_path / "answers.jsonl"
 
     def run(count: int) -> int:
         return generate_answers(
-            model, prompts[:count], 0.0, path, tokenizer, 2, 8, say=lambda line: None
+            engine, prompts[:count], 0.0, path, tokenizer, 2, 8, say=lambda line: None
         )
 
     assert run(2) == 2

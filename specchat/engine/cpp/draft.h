@@ -23,7 +23,8 @@ static void best_of(const Drafter& d, const float* row, const float* noise, int6
 // tokens, chances [requests, stages, siblings]. `gumbel` [requests, stages, vocab] or null.
 // Ends early, at a stage that no request is likely to reach: where the product of the best tokens'
 // chances is under `least_chance` for all. Returns the stages drafted.
-// scratch: requests * (2 * wider of hidden and inner + vocab + 1) floats.
+// scratch: requests * (2 * wide + vocab + 1) + threads * MOST_ROWS * wide floats, where wide is the
+// wider of hidden and inner.
 extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
                           const float* hidden, const int64_t* last, const float* inverse_temperature,
                           const float* gumbel, float* scratch, int64_t* tokens, float* chances,
@@ -31,9 +32,10 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
     const Drafter& d = *drafter;
     int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
     float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
-    float* joint = logits + requests * d.draft_vocab;
+    float *joint = logits + requests * d.draft_vocab, *rooms = joint + requests;
     int64_t drafted = d.stages;
     pool().run(threads, [&](Team& team) {
+        float* room = rooms + team.me * MOST_ROWS * wide;
         for_each(team, requests, [&](int64_t q) {
             const float* h = hidden + q * d.hidden;
             float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;
@@ -41,7 +43,7 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
             joint[q] = 1.0f;
         });
         for (int64_t i = 0; i < d.stages; i++) {
-            product(team, d.projection[i], state, requests,
+            product(team, d.projection[i], state, requests, room,
                     [&](int64_t n, int64_t q, Vec v, int64_t many) {
                         store_some(next + q * d.inner + n, v, many);
                     });
@@ -57,7 +59,7 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
                     s[n] = 0.5f * v * (1.0f + erff(v * 0.70710678118654752f));
                 }
             });
-            product(team, d.head[i], state, requests,
+            product(team, d.head[i], state, requests, room,
                     [&](int64_t n, int64_t q, Vec v, int64_t many) {
                         store_some(logits + q * d.draft_vocab + n, v * inverse_temperature[q], many);
                     });

@@ -13,10 +13,20 @@
 #include "attention.h"
 #include "draft.h"
 
+// Columns of the widest product.
+static int64_t widest(const Model& m) {
+    int64_t most = m.hidden > m.inner ? m.hidden : m.inner;
+    return m.heads * m.head_dim > most ? m.heads * m.head_dim : most;
+}
+
 struct Buffers {
-    float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine, *score;
-    int64_t *where, *segment_of;  // cache rows of all requests end to end; segment of each row
-    const int64_t** where_of;     // per segment
+    float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine;
+    float *score, *room;                 // per thread
+    int64_t *seen;                       // per thread
+    int64_t* where;                      // cache rows of all requests end to end
+    const int64_t** where_of;            // per segment
+    Group* group;                        // at most one a row
+    int64_t score_width, room_width;
     int64_t floats;
 
     Buffers(const Model& m, int64_t rows, int64_t segments, int64_t cached, int64_t longest,
@@ -36,10 +46,14 @@ struct Buffers {
         act = take(rows * m.inner);
         cosine = take(rows * m.head_dim / 2);
         sine = take(rows * m.head_dim / 2);
-        score = take(threads * longest);
+        score_width = (longest + LANES - 1) / LANES * LANES;
+        score = take(threads * ROWS_TOGETHER * HEADS_TOGETHER * score_width);
+        seen = reinterpret_cast<int64_t*>(take(2 * threads * ROWS_TOGETHER * longest));
+        room_width = MOST_ROWS * widest(m);
+        room = take(threads * room_width);
         where = reinterpret_cast<int64_t*>(take(2 * cached));
         where_of = reinterpret_cast<const int64_t**>(take(2 * segments));
-        segment_of = reinterpret_cast<int64_t*>(take(2 * rows));
+        group = reinterpret_cast<Group*>(take(rows * sizeof(Group) / sizeof(float)));
         floats = at - begin;
     }
 };
@@ -52,12 +66,13 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
     const Model& m = *model;
     const Step& s = *step;
     Buffers b(m, s.rows, s.segments, s.cached, s.longest, threads, s.scratch);
-    for (int64_t t = 0; t < s.rows; t++) b.segment_of[t] = -1;
-    int64_t* where = b.where;
+    int64_t *where = b.where, groups = 0;
     for (int64_t i = 0; i < s.segments; i++) {
         const Segment& g = s.segment[i];
         b.where_of[i] = where;
-        for (int64_t r = 0; r < g.count; r++) b.segment_of[g.start + r] = i;
+        for (int64_t r = 0; r < g.count; r += ROWS_TOGETHER)
+            b.group[groups++] = {i, g.start + r,
+                                 g.count - r < ROWS_TOGETHER ? g.count - r : ROWS_TOGETHER};
         const int64_t* pages = s.page_table + g.pages;
         for (int64_t left = g.context + g.count; left > 0; left -= s.page_size, pages++)
             for (int64_t r = 0; r < s.page_size && r < left; r++)
@@ -67,7 +82,9 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             kv_width = m.kv_heads * m.head_dim;
 
     pool().run(threads, [&](Team& team) {
-        float* score = b.score + team.me * s.longest;
+        float* score = b.score + team.me * ROWS_TOGETHER * HEADS_TOGETHER * b.score_width;
+        float* room = b.room + team.me * b.room_width;
+        int64_t* seen = b.seen + team.me * ROWS_TOGETHER * s.longest;
         for_each(team, s.rows, [&](int64_t t) {
             embed(m.embedding, s.ids[t], m.embedding_scale, b.x + t * m.hidden);
             rms_norm(b.x + t * m.hidden, m.layer[0].attention_norm, m.hidden, m.norm_epsilon,
@@ -80,13 +97,13 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
         });
         for (int64_t l = 0; l < m.layers; l++) {
             const Layer& w = m.layer[l];
-            product(team, w.query, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.query, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 store_some(b.query + t * q_width + n, v, many);
             });
-            product(team, w.key, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.key, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 store_some(b.key + t * kv_width + n, v, many);
             });
-            product(team, w.value, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.value, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 store_some(b.value + t * kv_width + n, v, many);
             });
             team.barrier();
@@ -104,11 +121,13 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                     write_cache<float>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
             });
             if (s.kv_is_bf16)
-                attention<bf16>(team, m, s, l, b.segment_of, b.where_of, b.query, score, b.mixed);
+                attention<bf16>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
+                                b.score_width, seen, b.mixed);
             else
-                attention<float>(team, m, s, l, b.segment_of, b.where_of, b.query, score, b.mixed);
+                attention<float>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
+                                b.score_width, seen, b.mixed);
             team.barrier();
-            product(team, w.output, b.mixed, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.output, b.mixed, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* x = b.x + t * m.hidden + n;
                 store_some(x, load_some(x, many) + m.residual_scale * v, many);
             });
@@ -118,15 +137,15 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                          b.h + t * m.hidden);
             });
             // A thread multiplies the same rows of `gate` and `up`, so no barrier stands between.
-            product(team, w.gate, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.gate, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 store_some(b.act + t * m.inner + n, v / (1.0f + exponential(-v)), many);
             });
-            product(team, w.up, b.h, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.up, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* act = b.act + t * m.inner + n;
                 store_some(act, load_some(act, many) * v, many);
             });
             team.barrier();
-            product(team, w.down, b.act, s.rows, [&](int64_t n, int64_t t, Vec v, int64_t many) {
+            product(team, w.down, b.act, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* x = b.x + t * m.hidden + n;
                 store_some(x, load_some(x, many) + m.residual_scale * v, many);
             });
@@ -142,7 +161,7 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             rms_norm(b.x + s.wanted[i] * m.hidden, m.final_norm, m.hidden, m.norm_epsilon,
                      s.hidden_out + i * m.hidden);
         });
-        product(team, m.head, s.hidden_out, s.wanted_rows,
+        product(team, m.head, s.hidden_out, s.wanted_rows, room,
                 [&](int64_t n, int64_t t, Vec v, int64_t many) {
                     store_some(s.logits_out + t * m.vocab + n, v * m.logit_scale, many);
                 });

@@ -6,84 +6,157 @@
 #include "types.h"
 #include "vectors.h"
 
+constexpr int MOST_ROWS = 12;  // step rows that are summed together
+
+// Blocks of weight rows that are summed together with B step rows: what the registers hold.
+constexpr int blocks_at_once(int B) {
 #ifdef __AVX512F__
-constexpr int REGISTERS = 28;  // vectors of running sums that stay in registers
+    return B <= 3 ? 8 : B == 4 ? 6 : B == 5 ? 5 : B == 6 ? 4 : B <= 9 ? 3 : 2;
 #else
-constexpr int REGISTERS = 4;
+    return B == 1 ? 4 : B == 2 ? 2 : 1;
 #endif
+}
 
-constexpr int MOST_ROWS = 8;  // step rows that are summed together
+// Activations are handed to the inner loop column by column, the step rows side by side, so that
+// it reads one stream: for float arithmetic [cols][B] floats, for bf16 pairs [cols / 2][B][2].
 
-// R blocks of weight rows times B step rows. Each weight is read once; each sum runs over the
-// columns in order, whatever R and B are.
-template <typename W, int R, int B, typename Put>
-static inline void tile(const Matrix& m, const W* w, const float* x, int64_t block, int64_t row,
-                        const Put& put) {
+static inline void interleave(const float* x, int64_t cols, int64_t rows, float* out) {
+    for (int64_t b = 0; b < rows; b++)
+        for (int64_t k = 0; k < cols; k++) out[k * rows + b] = x[b * cols + k];
+}
+
+static inline void interleave(const float* x, int64_t cols, int64_t rows, bf16* out) {
+    for (int64_t b = 0; b < rows; b++)
+        for (int64_t k = 0; k < cols; k += 2) {
+            store(out + k * rows + 2 * b, x[b * cols + k]);
+            store(out + k * rows + 2 * b + 1, x[b * cols + k + 1]);
+        }
+}
+
+// R blocks of weight rows times B step rows, each weight read once; `out` is [R][B]. Each sum runs
+// over the columns in order, whatever R and B are.
+
+#define EACH _Pragma("GCC unroll 16") for  // the sums stay in registers only when all is unrolled
+
+template <int R, int B>
+static __attribute__((noinline)) void sums(const float* w, const float* x, int64_t cols, Vec* out) {
     Vec total[R][B] = {};
-    const float* input[B];
-    for (int b = 0; b < B; b++) input[b] = x + (row + b) * m.cols;
-    for (int64_t k = 0; k < m.cols; k++)
-        for (int r = 0; r < R; r++) {
-            Vec weight = load(w + ((block + r) * m.cols + k) * LANES);
-            for (int b = 0; b < B; b++) total[r][b] += weight * input[b][k];
+    for (int64_t k = 0; k < cols; k++, x += B)
+        EACH(int r = 0; r < R; r++) {
+            Vec weight = load(w + (r * cols + k) * LANES);
+            EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
         }
-    for (int r = 0; r < R; r++) {
-        int64_t first = (block + r) * LANES;
-        int64_t many = m.rows - first < LANES ? m.rows - first : LANES;
-        for (int b = 0; b < B; b++) {
-            Vec v = total[r][b];
-            put(first, row + b, m.bias ? v + load_some(m.bias + first, many) : v, many);
+    memcpy(out, total, sizeof total);
+}
+
+template <int R, int B>
+static __attribute__((noinline)) void sums(const bf16* w, const float* x, int64_t cols, Vec* out) {
+    Vec total[R][B] = {};
+    for (int64_t k = 0; k < cols; k += 2, x += 2 * B) {
+        Bits pair[R];
+        EACH(int r = 0; r < R; r++) pair[r] = load_pairs(w + (r * cols + k) * LANES);
+        EACH(int r = 0; r < R; r++) {
+            Vec weight = first_of(pair[r]);
+            EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
+        }
+        EACH(int r = 0; r < R; r++) {
+            Vec weight = second_of(pair[r]);
+            EACH(int b = 0; b < B; b++) total[r][b] += weight * x[B + b];
         }
     }
+    memcpy(out, total, sizeof total);
 }
 
-template <typename W, int B, typename Put>
-static inline void blocks(const Matrix& m, const W* w, const float* x, int64_t first, int64_t last,
-                          int64_t row, const Put& put) {
-    constexpr int R = REGISTERS / B > 8 ? 8 : REGISTERS / B > 0 ? REGISTERS / B : 1;
-    int64_t block = first;
-    for (; block + R <= last; block += R) tile<W, R, B>(m, w, x, block, row, put);
-    for (; block < last; block++) tile<W, 1, B>(m, w, x, block, row, put);
+template <int R, int B>
+static __attribute__((noinline)) void sums(const bf16* w, const bf16* x, int64_t cols, Vec* out) {
+    Vec total[R][B] = {};
+    for (int64_t k = 0; k < cols; k += 2, x += 2 * B) {
+        Bits pair[R];
+        EACH(int r = 0; r < R; r++) pair[r] = load_pairs(w + (r * cols + k) * LANES);
+        EACH(int b = 0; b < B; b++) {
+            uint32_t both;
+            memcpy(&both, x + 2 * b, sizeof both);
+            EACH(int r = 0; r < R; r++)
+                total[r][b] = add_pair_products(total[r][b], pair[r], both);
+        }
+    }
+    memcpy(out, total, sizeof total);
 }
 
-// put(first weight row, step row, products, how many) for the blocks [first, last) of m and all step rows. A few
-// blocks at a time, so that they are still in the cache for the next step rows.
-template <typename W, typename Put>
-static inline void product_of(const Matrix& m, const float* x, int64_t rows, int64_t first,
-                              int64_t last, const Put& put) {
+// The kernels for B step rows: of many blocks, of half as many, and of one.
+template <typename W, typename X>
+struct Kernels {
+    typedef void (*Kernel)(const W*, const X*, int64_t, Vec*);
+    int64_t many, half;
+    Kernel of_many, of_half, of_one;
+};
+
+template <typename W, typename X, int B>
+static constexpr Kernels<W, X> kernels() {
+    constexpr int R = blocks_at_once(B), HALF = R > 2 ? R / 2 : 1;
+    return {R, HALF, sums<R, B>, sums<HALF, B>, sums<1, B>};
+}
+
+template <typename W, typename X>
+static const Kernels<W, X>& kernels_for(int64_t rows) {
+    static constexpr Kernels<W, X> all[MOST_ROWS] = {
+        kernels<W, X, 1>(), kernels<W, X, 2>(),  kernels<W, X, 3>(),  kernels<W, X, 4>(),
+        kernels<W, X, 5>(), kernels<W, X, 6>(),  kernels<W, X, 7>(),  kernels<W, X, 8>(),
+        kernels<W, X, 9>(), kernels<W, X, 10>(), kernels<W, X, 11>(), kernels<W, X, 12>(),
+    };
+    return all[rows - 1];
+}
+
+// put(first weight row, step row, products, how many) for a share of m's blocks and all step rows.
+// `side_by_side` has room for MOST_ROWS rows of m's columns.
+template <typename W, typename X, typename Put>
+static void product_of(const Matrix& m, const float* x, int64_t rows, Share share, X* side_by_side,
+                       const Put& put) {
+    Vec out[8 * MOST_ROWS];
     auto w = static_cast<const W*>(m.data);
-    int64_t at_once = rows > MOST_ROWS ? 8 : last - first;
-    for (int64_t from = first; from < last; from += at_once) {
-        int64_t to = from + at_once < last ? from + at_once : last;
-        int64_t t = 0;
-        for (; t + 8 <= rows; t += 8) blocks<W, 8>(m, w, x, from, to, t, put);
-        switch (rows - t) {
-            case 7: blocks<W, 7>(m, w, x, from, to, t, put); break;
-            case 6: blocks<W, 6>(m, w, x, from, to, t, put); break;
-            case 5: blocks<W, 5>(m, w, x, from, to, t, put); break;
-            case 4: blocks<W, 4>(m, w, x, from, to, t, put); break;
-            case 3: blocks<W, 3>(m, w, x, from, to, t, put); break;
-            case 2: blocks<W, 2>(m, w, x, from, to, t, put); break;
-            case 1: blocks<W, 1>(m, w, x, from, to, t, put); break;
+    int64_t passes = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    // Few blocks at a time when there are several passes, so that they are still in the cache.
+    int64_t at_once = passes > 1 ? 24 : share.last - share.first;
+    for (Share part{share.first, 0}; part.first < share.last; part.first = part.last) {
+        part.last = part.first + at_once < share.last ? part.first + at_once : share.last;
+        for (int64_t p = 0; p < passes; p++) {
+            int64_t row = rows * p / passes, together = rows * (p + 1) / passes - row;
+            interleave(x + row * m.cols, m.cols, together, side_by_side);
+            const auto& k = kernels_for<W, X>(together);
+            int64_t blocks;
+            for (int64_t block = part.first; block < part.last; block += blocks) {
+                int64_t left = part.last - block;
+                blocks = left >= k.many ? k.many : left >= k.half ? k.half : 1;
+                auto kernel = left >= k.many ? k.of_many : left >= k.half ? k.of_half : k.of_one;
+                kernel(w + block * m.cols * LANES, side_by_side, m.cols, out);
+                for (int64_t r = 0; r < blocks; r++) {
+                    int64_t first = (block + r) * LANES;
+                    int64_t many = m.rows - first < LANES ? m.rows - first : LANES;
+                    Vec bias = m.bias ? load_some(m.bias + first, many) : Vec{};
+                    for (int64_t b = 0; b < together; b++)
+                        put(first, row + b, out[r * together + b] + bias, many);
+                }
+            }
         }
     }
 }
 
-// This thread's share of x [rows, cols] times m transposed. Call from all threads.
+// This thread's share of x [rows, cols] times m transposed. Call from all threads. `room` is the
+// thread's own: MOST_ROWS * cols floats.
 template <typename Put>
 static inline void product(const Team& team, const Matrix& m, const float* x, int64_t rows,
-                           const Put& put) {
-    auto [first, last] = team.share((m.rows + LANES - 1) / LANES);
-    if (m.is_bf16)
-        product_of<bf16>(m, x, rows, first, last, put);
+                           float* room, const Put& put) {
+    Share share = team.share((m.rows + LANES - 1) / LANES);
+    if (!m.is_bf16)
+        product_of<float>(m, x, rows, share, room, put);
+    else if (m.bf16_products)
+        product_of<bf16>(m, x, rows, share, reinterpret_cast<bf16*>(room), put);
     else
-        product_of<float>(m, x, rows, first, last, put);
+        product_of<bf16>(m, x, rows, share, room, put);
 }
 
 static inline float inverse_rms(const float* x, int64_t n, float epsilon) {
-    float total = 0;
-    for (int64_t i = 0; i < n; i++) total += x[i] * x[i];
-    return 1.0f / sqrtf(total / n + epsilon);
+    return 1.0f / sqrtf(dot(x, x, n) / n + epsilon);
 }
 
 static inline void rms_norm(const float* x, const float* weight, int64_t n, float epsilon,

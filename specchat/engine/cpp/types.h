@@ -6,11 +6,13 @@
 
 extern "C" {
 
-struct Matrix {  // [rows, cols] in blocks of LANES rows: [blocks, cols, LANES], padded with zeros
+struct Matrix {  // [rows, cols] in blocks of LANES rows, padded with zeros: floats are stored
+                 // [blocks, cols, LANES], bf16 numbers [blocks, cols / 2, LANES, 2]
     const void* data;
     const float* bias;  // [rows] or null
     int64_t rows, cols;
     int64_t is_bf16;
+    int64_t bf16_products;  // 1: activations are rounded to bf16 before they are multiplied
 };
 
 struct Table {  // [rows, cols], row-major

@@ -36,6 +36,45 @@ static inline Vec load(const bf16* p) {
     return v;
 }
 
+// Sixteen pairs of neighbouring bf16 numbers, the first of each in the low half. The line that the
+// stream reaches 2 KB later is fetched: the processor itself stops at a page's end.
+static inline Bits load_pairs(const bf16* p) {
+    __builtin_prefetch(reinterpret_cast<const char*>(p) + 2048, 0, 2);
+    Bits both;
+    memcpy(&both, p, sizeof both);
+    return both;
+}
+
+static inline Vec first_of(Bits pairs) {
+    pairs <<= 16;
+    Vec v;
+    memcpy(&v, &pairs, sizeof v);
+    return v;
+}
+
+static inline Vec second_of(Bits pairs) {
+    pairs &= 0xffff0000u;
+    Vec v;
+    memcpy(&v, &pairs, sizeof v);
+    return v;
+}
+
+// total + the sum of each pair's products with the two numbers of `both`.
+static inline Vec add_pair_products(Vec total, Bits pairs, uint32_t both) {
+#ifdef __AVX512BF16__
+    return (Vec)_mm512_dpbf16_ps((__m512)total, (__m512bh)pairs,
+                                 (__m512bh)_mm512_set1_epi32(int32_t(both)));
+#else
+    float low, high;
+    uint32_t bits = both << 16;
+    memcpy(&low, &bits, sizeof low);
+    bits = both & 0xffff0000u;
+    memcpy(&high, &bits, sizeof high);
+    total += first_of(pairs) * low;
+    return total + second_of(pairs) * high;
+#endif
+}
+
 static inline float value(const float* p) { return *p; }
 
 static inline float value(const bf16* p) {
@@ -77,6 +116,43 @@ static inline void store_some(float* p, Vec v, int64_t many) {
         memcpy(p, &v, sizeof v);
     else
         memcpy(p, &v, many * sizeof(float));
+}
+
+static inline Vec larger(Vec a, Vec b) { return a > b ? a : b; }
+
+static inline float largest(Vec v) {
+#ifdef __AVX512F__
+    return _mm512_reduce_max_ps((__m512)v);
+#else
+    float most = v[0];
+    for (int i = 1; i < LANES; i++) most = v[i] > most ? v[i] : most;
+    return most;
+#endif
+}
+
+// Lane i of the result is the sum of v[i].
+static inline Vec sums_of(const Vec (&v)[LANES]) {
+#ifdef __AVX512F__
+    __m512 two[8], four[4], eight[2];
+    for (int i = 0; i < 8; i++) {
+        __m512 a = (__m512)v[2 * i], b = (__m512)v[2 * i + 1];
+        two[i] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    }
+    for (int i = 0; i < 4; i++) {
+        __m512d a = _mm512_castps_pd(two[2 * i]), b = _mm512_castps_pd(two[2 * i + 1]);
+        four[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                                _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+    for (int i = 0; i < 2; i++)
+        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),
+                                 _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xdd));
+    return (Vec)_mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
+                              _mm512_shuffle_f32x4(eight[0], eight[1], 0xdd));
+#else
+    Vec total;
+    for (int i = 0; i < LANES; i++) total[i] = sum(v[i]);
+    return total;
+#endif
 }
 
 // e^x to within a few units in the last place (Cephes' expf); 0 below -87.
