@@ -233,8 +233,27 @@ def test_a_draft_model_may_be_named(loaded: Loader, copied: Path) -> None:
     assert model.engine.info.speculators == ("draft_model", "ngram")
 
 
+def test_medusa_heads_may_lie_beside_the_target_or_be_named(loaded: Loader, copied: Path) -> None:
+    heads = copied.parent / "medusa"
+    heads.mkdir()
+    (heads / "config.json").write_text("{}")
+    save_file(
+        {
+            "0.0.linear.weight": torch.zeros(64, 64),
+            "0.0.linear.bias": torch.zeros(64),
+            "0.1.weight": torch.randn(vocab_of(copied), 64),
+        },
+        heads / "model.safetensors",
+    )
+    model = loaded(model=str(copied), speculators=("medusa",))
+    assert model.engine.info.speculators == ("medusa",)
+    assert loaded(speculators=(f"medusa:{heads}",)).engine.info.speculators == ("medusa",)
+    with pytest.raises(ModelLoadError, match="no Medusa heads of its own found for"):
+        loaded(speculators=("medusa",))
+
+
 def test_a_model_without_a_draft_of_its_own_says_so(loaded: Loader) -> None:
-    with pytest.raises(ModelLoadError, match="no draft model belongs to"):
+    with pytest.raises(ModelLoadError, match="no draft model of its own found for"):
         loaded(speculators=("draft",))
 
 

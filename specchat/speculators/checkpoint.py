@@ -31,21 +31,36 @@ def read_config(directory: Path) -> dict[str, Any]:
     return config
 
 
-def read_tensors(directory: Path) -> dict[str, torch.Tensor]:
-    """All tensors of the checkpoint's safetensors files.
+def read_tensors(directory: Path, legacy: str | None = None) -> dict[str, torch.Tensor]:
+    """All tensors of the checkpoint's safetensors files, or of the file `legacy`, written by
+    `torch.save`, where there are none.
 
     Raises:
         ModelLoadError: no such file, or a damaged one.
     """
     files = sorted(directory.glob("*.safetensors"))
+    if not files and legacy is not None and (directory / legacy).is_file():
+        return _read_legacy(directory / legacy)
     if not files:
-        raise ModelLoadError(f"{directory} holds no .safetensors file")
+        other = f" and no {legacy}" if legacy else ""
+        raise ModelLoadError(f"{directory} holds no .safetensors file{other}")
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
         try:
             tensors |= load_file(file)
         except (SafetensorError, OSError, ValueError) as error:
             raise ModelLoadError(f"{file} is damaged or no safetensors file: {error}") from None
+    return tensors
+
+
+def _read_legacy(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors only: nothing in the file is run."""
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises many kinds
+        raise ModelLoadError(f"{path} is damaged or no file of tensors: {error}") from None
+    if not isinstance(tensors, dict) or not all(map(torch.is_tensor, tensors.values())):
+        raise ModelLoadError(f"{path} must hold tensors by name")
     return tensors
 
 

@@ -1,8 +1,8 @@
 """From a speculator's spelling to a speculator for one target.
 
-`ngram`; `mlp`, `suffix` and `draft` for those that belong to the model; `mlp:`, `medusa:`,
-`eagle3:` and `draft:` with a directory or Hub name; `suffix:` with a store file; `auto` for
-the ones worth having of those that belong to the model.
+`ngram`; `suffix`, `mlp`, `medusa`, `eagle3` and `draft` for those that lie beside the model;
+`mlp:`, `medusa:`, `eagle3:` and `draft:` with a directory or Hub name; `suffix:` with a store
+file; `auto` for those that are worth having without being asked for.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from specchat.engine.errors import ModelLoadError
 from specchat.engine.pretrained import MODEL_FILES, find_files
 from specchat.engine.runner import ModelRunner
 from specchat.speculators.draft_model import load_draft_model
+from specchat.speculators.medusa import load_medusa
+from specchat.speculators.medusa_heads import LEGACY_FILE
 from specchat.speculators.mlp import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
 from specchat.speculators.suffix import SuffixSpeculator, load_store
 
 MLP_DIRECTORY = "mlp_speculator"
 DRAFT_DIRECTORY = "draft"
+MEDUSA_DIRECTORY = "medusa"
 SUFFIX_STORE = "suffix_store.safetensors"
 DRAFT_VOCABULARY_SHARE = 0.995
 
@@ -78,8 +81,8 @@ def load_speculator(entry: str, target: Target) -> Speculator:
     name, colon, where = entry.partition(":")
     if name not in _LOADERS or (colon and not where) or (name == "ngram" and where):
         raise ModelLoadError(
-            "speculator must be 'auto', 'ngram', 'suffix', 'suffix:FILE', 'mlp', 'mlp:PATH', "
-            f"'draft' or 'draft:PATH', got {entry!r}"
+            "speculator must be 'auto', 'ngram', 'suffix', 'suffix:FILE', or one of "
+            f"{', '.join(_NEURAL)}, alone or with ':PATH', got {entry!r}"
         )
     return _LOADERS[name](where, target)
 
@@ -106,14 +109,24 @@ def _load_mlp(where: str, target: Target) -> Speculator:
     )
 
 
+def _load_medusa(where: str, target: Target) -> Speculator:
+    runner = target.runner
+    return load_medusa(
+        _beside(MEDUSA_DIRECTORY, "Medusa heads", "medusa", where, target),
+        vocab_size=runner.shape.vocab_size,
+        hidden_size=runner.shape.hidden_size,
+        dtype=runner.dtype,
+        device=runner.device,
+    )
+
+
 def _load_draft(where: str, target: Target) -> Speculator:
-    directory = target.family / DRAFT_DIRECTORY
-    if where:
-        directory = _speculator_files(where)
-    elif not directory.is_dir():
-        raise ModelLoadError(f"no draft model belongs to {target.name!r}; name one as 'draft:PATH'")
     return load_draft_model(
-        directory, target.runner, target.tokenizer, target_name=target.name, queue=target.queue
+        _beside(DRAFT_DIRECTORY, "draft model", "draft", where, target),
+        target.runner,
+        target.tokenizer,
+        target_name=target.name,
+        queue=target.queue,
     )
 
 
@@ -121,12 +134,28 @@ _LOADERS: dict[str, Callable[[str, Target], Speculator]] = {
     "ngram": _load_ngram,
     "suffix": _load_suffix,
     "mlp": _load_mlp,
+    "medusa": _load_medusa,
     "draft": _load_draft,
 }
 
 
+_NEURAL = ("mlp", "medusa", "draft")
+
+
+def _beside(name: str, what: str, entry: str, where: str, target: Target) -> Path:
+    """The directory named by the user, or the one of that name beside the target."""
+    if where:
+        return _speculator_files(where)
+    directory = target.family / name
+    if not directory.is_dir():
+        raise ModelLoadError(
+            f"no {what} of its own found for {target.name!r}; name one as '{entry}:PATH'"
+        )
+    return directory
+
+
 def _speculator_files(where: str) -> Path:
-    return find_files(where, "speculator", MODEL_FILES)
+    return find_files(where, "speculator", (*MODEL_FILES, LEGACY_FILE))
 
 
 def _mlp_directory(where: str, target: Target) -> Path:
