@@ -16,6 +16,7 @@ from specchat.ui.chat_tab import bind_chat, build_chat_tab, build_sidebar
 from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.format import model_name
 from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.load_section import bind_load, build_load_section
 from specchat.ui.messages import notes
 from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
@@ -54,9 +55,11 @@ def build_app(
                 track = build_race_tab(identity, engine.info.speculators, *sampling)
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab()
+                under_load = build_load_section()
         bind_chat(talk, ChatEvents(service), queue, page)
         bind_race(track, races, queue)
         bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
+        bind_load(under_load, queue)
         add_api(service, races, queue, *sampling)
     page.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
     return page
