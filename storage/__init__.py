@@ -1,5 +1,13 @@
-"""Conversations and the evidence of every turn, in SQLite or PostgreSQL."""
+"""Conversations, customer care and the evidence of every turn, in SQLite or PostgreSQL."""
 
+from storage.care_records import (
+    Desk,
+    FeedbackRecord,
+    FeedbackRow,
+    HandoffRecord,
+    HandoffRow,
+    OrderRow,
+)
 from storage.errors import StoreError
 from storage.records import (
     AuditRecord,
@@ -21,9 +29,15 @@ from storage.store import Store, open_store
 __all__ = [
     "AuditRecord",
     "ConversationRow",
+    "Desk",
     "Divergence",
     "Facets",
+    "FeedbackRecord",
+    "FeedbackRow",
+    "HandoffRecord",
+    "HandoffRow",
     "MetricRow",
+    "OrderRow",
     "RaceArm",
     "RaceRecord",
     "RaceRow",

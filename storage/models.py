@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Date,
     DateTime,
     Dialect,
     ForeignKey,
@@ -53,6 +54,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {
         str: Text,
         datetime: UtcDateTime,
+        date: Date,
         list[Any]: JSON,
         dict[str, int]: JSON,
     }
@@ -143,6 +145,55 @@ class Race(Base):
     plain_turn_id: Mapped[str] = mapped_column(ForeignKey("turn.id"), unique=True)
     speculative_turn_id: Mapped[str] = mapped_column(ForeignKey("turn.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Feedback(Base):
+    """What a customer thinks of one answer, or of a whole conversation."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (Index(None, "conversation_id"), Index(None, "turn_id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str | None] = mapped_column(
+        ForeignKey("conversation.id", ondelete="CASCADE")
+    )
+    turn_id: Mapped[str | None] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"))
+    kind: Mapped[str]  # "answer" or "csat"
+    score: Mapped[int]  # answer: 1 or -1; csat: 1 to 5
+    comment: Mapped[str]  # redacted
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Handoff(Base):
+    """A customer who waits for a person, or talks to one."""
+
+    __tablename__ = "handoff"
+    __table_args__ = (Index(None, "conversation_id"), Index(None, "status", "created_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    ticket: Mapped[str] = mapped_column(unique=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    reason: Mapped[str]  # "asked", "failed" or "unsure"
+    summary: Mapped[str]  # redacted
+    status: Mapped[str]  # "waiting", "active" or "closed"
+    created_at: Mapped[datetime]
+    taken_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+
+class Order(Base):
+    """An order as the shop knows it. It holds nothing about the person who ordered."""
+
+    __tablename__ = "order"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    items: Mapped[list[Any]]
+    total: Mapped[str]
+    ordered_on: Mapped[date]
+    due_on: Mapped[date | None]  # the day it arrives or arrived, or the refund is paid
+    carrier: Mapped[str]
+    tracking: Mapped[str]
 
 
 class Audit(Base):

@@ -24,11 +24,15 @@ from storage.records import (
 )
 
 _EXCERPT = 200  # characters of a race's prompt
+_MOST_WORDS = 8  # of a search
 
 
-def conversations(session: Session, owner: str, limit: int) -> list[ConversationRow]:
-    """An owner's conversations, last used first."""
-    found = _conversation_query(Conversation.owner == owner)
+def conversations(
+    session: Session, owner: str, limit: int, search: str = ""
+) -> list[ConversationRow]:
+    """An owner's conversations, last used first; with `search` those that hold all its words."""
+    words = search.split()[:_MOST_WORDS]
+    found = _conversation_query(Conversation.owner == owner, *map(_holds, words))
     ordered = found.order_by(Conversation.updated_at.desc(), Conversation.id).limit(limit)
     return [ConversationRow(**row._mapping) for row in session.execute(ordered)]
 
@@ -38,6 +42,11 @@ def conversation(session: Session, conversation_id: str, owner: str) -> Conversa
     found = _conversation_query(Conversation.id == conversation_id, Conversation.owner == owner)
     row = session.execute(found).one_or_none()
     return None if row is None else ConversationRow(**row._mapping)
+
+
+def owner_of(session: Session, conversation_id: str) -> str | None:
+    """The owner of a conversation."""
+    return session.scalar(select(Conversation.owner).where(Conversation.id == conversation_id))
 
 
 def turns(session: Session, conversation_id: str) -> list[TurnRow]:
@@ -108,6 +117,17 @@ def facets(session: Session) -> Facets:
     )
 
 
+def _holds(word: str) -> ColumnElement[bool]:
+    """The title or a text of the conversation has the word in it, in any case."""
+    in_turn = select(Turn.id).where(
+        Turn.conversation_id == Conversation.id,
+        Turn.removed.is_(False),
+        Turn.question.icontains(word, autoescape=True)
+        | Turn.answer.icontains(word, autoescape=True),
+    )
+    return Conversation.title.icontains(word, autoescape=True) | in_turn.exists()
+
+
 def _conversation_query(*where: ColumnElement[bool]) -> Select[Any]:
     kept = (
         select(func.count())
@@ -159,6 +179,7 @@ def _turn_row(turn: Turn, measured: Metrics | None) -> TurnRow:
         turn_id=turn.id,
         conversation_id=turn.conversation_id or "",
         position=turn.position or 0,
+        kind=cast(TurnKind, turn.kind),
         status=cast(Any, turn.status),
         question=turn.question,
         answer=turn.answer,

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-TurnKind = Literal["chat", "race", "audit"]
+TurnKind = Literal["chat", "race", "audit", "person"]
+"""What a turn is part of; in a "person" turn the answer is a colleague's, and has no metrics."""
 TurnStatus = Literal["completed", "cancelled", "failed"]
 Mode = Literal["plain", "speculative"]
 
@@ -161,6 +162,7 @@ class TurnRow:
     turn_id: str
     conversation_id: str
     position: int  # order within the conversation; gaps are turns that were removed
+    kind: TurnKind
     status: TurnStatus
     question: str
     answer: str

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from storage import queries, schema, writes
+from storage.care import Care
 from storage.database import Database, connect, driver_message
 from storage.errors import StoreError
 from storage.records import (
@@ -55,7 +56,9 @@ def open_store(url: str | None = None) -> Store:
 
 
 class Store:
-    """Conversations, turns, races and audits. Safe to use from any thread.
+    """Conversations, turns, races and audits; feedback, hand-offs and orders as `care`.
+
+    Safe to use from any thread.
 
     `record_*` return at once: the writer thread stores the record, keeps trying while the
     database is busy or full, and counts what it had to give up (`health().lost`).
@@ -66,14 +69,17 @@ class Store:
         self._database = database
         self._writer = Writer(database)
         self._closed = False
+        self.care = Care(self._change, self._reading)
         atexit.register(self.close)
 
-    def create_conversation(self, owner: str, title: str = "") -> str:
+    def create_conversation(
+        self, owner: str, title: str = "", *, conversation_id: str | None = None
+    ) -> str:
         """Start a conversation of `owner` and return its id, visible to readers from now on.
 
         While the database is locked the id comes after 2 s and readers see it later.
         """
-        conversation_id = new_id()
+        conversation_id = conversation_id or new_id()
         work = partial(
             writes.add_conversation,
             conversation_id=conversation_id,
@@ -121,15 +127,28 @@ class Store:
         """Queue the outcome of one audit."""
         self._writer.submit(Job(partial(writes.add_audit, record=record)))
 
-    def conversations(self, owner: str, limit: int = 50) -> list[ConversationRow]:
-        """The owner's conversations, last used first."""
+    def conversations(
+        self, owner: str, limit: int = 50, *, search: str = ""
+    ) -> list[ConversationRow]:
+        """The owner's conversations, last used first.
+
+        With `search` only those in whose title or texts each of its words occurs.
+        """
         with self._reading() as session:
-            return queries.conversations(session, owner, limit)
+            return queries.conversations(session, owner, limit, search)
 
     def conversation(self, conversation_id: str, owner: str) -> ConversationRow:
         """One conversation. Raises LookupError when it is not the owner's."""
         with self._reading() as session:
             found = queries.conversation(session, conversation_id, owner)
+        if found is None:
+            raise LookupError("no such conversation")
+        return found
+
+    def owner_of(self, conversation_id: str) -> str:
+        """Whose conversation it is; for the support desk. Raises LookupError."""
+        with self._reading() as session:
+            found = queries.owner_of(session, conversation_id)
         if found is None:
             raise LookupError("no such conversation")
         return found
