@@ -33,6 +33,7 @@ from specchat.console import (
     sampling_params,
     warm_engine,
 )
+from specchat.data_cli import data_app
 from specchat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ app = typer.Typer(
     help="A customer-care chat on a speculative-decoding engine with a paged KV cache.",
 )
 app.add_typer(bench_app, name="bench")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:

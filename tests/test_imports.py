@@ -66,6 +66,7 @@ COMPOSERS = {
     "specchat.bench.cli",
     "specchat.cli",
     "specchat.console",
+    "specchat.data_cli",
 }
 """May import everything: they put the parts together."""
 

@@ -1,4 +1,4 @@
-"""Personal data out of a text before it is stored: cards, IBANs, e-mail addresses, phones.
+"""Personal data out of a text before it is stored: cards, IBANs, e-mails, phones, names, addresses.
 
 When in doubt a number goes: what is left out of a record can be asked again, what is stored
 cannot be unsaid. Order numbers stay, they are what a record is about.
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import phonenumbers
 
+from specchat.chat.redact_people import addresses, names
+
 WITHHELD = "[text withheld]"
 """Stands for a whole text that could not be checked."""
 
@@ -21,6 +23,8 @@ NOUNS: dict[str, str] = {
     "iban": "bank account number",
     "email": "e-mail address",
     "phone": "phone number",
+    "address": "postal address",
+    "name": "name",
 }
 """Kinds of personal data, as words for people."""
 
@@ -39,20 +43,30 @@ class Redaction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
+    """A piece of a text that is personal data."""
+
     start: int
     end: int
-    kind: str
+    kind: str  # one of `NOUNS`
 
 
-def redact(text: str, *, keep: Iterable[str] = (), region: str = "US") -> Redaction:
-    """`text` with personal data replaced by `[card]`, `[iban]`, `[email]` and `[phone]`.
+def redact(
+    text: str,
+    *,
+    keep: Iterable[str] = (),
+    region: str = "US",
+    known: Mapping[str, str] | None = None,
+) -> Redaction:
+    """`text` with personal data replaced by its kind: `[card]`, `[iban]`, `[email]`, `[phone]`,
+    `[address]` and `[name]`.
 
     `keep` are contacts of the shop itself. `region` is where a phone number without "+" is from.
+    `known` is personal data said earlier, and its kind: it goes wherever it is repeated.
     Should a check fail, the whole text is withheld: this never raises.
     """
     try:
-        return _redacted(text, tuple(keep), region)
+        return _redacted(text, find(text, keep=keep, region=region, known=known))
     except Exception:  # fail closed, whatever a library makes of hostile text
         return Redaction(WITHHELD, {"unchecked": 1})
 
@@ -67,23 +81,56 @@ def describe(counts: Mapping[str, int]) -> str:
     return ", ".join(words)
 
 
-def _redacted(text: str, keep: tuple[str, ...], region: str) -> Redaction:
+def find(
+    text: str,
+    *,
+    keep: Iterable[str] = (),
+    region: str = "US",
+    known: Mapping[str, str] | None = None,
+) -> list[Span]:
+    """The personal data in `text`, in order and without overlaps. Arguments as of `redact`."""
     taken = bytearray(len(text))
     for own in keep:
         for match in re.finditer(re.escape(own), text):
             _take(taken, match.start(), match.end())
-    spans: list[_Span] = []
-    for span in (*_emails(text), *_ibans(text), *_cards(text), *_phones(text, region)):
-        if not any(taken[span.start : span.end]):
-            _take(taken, span.start, span.end)
-            spans.append(span)
-    spans.sort(key=lambda span: span.start)
+    spans: list[Span] = []
+    for span in (
+        *_emails(text),
+        *_ibans(text),
+        *_cards(text),
+        *_phones(text, region),
+        *(Span(start, end, "address") for start, end in addresses(text)),
+        *(Span(start, end, "name") for start, end in names(text)),
+        *_repeated(text, known or {}),
+    ):
+        for free in _free(text, taken, span):
+            _take(taken, free.start, free.end)
+            spans.append(free)
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _redacted(text: str, spans: list[Span]) -> Redaction:
     parts: list[str] = []
     last = 0
     for span in spans:
         parts += [text[last : span.start], f"[{span.kind}]"]
         last = span.end
     return Redaction("".join([*parts, text[last:]]), dict(Counter(span.kind for span in spans)))
+
+
+def _free(text: str, taken: bytearray, span: Span) -> Iterable[Span]:
+    """What of a span no other has taken, runs without a letter or digit left out."""
+    for run in re.finditer(b"\0+", bytes(taken[span.start : span.end])):
+        start, end = span.start + run.start(), span.start + run.end()
+        if any(character.isalnum() for character in text[start:end]):
+            yield Span(start, end, span.kind)
+
+
+def _repeated(text: str, known: Mapping[str, str]) -> Iterable[Span]:
+    for value, kind in known.items():
+        if len(value) > 1:
+            for match in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text):
+                yield Span(match.start(), match.end(), kind)
 
 
 def _take(taken: bytearray, start: int, end: int) -> None:
@@ -100,10 +147,10 @@ _EMAIL = re.compile(
 _EMAIL_SPOKEN = re.compile(r"\b[\w.+-]{1,64}\s+at\s+[\w-]{2,63}\s+dot\s+[^\W\d_]{2,10}\b", re.I)
 
 
-def _emails(text: str) -> Iterable[_Span]:
+def _emails(text: str) -> Iterable[Span]:
     for pattern in (_EMAIL, _EMAIL_SPOKEN):
         for match in pattern.finditer(text):
-            yield _Span(match.start(), match.end(), "email")
+            yield Span(match.start(), match.end(), "email")
 
 
 # -- IBAN --------------------------------------------------------------------------------------
@@ -116,14 +163,14 @@ _IBAN_NAMED = re.compile(
 )
 
 
-def _ibans(text: str) -> Iterable[_Span]:
+def _ibans(text: str) -> Iterable[Span]:
     for match in _IBAN.finditer(text):
         end = _valid_iban_end(match[0])
         if end:
-            yield _Span(match.start(), match.start() + end, "iban")
+            yield Span(match.start(), match.start() + end, "iban")
     for match in _IBAN_NAMED.finditer(text):  # called an IBAN: it goes, right or mistyped
         run = re.match(r"\S+(?:[ -](?=\S*\d)\S+)*", match[1])
-        yield _Span(match.start(1), match.start(1) + (run.end() if run else 0), "iban")
+        yield Span(match.start(1), match.start(1) + (run.end() if run else 0), "iban")
 
 
 def _valid_iban_end(candidate: str) -> int:
@@ -157,17 +204,17 @@ _CARD_NAMED = re.compile(
 _CARD_LENGTHS = range(13, 20)
 
 
-def _cards(text: str) -> Iterable[_Span]:
+def _cards(text: str) -> Iterable[Span]:
     for match in _DIGIT_RUN.finditer(text):
         yield from _luhn_spans(match)
     for match in _CARD_NAMED.finditer(text):
         digits = sum(character.isdigit() for character in match[1])
         security_code = digits <= 4 and re.search(r"cv[vc]\b", match[0], re.IGNORECASE)
         if digits >= 12 or security_code:  # called a card number: it goes, right or mistyped
-            yield _Span(match.start(1), match.end(1), "card")
+            yield Span(match.start(1), match.end(1), "card")
 
 
-def _luhn_spans(match: re.Match[str]) -> Iterable[_Span]:
+def _luhn_spans(match: re.Match[str]) -> Iterable[Span]:
     """Runs of 13 to 19 digits inside `match` that pass the Luhn check, longest first."""
     places = [index for index, character in enumerate(match[0]) if character.isdigit()]
     digits = "".join(match[0][place] for place in places)
@@ -175,7 +222,7 @@ def _luhn_spans(match: re.Match[str]) -> Iterable[_Span]:
         for first in range(len(digits) - length + 1):
             if digits[first] in "23456" and _luhn(digits[first : first + length]):
                 start, end = places[first], places[first + length - 1] + 1
-                yield _Span(match.start() + start, match.start() + end, "card")
+                yield Span(match.start() + start, match.start() + end, "card")
 
 
 def _luhn(digits: str) -> bool:
@@ -190,8 +237,8 @@ _TWICE = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 # -- phones ------------------------------------------------------------------------------------
 
 _PHONE_NAMED = re.compile(
-    r"\b(?:phone|mobile|cell|tel|telephone|whatsapp|call me|reach me|text me|ring me|contact me)\b"
-    r"[^\d+\n]{0,30}(\+?\(?\d[\d\s().\-–/]{4,20}\d)",
+    r"\b(?:phone|mobile|cell|tel|telephone|whatsapp|call me|reach me|text me|ring me|contact me"
+    r"|ring|dial|my number|his number|her number)\b[^\d+\n]{0,30}(\+?\(?\d[\d\s().\-–/]{4,20}\d)",
     re.IGNORECASE,
 )
 _PHONE_SHAPE = re.compile(
@@ -199,17 +246,19 @@ _PHONE_SHAPE = re.compile(
     r"[\d .-]{2,12}\d(?![\w-])"
 )
 _PLUS = re.compile(r"\+\d[\d ().\-–/]{6,20}\d")
+_TRUNK = re.compile(r"(?<![\w#-])\(?0\d(?:[ ./()-]{0,2}\d){7,10}(?![\w-])")  # 0170 1234567
+_GROUPS = re.compile(r"(?<![\w#.-])\d{3}(?: \d{2}){3}(?![\w-])")  # 612 35 17 77
 _KEPT_BEFORE = re.compile(
     r"(?:\b(?:order|purchase|invoice|bill|receipt|tracking|reference|claim|ticket|case|refund"
-    r"|parcel|shipment)s?\b\W*(?:(?:number|no|nr|id|code|is|was)\b\W*)*|#\s*)$",
+    r"|parcel|shipment)s?\b\W*(?:(?:number|no|nr|id|code|is|was|says|shows|reads)\b\W*)*|#\s*)$",
     re.IGNORECASE,
 )
 
 _IN_CODE = re.compile(r"\w*\d\w*$")  # the digits go on before: part of a longer code
 
 
-def _phones(text: str, region: str) -> Iterable[_Span]:
-    for pattern in (_PHONE_NAMED, _PLUS, _PHONE_SHAPE):
+def _phones(text: str, region: str) -> Iterable[Span]:
+    for pattern in (_PHONE_NAMED, _PLUS, _PHONE_SHAPE, _TRUNK, _GROUPS):
         for match in pattern.finditer(text):
             group = 1 if pattern is _PHONE_NAMED else 0
             yield from _unless_order(text, match.start(group), match.end(group))
@@ -220,6 +269,6 @@ def _phones(text: str, region: str) -> Iterable[_Span]:
             yield from _unless_order(text, found.start, found.end)
 
 
-def _unless_order(text: str, start: int, end: int) -> Iterable[_Span]:
+def _unless_order(text: str, start: int, end: int) -> Iterable[Span]:
     if not _KEPT_BEFORE.search(text[max(0, start - 60) : start]):
-        yield _Span(start, end, "phone")
+        yield Span(start, end, "phone")
