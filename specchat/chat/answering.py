@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from specchat.chat import wording as say
 from specchat.chat.company import FaqEntry
-from specchat.chat.parts import Parts, Slot, merged
+from specchat.chat.orders import OrderLookup
+from specchat.chat.parts import Parts, Slot, joined, merged
 from specchat.chat.slots import Piece, SlotFiller
 from specchat.chat.slots_vocab import SLOTS
 from specchat.chat.types import AnswerUpdate, Mode, Segment, TurnStatus, UpdateStatus
@@ -20,11 +22,18 @@ from storage.records import new_id
 COALESCE_MS = 40.0
 """Least time between two updates; the first token goes out at once."""
 
+HEARTBEAT_S = 0.25
+"""Longest time between two updates, so that whoever left before the first token is noticed."""
+
+RECORDS = "records"
+"""Source of a sentence that was looked up, not written by the model."""
+
 
 class Stream(Protocol):
     """What is needed of the engine's `TokenStream`."""
 
     def __iter__(self) -> Iterator[TokenDelta]: ...
+    def next_within(self, timeout_s: float) -> TokenDelta | None: ...
     def cancel(self) -> None: ...
     def close(self) -> None: ...
 
@@ -45,6 +54,8 @@ class Answering:
     slots: bool  # the model writes slot tokens
     notes: tuple[str, ...] = ()
     sources: tuple[FaqEntry, ...] = ()
+    lookups: tuple[OrderLookup, ...] = ()
+    opening: Parts = ()  # the start of the answer that stands in the prompt already
     turn_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: UpdateStatus = "streaming"
@@ -55,6 +66,10 @@ class Answering:
     _started: float = field(default_factory=time.perf_counter)
     _stopped: bool = False
 
+    def __post_init__(self) -> None:
+        if self.opening:
+            self._append([(self.filler.fill(joined(self.opening)), RECORDS)])
+
     @property
     def text(self) -> str:
         """The answer so far, for people."""
@@ -63,7 +78,8 @@ class Answering:
     @property
     def parts(self) -> Parts:
         """The answer so far as the model wrote it, its slot tokens as slots."""
-        return merged(Slot(_slot(text)) if self._is_slot(text) else text for text, _ in self.raw)
+        written = (Slot(_slot(text)) if self._is_slot(text) else text for text, _ in self.raw)
+        return merged((*self.opening, *written))
 
     @property
     def ended_as(self) -> TurnStatus:
@@ -92,14 +108,18 @@ class Answering:
 
     def _coalesced(self, stream: Stream) -> Iterator[AnswerUpdate]:
         due = 0.0
-        for delta in stream:
-            self._take(delta)
+        while self.status == "streaming":
+            try:
+                delta = stream.next_within(HEARTBEAT_S)
+            except StopIteration:
+                self.fail(say.NO_REASON)
+                return
+            if delta is not None:
+                self._take(delta)
             now = time.perf_counter()
-            if self.status == "streaming" and self.segments and now >= due:
+            if self.status == "streaming" and (delta is None or (self.raw and now >= due)):
                 due = now + COALESCE_MS / 1000
                 yield self.update()
-        if self.status == "streaming":
-            self.fail("The answer ended without a reason. Please try again.")
 
     def _take(self, delta: TokenDelta) -> None:
         self._append(self.filler.feed(self._pieces(delta.tokens)))
@@ -108,11 +128,11 @@ class Answering:
         self.stats = delta.stats
         self._append(self.filler.flush())
         if delta.finish is FinishReason.ERROR:
-            self.fail("The model could not finish this answer. Please try again.")
+            self.fail(say.MODEL_FAILED)
         else:
             self.status = "cancelled" if delta.finish is FinishReason.CANCELLED else "completed"
             if delta.finish is FinishReason.LENGTH:
-                self.notes += (f"The answer was cut at {len(self.raw)} tokens.",)
+                self.notes += (say.cut(len(self.raw)),)
 
     def _pieces(self, tokens: tuple[Token, ...]) -> list[Piece]:
         pieces = [(token.text, token.source) for token in tokens]
@@ -167,6 +187,7 @@ class Answering:
             notes=self.notes,
             seed=self.request.params.seed,
             sources=self.sources,
+            lookups=self.lookups,
         )
 
     def _is_slot(self, text: str) -> bool:
@@ -180,7 +201,7 @@ def _slot(text: str) -> str:
 def _explained(error: EngineError) -> str:
     """The error for a customer."""
     if isinstance(error, QueueFullError):
-        return "Many customers are being answered right now. Please try again in a moment."
+        return say.QUEUE_FULL
     if isinstance(error, RequestError):
-        return f"This question cannot be answered as asked: {error}."
-    return "The answering engine has stopped. Please try again in a moment."
+        return say.bad_request(error)
+    return say.ENGINE_STOPPED

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from storage import OrderRow
+from storage.care_records import OrderStatus
 
 COMPANY_DIRECTORY = Path(__file__).resolve().parents[2] / "assets" / "company"
 """Where the bundled shop lies."""
@@ -67,6 +71,40 @@ class FaqEntry(_Checked):
     tags: tuple[Line, ...] = ()
 
 
+class DemoOrder(_Checked):
+    """An order of the demonstration; its days count from today, so that it never grows old."""
+
+    number: Annotated[str, Field(pattern=r"^[A-Z0-9-]{3,20}$")]
+    status: OrderStatus
+    items: Annotated[tuple[Line, ...], Field(min_length=1)]
+    total: Line
+    ordered_days_ago: Annotated[int, Field(ge=0, le=3650)]
+    due_in_days: Annotated[int, Field(ge=-3650, le=365)] | None = None
+    carrier: Annotated[str, Field(max_length=60)] = ""
+    tracking: Annotated[str, Field(max_length=60)] = ""
+
+    def on(self, today: date) -> OrderRow:
+        """The order as it stands `today`."""
+        due = self.due_in_days
+        return OrderRow(
+            number=self.number,
+            status=self.status,
+            items=self.items,
+            total=self.total,
+            ordered_on=today - timedelta(days=self.ordered_days_ago),
+            due_on=None if due is None else today + timedelta(days=due),
+            carrier=self.carrier,
+            tracking=self.tracking,
+        )
+
+
+class CannedReply(_Checked):
+    """A text that a colleague at the support desk sends with one press."""
+
+    name: Line
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 class Company(_Checked):
     """A shop. Every text is ready to be shown: FAQ answers have their placeholders filled."""
 
@@ -85,6 +123,9 @@ class Company(_Checked):
     delivery: Delivery
     policies: Policies
     faq: Annotated[tuple[FaqEntry, ...], Field(min_length=1)]
+    topics: tuple[Line, ...] = ()  # questions offered at the start
+    orders: tuple[DemoOrder, ...] = ()  # none: orders are not looked up
+    replies: tuple[CannedReply, ...] = ()
 
     @field_validator("faq")
     @classmethod
@@ -134,7 +175,8 @@ _FIELDS = {"company_name": "name"}
 def load_company(path: str | Path | None = None) -> Company:
     """The company in `path`, a folder with `company.toml` and `faq.toml`; the bundled one if None.
 
-    `{{support_phone}}` and the other company slots may stand in FAQ answers and are filled here.
+    `orders.toml` and `replies.toml` may be missing. `{{support_phone}}` and the other company
+    slots may stand in FAQ answers and canned replies and are filled here.
 
     Raises:
         CompanyError: a file is missing or not TOML, or a field is missing, unknown or wrong.
@@ -144,10 +186,30 @@ def load_company(path: str | Path | None = None) -> Company:
         folder = folder.parent
     facts = _read(folder / "company.toml")
     faq = _read(folder / "faq.toml").get("entry", [])
-    company = _validated({**facts, "faq": faq}, folder)
+    lists = {
+        "faq": faq,
+        "orders": _read_if_there(folder / "orders.toml").get("order", []),
+        "replies": _read_if_there(folder / "replies.toml").get("reply", []),
+    }
+    company = _validated({**facts, **lists}, folder)
     values = company.slot_values()
-    entries = tuple(_filled(entry, values, folder) for entry in company.faq)
-    return company.model_copy(update={"faq": entries})
+    entries = tuple(
+        entry.model_copy(
+            update={"answer": _filled(entry.answer, values, f"{folder}: FAQ entry {entry.id!r}")}
+        )
+        for entry in company.faq
+    )
+    replies = tuple(
+        reply.model_copy(
+            update={"text": _filled(reply.text, values, f"{folder}: reply {reply.name!r}")}
+        )
+        for reply in company.replies
+    )
+    return company.model_copy(update={"faq": entries, "replies": replies})
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return _read(path) if path.exists() else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -170,14 +232,13 @@ def _validated(data: dict[str, Any], folder: Path) -> Company:
         raise CompanyError(f"{folder}: {problems}") from error
 
 
-def _filled(entry: FaqEntry, values: dict[str, str], folder: Path) -> FaqEntry:
+def _filled(text: str, values: dict[str, str], where: str) -> str:
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in values:
             raise CompanyError(
-                f"{folder}: FAQ entry {entry.id!r} uses {{{{{name}}}}}; "
-                f"it may use: {', '.join(COMPANY_SLOTS)}"
+                f"{where} uses {{{{{name}}}}}; it may use: {', '.join(COMPANY_SLOTS)}"
             )
         return values[name]
 
-    return entry.model_copy(update={"answer": _PLACEHOLDER.sub(fill, entry.answer)})
+    return _PLACEHOLDER.sub(fill, text)

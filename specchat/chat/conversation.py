@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from specchat.chat.parts import Message, Parts
 from specchat.chat.slots import SlotValues
 from specchat.chat.types import ChatError, ChatTurn
+from specchat.chat.wording import STILL_ANSWERING
 
 MAX_CONVERSATIONS = 256  # in memory; others are read back from the store
 MAX_TURNS = 64  # of one conversation in memory; more do not fit a context
@@ -29,8 +30,8 @@ class LiveTurn:
 
     @property
     def messages(self) -> list[Message]:
-        """The turn as part of a prompt: nothing when it failed or nothing was answered."""
-        if self.shown.status == "failed" or not self.answer:
+        """The turn as part of a prompt: nothing when it failed or no model answered it."""
+        if self.shown.by_person or self.shown.status == "failed" or not self.answer:
             return []
         return [Message("user", self.question), Message("assistant", self.answer)]
 
@@ -44,9 +45,12 @@ class LiveConversation:
     values: SlotValues
     turns: list[LiveTurn] = field(default_factory=list)
     asked: int = 0  # position of the next question, which the derived seed depends on
+    kept: bool = True  # the customer agreed that it is kept
     saved: bool = True  # the store knows it
     titled: bool = False
     removed: set[str] = field(default_factory=set)  # turn ids taken out since it was loaded
+    opinions: dict[str, int] = field(default_factory=dict)  # turn id -> 1 liked, -1 disliked
+    trouble: int = 0  # answers in a row that did not help
     stop: Callable[[], None] | None = None  # stops the answer that is under way
     answering: threading.Lock = field(default_factory=threading.Lock)
 
@@ -65,6 +69,11 @@ class LiveConversation:
         self.turns.append(turn)
         del self.turns[:-MAX_TURNS]
 
+    def position_of(self, turn_id: str) -> int | None:
+        """The place of a turn in `turns`, or None when it is not in memory."""
+        ids = [turn.shown.turn_id for turn in self.turns]
+        return ids.index(turn_id) if turn_id in ids else None
+
     def remove(self, turn_id: str) -> None:
         """Take a turn out."""
         self.turns = [turn for turn in self.turns if turn.shown.turn_id != turn_id]
@@ -74,10 +83,7 @@ class LiveConversation:
     def one_at_a_time(self) -> Iterator[None]:
         """Hold the conversation. Raises ChatError when a question of it is being answered."""
         if not self.answering.acquire(blocking=False):
-            raise ChatError(
-                "The last question of this conversation is still being answered. "
-                "Please wait for it, or stop it first."
-            )
+            raise ChatError(STILL_ANSWERING)
         try:
             yield
         finally:
@@ -110,6 +116,11 @@ class LiveConversations:
                 if key != conversation.id:
                     del self._by_id[key]
             return kept
+
+    def of(self, owner: str) -> list[LiveConversation]:
+        """Every conversation of one owner."""
+        with self._lock:
+            return [one for one in self._by_id.values() if one.owner == owner]
 
     def discard(self, conversation_id: str) -> None:
         """Forget it."""

@@ -36,7 +36,7 @@ class FaqIndex:
         self._database.executemany(
             "INSERT INTO faq(rowid, question, tags, answer) VALUES (?, ?, ?, ?)",
             [
-                (row, " ".join(_words(entry.question)), " ".join(entry.tags), entry.answer)
+                (row, " ".join(weighty_words(entry.question)), " ".join(entry.tags), entry.answer)
                 for row, entry in enumerate(self._entries)
             ],
         )
@@ -47,7 +47,7 @@ class FaqIndex:
         Entries that score under half of the best are left out. A hit only in an answer counts
         little (bm25 weights: question 4, tags 3, answer 0.5).
         """
-        words = _words(question)[:_MAX_WORDS]
+        words = weighty_words(question)[:_MAX_WORDS]
         if not words:
             return ()
         query = "{question tags} : (" + " OR ".join(f'"{word}"' for word in words) + ")"
@@ -63,7 +63,7 @@ class FaqIndex:
         return tuple(self._entries[row] for row, score in rows if score <= best * 0.5)
 
 
-def _words(text: str) -> list[str]:
+def weighty_words(text: str) -> list[str]:
     """The words of weight, each once, in order."""
     found = _WORD.findall(text.lower())
     return list(dict.fromkeys(word for word in found if word not in _STOP_WORDS))

@@ -26,6 +26,7 @@ class PromptBuild:
 
     ids: tuple[int, ...]
     dropped_turns: int  # oldest turns (question and answer) that no longer fit
+    public_tokens: int = 0  # at the start: the company's own words, the same for every customer
 
 
 def build_prompt(
@@ -49,19 +50,23 @@ class PromptBuilder:
         self._tokenizer = tokenizer
         self._encoder = TextEncoder(tokenizer)
 
-    def build(self, messages: Sequence[Message], *, context_budget: int) -> PromptBuild:
-        """See `build_prompt`."""
+    def build(
+        self, messages: Sequence[Message], *, context_budget: int, opening: Parts = ()
+    ) -> PromptBuild:
+        """See `build_prompt`. `opening` is the start of the answer, for the model to go on from."""
         if not messages or messages[-1].role != "user":
             raise ValueError("the last message must be the user's")
         system = [message for message in messages if message.role == "system"]
         turns = _turns([message for message in messages if message.role != "system"])
         contents = {id(m): self._content(m.parts) for m in messages}
+        start = self._content(opening)
         first = _first_that_may_fit(turns, contents, context_budget)
         for dropped in range(first, len(turns)):
             kept = [*system, *(message for turn in turns[dropped:] for message in turn)]
-            ids = self._render(kept, [contents[id(message)] for message in kept])
+            ids, public = self._render(kept, [contents[id(message)] for message in kept])
+            ids += start
             if len(ids) <= context_budget:
-                return PromptBuild(tuple(ids), dropped)
+                return PromptBuild(tuple(ids), dropped, public)
         size = len(contents[id(messages[-1])])
         raise ChatError(
             f"This question is too long: it has {size} tokens, and with what goes around it at "
@@ -78,14 +83,21 @@ class PromptBuilder:
                 ids += self._encoder.words(part)
         return ids
 
-    def _render(self, messages: Sequence[Message], contents: Sequence[list[int]]) -> list[int]:
+    def _render(
+        self, messages: Sequence[Message], contents: Sequence[list[int]]
+    ) -> tuple[list[int], int]:
+        """The ids, and how many of them come before the first word of the conversation."""
         marks = [_new_mark() for _ in messages]
         rendered = self._template([m.role for m in messages], marks)
         ids: list[int] = []
         by_mark = dict(zip(marks, contents, strict=True))
+        said = {mark for mark, m in zip(marks, messages, strict=True) if m.role != "system"}
+        public: int | None = None
         for piece in re.split(f"({'|'.join(marks)})", rendered):
+            if piece in said and public is None:
+                public = len(ids)
             ids += by_mark[piece] if piece in by_mark else self._encoder.template(piece)
-        return ids
+        return ids, public or 0
 
     def _template(self, roles: Sequence[str], marks: Sequence[str]) -> str:
         """The chat as the model's template writes it, each content replaced by its mark."""

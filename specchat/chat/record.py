@@ -6,7 +6,7 @@ import math
 from typing import Protocol
 
 from specchat.engine.request import SamplingParams, TurnStats
-from specchat.version import code_version as current_code_version
+from specchat.version import code_version
 from storage import TurnMetrics
 from storage.records import Mode
 
@@ -33,7 +33,6 @@ def metrics_from(
     mode: Mode,
     *,
     backend: str = "",
-    code_version: str | None = None,
 ) -> TurnMetrics:
     """The stored form of one request's statistics.
 
@@ -70,7 +69,7 @@ def metrics_from(
         device=info.device,
         dtype=info.dtype,
         backend=backend,
-        code_version=current_code_version() if code_version is None else code_version,
+        code_version=code_version(),
     )
 
 

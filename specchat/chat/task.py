@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from specchat.chat import wording as say
+from specchat.chat.company import FaqEntry
 from specchat.chat.conversation import LiveConversation, LiveTurn
+from specchat.chat.orders import OrderLookup
 from specchat.chat.parts import Message, Parts
 from specchat.chat.slots import SlotValues
 from specchat.chat.types import ChatError, ChatTurn
@@ -23,21 +26,31 @@ class Task:
     history: tuple[Message, ...]
     before: SlotValues  # without what this question says
     values: SlotValues  # with it
+    sources: tuple[FaqEntry, ...]
+    lookups: tuple[OrderLookup, ...]
     position: int  # of the question in the conversation
     attempt: int
-    instead_of: LiveTurn | None
-
-    @property
-    def messages(self) -> list[Message]:
-        """Everything the prompt is made of."""
-        return [*self.history, Message("user", self.question)]
+    replaces: tuple[LiveTurn, ...]  # turns whose place the new one takes
 
 
 def last_turn(live: LiveConversation) -> LiveTurn:
-    """The last turn. Raises ChatError when there is none."""
+    """The last turn. Raises ChatError when there is none, or when a colleague wrote it."""
     if not live.turns:
-        raise ChatError("There is no question in this conversation yet.")
+        raise ChatError(say.NO_QUESTION)
+    if live.turns[-1].shown.by_person:
+        raise ChatError(say.A_PERSON_ANSWERED)
     return live.turns[-1]
+
+
+def turns_from(live: LiveConversation, turn_id: str) -> tuple[LiveTurn, ...]:
+    """A turn and all that came after it. Raises ChatError when they cannot be replaced."""
+    place = live.position_of(turn_id)
+    if place is None:
+        raise ChatError(say.UNKNOWN_TURN)
+    found = tuple(live.turns[place:])
+    if any(turn.shown.by_person for turn in found):
+        raise ChatError(say.A_PERSON_ANSWERED)
+    return found
 
 
 def shown_from(row: TurnRow) -> ChatTurn:
@@ -50,6 +63,7 @@ def shown_from(row: TurnRow) -> ChatTurn:
         mode=row.metrics.mode if row.metrics else "speculative",
         footer_stats=row.metrics,
         created_at=row.created_at,
+        by_person=row.kind == "person",
     )
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from specchat.chat.company import FaqEntry
+from specchat.chat.orders import OrderLookup
 from specchat.engine.request import TurnStats
-from storage import TurnMetrics
+from storage import HandoffRow, TurnMetrics
 
 Mode = Literal["speculative", "plain"]
 TurnStatus = Literal["completed", "cancelled", "failed"]
@@ -51,6 +52,9 @@ class AnswerUpdate:
     notes: tuple[str, ...] = ()  # short sentences for the customer
     seed: int = 0  # the seed in use
     sources: tuple[FaqEntry, ...] = ()  # FAQ entries that fit the question, best first
+    lookups: tuple[OrderLookup, ...] = ()  # orders the question is about
+    doubts: tuple[str, ...] = ()  # with `done`: why it may not help, keys of `wording.DOUBTS`
+    handoff: HandoffRow | None = None  # with `done`: the hand-off that is open now
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class ChatTurn:
     created_at: datetime  # UTC
     segments: tuple[Segment, ...] = ()  # empty for turns read back from the store
     sources: tuple[FaqEntry, ...] = ()
+    in_context: bool = False  # the model read the sources; else they are only shown
+    lookups: tuple[OrderLookup, ...] = ()
+    by_person: bool = False  # the answer is a colleague's; "" while one is awaited
+    opinion: int = 0  # 1 liked, -1 disliked
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,18 @@ class TokenStream(Iterator[TokenDelta]):
         """
         if self._over:
             raise StopIteration
-        delta = self._deltas.get()
+        return self._taken(self._deltas.get())
+
+    def next_within(self, timeout_s: float) -> TokenDelta | None:
+        """The next delta, or None when it takes longer than `timeout_s`. Raises as `next`."""
+        if self._over:
+            raise StopIteration
+        try:
+            return self._taken(self._deltas.get(timeout=timeout_s))
+        except queue.Empty:
+            return None
+
+    def _taken(self, delta: TokenDelta | BaseException) -> TokenDelta:
         if isinstance(delta, BaseException):
             self._over = True
             raise EngineClosedError(str(delta)) from delta

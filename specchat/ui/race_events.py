@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from specchat.bench.race import PairResult, RaceEvent, race_pair
 from specchat.chat.record import metrics_from
-from specchat.chat.redact import redact
 from specchat.chat.service import ChatService
 from specchat.engine.request import SamplingParams
 from specchat.ui import messages as say
@@ -18,7 +17,6 @@ from specchat.ui.charts import race_timeline
 from specchat.ui.format import model_name
 from specchat.ui.lanes import ARMS, Lane, board
 from specchat.ui.race_record import headline_html
-from specchat.version import code_version
 from storage import RaceArm, RaceRecord, Store
 from storage.records import Mode, TurnMetrics
 
@@ -126,7 +124,7 @@ class RaceEvents:
         try:
             self._store.record_race(
                 RaceRecord(
-                    prompt=self._redacted(text),
+                    prompt=self._service.redacted(text).text,
                     identical=pair.identical,
                     first=pair.first,
                     plain=self._arm("plain", params, pair, lanes["plain"]),
@@ -141,12 +139,9 @@ class RaceEvents:
     def _arm(self, arm: Mode, params: SamplingParams, pair: PairResult, lane: Lane) -> RaceArm:
         result = pair.plain if arm == "plain" else pair.speculative
         return RaceArm(
-            answer=self._redacted(lane.text()), metrics=self._metrics(arm, params, result)
+            answer=self._service.redacted(lane.text()).text,
+            metrics=self._metrics(arm, params, result),
         )
-
-    def _redacted(self, text: str) -> str:
-        company = self._service.company
-        return redact(text, keep=company.public_contacts, region=company.phone_region).text
 
     def _metrics(self, arm: Mode, params: SamplingParams, result: Any) -> TurnMetrics:
         return metrics_from(
@@ -155,7 +150,6 @@ class RaceEvents:
             self._engine.info,
             arm,
             backend=self._engine.snapshot().backend,
-            code_version=code_version(),
         )
 
 

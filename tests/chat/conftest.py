@@ -73,6 +73,9 @@ class ScriptedStream:
     def __post_init__(self) -> None:
         self._deltas = self._run()
 
+    def next_within(self, timeout_s: float) -> TokenDelta | None:
+        return next(self._deltas)
+
     def _run(self) -> Iterator[TokenDelta]:
         for act in self.script:
             if self.cancelled.is_set():
@@ -110,6 +113,7 @@ class ScriptedEngine:
         self.script: tuple[Act, ...] = (("Hello", "target"), (" there", "mlp"), (".", "mlp"))
         self.refuse: Exception | None = None
         self.streams: list[ScriptedStream] = []
+        self.evicted: list[str] = []
 
     def says(self, *script: Act) -> None:
         """What the next answers are."""
@@ -123,6 +127,10 @@ class ScriptedEngine:
 
     def snapshot(self) -> Any:
         return SimpleNamespace(backend="eager")
+
+    def evict_salt(self, salt: str) -> int:
+        self.evicted.append(salt)
+        return 0
 
 
 @dataclass
@@ -158,13 +166,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[..., Chat]:
-    """A chat on a scripted engine. `uses_slots=False` is any model but the bundled one."""
+    """A chat on a scripted engine. `uses_slots=False` is any model but the bundled one; `orders`
+    gives the shop its order table."""
 
-    def make(*, uses_slots: bool = True, context_length: int = 2048, tokenizer: Any = None) -> Chat:
+    def make(
+        *,
+        uses_slots: bool = True,
+        context_length: int = 2048,
+        tokenizer: Any = None,
+        orders: bool = False,
+    ) -> Chat:
         engine = ScriptedEngine(context_length)
+        shop = company if orders else company.model_copy(update={"orders": ()})
         tokenizer = tokenizer or care_tokenizer
         loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=uses_slots)
-        return Chat(ChatService(loaded, store, company), engine, store, tokenizer)
+        return Chat(ChatService(loaded, store, shop), engine, store, tokenizer)
 
     return make
 

@@ -31,7 +31,17 @@ class ScriptedStream:
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        self._running = self._run()
+
     def __iter__(self) -> Iterator[TokenDelta]:
+        return (delta for delta in self._running if delta is not None)
+
+    def next_within(self, timeout_s: float) -> TokenDelta | None:
+        return next(self._running)
+
+    def _run(self) -> Iterator[TokenDelta | None]:
+        """None now and then while the engine holds, as the real stream gives heartbeats."""
         start = time.monotonic()
         words = self.engine.words(self.request.params.max_tokens)
         size = 1 + self.engine.drafts if self.request.params.speculate else 1
@@ -39,9 +49,9 @@ class ScriptedStream:
         first_ms = 0.0
         finish = FinishReason.STOP
         while sent < len(words):
-            if (steps >= STEPS_BEFORE_HOLD and self._held()) or self.cancelled.wait(
-                self.engine.step_s
-            ):
+            while self._holds(steps) and not self.cancelled.wait(0.02):
+                yield None
+            if self.cancelled.wait(self.engine.step_s):
                 finish = FinishReason.CANCELLED
                 break
             if self.engine.broken.is_set():
@@ -59,12 +69,10 @@ class ScriptedStream:
             self.request_id, last, now, finish, self._stats(sent, steps, first_ms, now)
         )
 
-    def _held(self) -> bool:
-        """Wait while the engine holds; True when the answer was cancelled meanwhile."""
-        while not self.engine.flowing.wait(0.02):
-            if self.cancelled.is_set():
-                return True
-        return False
+    def _holds(self, steps: int) -> bool:
+        if not self.engine.starting.is_set():
+            return True
+        return steps >= STEPS_BEFORE_HOLD and not self.engine.flowing.is_set()
 
     def _tokens(self, run: list[str]) -> tuple[Token, ...]:
         sources = ["mlp"] * (len(run) - 1) + ["target"]
@@ -123,6 +131,8 @@ class ScriptedEngine:
     broken: threading.Event = field(default_factory=threading.Event)
     full: threading.Event = field(default_factory=threading.Event)
     flowing: threading.Event = field(default_factory=threading.Event)
+    starting: threading.Event = field(default_factory=threading.Event)
+    evicted: list[str] = field(default_factory=list)
     info: Any = field(
         default_factory=lambda: SimpleNamespace(
             name="scripted",
@@ -138,6 +148,7 @@ class ScriptedEngine:
 
     def __post_init__(self) -> None:
         self.flowing.set()
+        self.starting.set()
 
     def words(self, most: int) -> list[str]:
         return [f"{word} " for word in (self.answer * self.repeats).split()][:most]
@@ -163,6 +174,10 @@ class ScriptedEngine:
             ready=True,
             preemptions=0,
         )
+
+    def evict_salt(self, salt: str) -> int:
+        self.evicted.append(salt)
+        return 0
 
     def close(self) -> None:
         self.broken.set()
