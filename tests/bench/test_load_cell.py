@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,24 @@ def closed(users: int, seconds: float = 0.3) -> ClosedTraffic:
     return ClosedTraffic(users, SESSIONS, seconds)
 
 
+def run(
+    engine: Engine,
+    sender: Sender,
+    arm: LoadArm,
+    traffic: ClosedTraffic,
+    *,
+    answers: int = 1,
+    customers: dict[int, int] | None = None,
+) -> CellResult:
+    """A cell whose window is long enough for so many answers to count, however slow this is."""
+    cell = 100
+    while True:
+        result = run_cell(engine, sender, PROMPTS, PARAMS, arm, traffic, cell, customers)
+        if len(result.played.records) >= answers:
+            return result
+        traffic, cell = replace(traffic, seconds=4 * traffic.seconds), cell + 1
+
+
 def assert_idle(engine: Engine) -> None:
     snapshot = engine.snapshot()
     assert (snapshot.running, snapshot.waiting, snapshot.pages_held) == (0, 0, 0)
@@ -71,7 +90,7 @@ def test_the_sender_counts_what_the_engine_gave(
         return Engine.submit(engine, request)
 
     monkeypatch.setattr(engine, "submit", submit)
-    result = run_cell(engine, sender, PROMPTS, PARAMS, arm, closed(3), 1)
+    result = run(engine, sender, arm, closed(3))
     assert_counts_add_up(result)
     assert result.occupancy.steps > 0
     assert 0 < result.occupancy.pages_peak <= engine.snapshot().pages_total
@@ -91,14 +110,14 @@ def test_only_arms_with_a_prefix_cache_find_pages(engine: Engine, sender: Sender
     """And then only those of the same customer."""
     same, different = {0: 0, 1: 0, 2: 0, 3: 0}, {}
     for arm, customers, hits in ((PAGED, same, 0), (PLAIN, different, 0), (PLAIN, same, 3 * 16)):
-        result = run_cell(engine, sender, PROMPTS, PARAMS, arm, closed(1), 3, customers)
+        result = run(engine, sender, arm, closed(1), answers=4, customers=customers)
         assert sum(result.stats[i].cached_tokens for i in range(4)) == hits
 
 
 def test_slots_bound_what_runs_together(engine: Engine, sender: Sender) -> None:
     context = engine.info.context_length
     for arm, most in ((SEQUENTIAL, 1), (contiguous_arm(2 * context + 1, context), 2)):
-        result = run_cell(engine, sender, PROMPTS, PARAMS, arm, closed(4), 4)
+        result = run(engine, sender, arm, closed(4))
         assert result.occupancy.running_peak <= most
         assert result.occupancy.waiting_peak >= 1
         assert_counts_add_up(result)
@@ -106,7 +125,7 @@ def test_slots_bound_what_runs_together(engine: Engine, sender: Sender) -> None:
 
 def test_a_prompt_sent_again_is_another_tenants(engine: Engine, sender: Sender) -> None:
     """One prompt round and round: no answer may profit from the one before it."""
-    result = run_cell(engine, sender, PROMPTS[:1], PARAMS, PLAIN, ClosedTraffic(1, ((0,),), 0.3), 5)
+    result = run(engine, sender, PLAIN, ClosedTraffic(1, ((0,),), 0.3), answers=2)
     assert len(result.stats) > 2
     assert {stats.cached_tokens for stats in result.stats.values()} == {0}
 
