@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import MAX_NODES, ROOT, DraftContext, DraftTree, Speculator
 from specchat.engine.engine import Engine, EngineOptions, ModelInfo
@@ -196,3 +198,45 @@ class Bushy(Scripted):
                 taken.add(truth[on_path[parent]])
             tree.add(rng.choice([t for t in range(5, 60) if t not in taken]), parent, self.name)
         return tree
+
+
+class Stepped:
+    """An engine whose steps are run by hand, so that a test decides what happens between them."""
+
+    def __init__(self, engine: Engine) -> None:
+        engine.close()
+        self.engine = engine
+        self.streams: dict[str, TokenStream] = {}
+
+    def submit(self, request: Request) -> None:
+        """Queue a request. Raises what `Engine.submit` raises."""
+        self.engine._validate(request)
+        stream = TokenStream(request.request_id, self.cancel)
+        self.engine._add(request, stream)
+        self.streams[request.request_id] = stream
+
+    def cancel(self, request_id: str) -> None:
+        self.engine._finish(request_id, FinishReason.CANCELLED)
+
+    def step(self) -> None:
+        with torch.inference_mode():
+            self.engine._step()
+
+    def preempt(self, pick: int) -> None:
+        """Take the pages of one of the running requests, as when they run out."""
+        scheduler = self.engine._scheduler
+        if scheduler.running:
+            scheduler._preempt(scheduler.running[pick % len(scheduler.running)])
+
+    @property
+    def alive(self) -> list[str]:
+        """Requests that have not ended, oldest first."""
+        return list(self.engine._sequences)
+
+    def run(self, most: int = 5000) -> None:
+        """Step until every request has ended."""
+        for _ in range(most):
+            if not self.alive:
+                return
+            self.step()
+        raise AssertionError(f"{len(self.alive)} requests starve")
