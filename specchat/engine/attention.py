@@ -8,9 +8,10 @@ context variable, since some models drop extra keyword arguments.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 from specchat.engine.kv_cache import KVCache
+from specchat.engine.step_tables import StepTables
 
 NAME = "specchat_paged"
 
@@ -86,6 +88,18 @@ class StepContext:
     cache: KVCache
     slots: torch.Tensor  # [rows] where each row's key and value go
     segments: list[Segment]
+    tables: StepTables | None = None  # for the Triton kernels; None: gathered pages
+    _elsewhere: dict[torch.device, StepContext] = field(default_factory=dict)
+
+    def on(self, device: torch.device) -> StepContext:
+        """The same step with its tensors on a layer's device."""
+        if self.slots.device == device:
+            return self
+        if device not in self._elsewhere:
+            tables = None if self.tables is None else self.tables.to(device)
+            slots = self.slots.to(device, non_blocking=True)
+            self._elsewhere[device] = StepContext(self.cache, slots, self.segments, tables)
+        return self._elsewhere[device]
 
 
 _STEP: ContextVar[StepContext] = ContextVar("specchat_step")
@@ -111,7 +125,10 @@ def paged_attention(
     `[1, rows, heads, head_dim]`. Rows of no segment (padding) give zeros."""
     step = _STEP.get()
     keys, values = step.cache.keys[layer], step.cache.values[layer]
-    slots = step.slots.to(keys.device)
+    step = step.on(keys.device)
+    if step.tables is not None:
+        return _by_kernels(query, key, value, keys, values, step, scale, window, softcap, sinks)
+    slots = step.slots
     keys.index_copy_(0, slots, key[0].transpose(0, 1).to(keys.dtype))
     values.index_copy_(0, slots, value[0].transpose(0, 1).to(values.dtype))
     _, heads, rows, dim = query.shape
@@ -136,6 +153,37 @@ def paged_attention(
 def _(query, key, value, layer, scale, window, softcap, sinks):  # type: ignore[no-untyped-def]
     batch, heads, rows, dim = query.shape
     return query.new_empty(batch, rows, heads, dim)
+
+
+def _by_kernels(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    step: StepContext,
+    scale: float,
+    window: int,
+    softcap: float,
+    sinks: torch.Tensor | None,
+) -> torch.Tensor:
+    """Paged attention by the Triton kernels, on the layer's card."""
+    from specchat.engine import kernels
+
+    assert step.tables is not None
+    card = torch.cuda.device(keys.device) if keys.is_cuda else contextlib.nullcontext()
+    with card:
+        kernels.write_rows(keys, values, _dense(key[0]), _dense(value[0]), step.slots)
+        out = kernels.attend(
+            _dense(query[0]), keys, values, step.tables,
+            scale=scale, window=window, softcap=softcap, sinks=sinks,
+        )  # fmt: skip
+    return out[None]
+
+
+def _dense(heads: torch.Tensor) -> torch.Tensor:
+    """`[heads, rows, head_dim]` with neighbours in the last dimension next to each other."""
+    return heads if heads.stride(-1) == 1 else heads.contiguous()
 
 
 def _attend(

@@ -54,24 +54,42 @@ class Batch:
         return len(self.input_ids)
 
 
-def pack(parts: Sequence[Rows], device: torch.device) -> Batch:
-    """Lay the rows of several requests side by side."""
-    ids: list[int] = []
-    positions: list[int] = []
-    slots: list[int] = []
-    wanted: list[int] = []
-    segments = []
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The rows of several requests side by side, on the host."""
+
+    ids: list[int]
+    positions: list[int]
+    slots: list[int]
+    wanted: list[int]
+    segments: list[Segment]
+
+
+def lay_out(parts: Sequence[Rows]) -> Layout:
+    """Put the rows of several requests side by side."""
+    layout = Layout([], [], [], [], [])
     for part in parts:
-        start, count = len(ids), len(part.tokens)
+        start, count = len(layout.ids), len(part.tokens)
         table = part.table
-        ids += part.tokens
-        positions += part.positions
-        slots += table.slots(table.length, count)
-        wanted += [start + row for row in part.wanted]
-        segments.append(
+        layout.ids.extend(part.tokens)
+        layout.positions.extend(part.positions)
+        layout.slots.extend(table.slots(table.length, count))
+        layout.wanted.extend([start + row for row in part.wanted])
+        layout.segments.append(
             Segment(start, count, table.length, table.pages, part.ancestors, list(part.positions))
         )
-    rows = len(ids)
-    together = torch.tensor([*ids, *positions, *slots, *wanted], dtype=torch.int64).to(device)
-    tensors = together.split((rows, rows, rows, len(wanted)))
-    return Batch(tensors[0], tensors[1], tensors[2], tensors[3], segments)
+    return layout
+
+
+def to_batch(layout: Layout, device: torch.device) -> Batch:
+    """The tensors of a step on `device`, in one copy."""
+    rows, wanted = len(layout.ids), len(layout.wanted)
+    numbers = [*layout.ids, *layout.positions, *layout.slots, *layout.wanted]
+    together = torch.tensor(numbers, dtype=torch.int64).to(device)
+    tensors = together.split((rows, rows, rows, wanted))
+    return Batch(tensors[0], tensors[1], tensors[2], tensors[3], layout.segments)
+
+
+def pack(parts: Sequence[Rows], device: torch.device) -> Batch:
+    """Lay the rows of several requests side by side."""
+    return to_batch(lay_out(parts), device)

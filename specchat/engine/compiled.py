@@ -1,4 +1,5 @@
-"""Compiled functions on CPU: inductor graphs made in the background, used as they become ready.
+"""Compiled functions: on CPU inductor graphs made in the background, used as they become ready; on
+a card CUDA graphs, recorded before the engine starts.
 
 The engine answers in eager mode from the first moment. A step is padded to the next number of rows
 whose graph is ready. Weights are frozen, so that linears use packed weights. Inductor keeps its
@@ -18,6 +19,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
+
+from specchat.engine.cuda_graphs import recorded_function
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,15 @@ class Graph:
         return (self._compiled or self.function)(*tensors)
 
     def compile(self) -> None:
-        """Trace, compile and time; called from the compiling thread."""
+        """Trace, compile and time; called from the compiling thread. On a card: record."""
+        with torch.inference_mode():
+            inputs = self.inputs()
+            if inputs[0].is_cuda:
+                self._compiled = recorded_function(self.function, inputs)
+                return
+        self._compiled = self._by_inductor()
+
+    def _by_inductor(self) -> Callable[..., Any]:
         import torch._dynamo
         import torch._inductor.config as inductor
 
@@ -75,7 +86,7 @@ class Graph:
                 compiled(*inputs)
                 times.append(1000 * (time.perf_counter() - start))
         self.measured_ms = min(times)
-        self._compiled = compiled
+        return compiled
 
 
 def _with_own_code(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,11 +134,13 @@ class Job(Protocol):
 
 
 class CompileQueue:
-    """Does jobs one after the other on a background thread."""
+    """Does jobs one after the other, on a background thread or right away at the start."""
 
-    def __init__(self, enabled: bool) -> None:
+    def __init__(self, enabled: bool, *, in_background: bool = True) -> None:
         self._jobs: list[Job] = []
         self._enabled = enabled
+        self._in_background = in_background  # a card is recorded while nobody else uses it
+        self._started = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
@@ -141,10 +154,11 @@ class CompileQueue:
         """`eager`, `compiled 3/13` while graphs are being made, or why it stays eager."""
         if self.failure:
             return f"eager ({self.failure})"
-        if self._thread is None:
+        if not self._started:
             return "eager"
         wanted = [job for job in self._jobs if job.ready or job.wanted()]
-        return f"compiled {sum(job.ready for job in wanted)}/{len(wanted)}"
+        word = "compiled" if self._in_background else "recorded"
+        return f"{word} {sum(job.ready for job in wanted)}/{len(wanted)}"
 
     @property
     def done(self) -> bool:
@@ -152,13 +166,18 @@ class CompileQueue:
         return self._thread is None or not self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin, where a C++ compiler is found."""
-        if not self._enabled or not self._jobs:
+        """Begin, where a C++ compiler is found; returns at the end when not in the background."""
+        if not self._enabled or not self._jobs or self._started:
+            return
+        if not self._in_background:
+            self._started = True
+            self._run()
             return
         if shutil.which("g++") is None and shutil.which("clang++") is None:
             self.failure = "no C++ compiler found"
             log.warning("no C++ compiler found: steps stay eager, at a fraction of the speed")
             return
+        self._started = True
         self._thread = threading.Thread(target=self._run, name="specchat-compile", daemon=True)
         self._thread.start()
 

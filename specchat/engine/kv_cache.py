@@ -1,4 +1,4 @@
-"""The tensors behind the pages: one pair of key and value arrays per layer."""
+"""The tensors behind the pages: a key and a value array per layer, one allocation per device."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class KVCache:
     def __init__(
         self, shape: KVShape, pages: int, page_size: int, devices: Sequence[torch.device]
     ) -> None:
+        devices = list(devices)
         if len(devices) != shape.layers:
             raise ValueError(f"one device per layer: {shape.layers} layers, {len(devices)} devices")
         slots = (pages + 1) * page_size
@@ -40,8 +41,14 @@ class KVCache:
         self.shape = shape
         self.page_size = page_size
         self.scratch_slot = pages * page_size
-        self.keys = [torch.zeros(size, dtype=shape.dtype, device=d) for d in devices]
-        self.values = [torch.zeros(size, dtype=shape.dtype, device=d) for d in devices]
+        self.devices = set(devices)
+        self._arrays = {  # [keys and values of each layer there, slots, kv_heads, head_dim]
+            d: torch.zeros(2 * devices.count(d), *size, dtype=shape.dtype, device=d)
+            for d in self.devices
+        }
+        places = {d: iter(array) for d, array in self._arrays.items()}
+        self.keys = [next(places[d]) for d in devices]
+        self.values = [next(places[d]) for d in devices]
         self.rows_moved = 0  # accepted rows moved inside tail pages, once per layer
         self.pages_copied = 0  # pages whose rows were all moved there from one other page
 
@@ -50,11 +57,10 @@ class KVCache:
         pairs = [(s, t) for s, t in zip(source, target, strict=True) if s != t]
         if not pairs:
             return
-        for cache in (self.keys, self.values):
-            for layer in cache:
-                src = torch.tensor([s for s, _ in pairs], device=layer.device)
-                dst = torch.tensor([t for _, t in pairs], device=layer.device)
-                layer[dst] = layer[src]
+        both = torch.tensor([[s for s, _ in pairs], [t for _, t in pairs]])
+        for device, array in self._arrays.items():
+            src, dst = both.to(device, non_blocking=True)
+            array.index_copy_(1, dst, array.index_select(1, src))
         self.rows_moved += len(pairs) * len(self.keys)
         if len(pairs) >= self.page_size:
             size = self.page_size

@@ -11,22 +11,17 @@ import torch
 from torch import nn
 
 from specchat.engine import attention
-from specchat.engine.batch import Batch, Rows, pack
+from specchat.engine.batch import Batch, Rows, lay_out, to_batch
 from specchat.engine.compiled import CompiledSteps, CompileQueue, Graph
+from specchat.engine.cuda_graphs import StepGraphs
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv_cache import KVCache, KVShape
 from specchat.engine.native_steps import NativeSteps
+from specchat.engine.step_output import StepOutput
+from specchat.engine.step_tables import Geometry, build
+from specchat.engine.triton_check import unusable
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StepOutput:
-    """Logits and post-final-norm hidden states of the wanted rows, in order."""
-
-    logits: torch.Tensor  # [wanted, vocab]
-    hidden: torch.Tensor  # [wanted, hidden_size]
-    aux: torch.Tensor | None = None  # [rows, layers x hidden_size] of all rows, where collected
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +32,7 @@ class ModelShape:
     hidden_size: int
     context_length: int
     kv: KVShape
+    heads: int  # query heads
 
 
 def read_shape(config: Any, dtype: torch.dtype) -> ModelShape:
@@ -60,7 +56,7 @@ def read_shape(config: Any, dtype: torch.dtype) -> ModelShape:
         kv_heads = 1
     head_dim = getattr(config, "head_dim", None) or hidden // heads
     context = _context_length(config)
-    return ModelShape(vocab, hidden, context, KVShape(layers, kv_heads, head_dim, dtype))
+    return ModelShape(vocab, hidden, context, KVShape(layers, kv_heads, head_dim, dtype), heads)
 
 
 def _context_length(config: Any) -> int:
@@ -124,11 +120,14 @@ class ModelRunner:
         self.pages = pages
         self.cache = KVCache(self.shape.kv, pages, page_size, _layer_devices(model, self.shape))
         self.aux_layers: tuple[int, ...] = ()
+        self.geometry = _geometry(self.shape, page_size, self.device)
         self._warm_up()
         self.native = NativeSteps(self)
+        self.graphs = StepGraphs(self)
         self.compiled = CompiledSteps({rows: self._graph(rows) for rows in buckets})
         if queue is not None:
             queue.add(self.native)
+            queue.add(self.graphs)
             for rows in buckets:
                 queue.add(self.compiled.graph(rows))
 
@@ -154,12 +153,17 @@ class ModelRunner:
     def forward(self, parts: Sequence[Rows]) -> StepOutput:
         """Compute the rows of all requests and write their keys and values to the cache."""
         with torch.inference_mode():
-            return self._run(pack(parts, self.device))
+            layout = lay_out(parts)
+            recorded = self.graphs.run(layout)
+            return recorded or self._run(to_batch(layout, self.device))
 
     def place(self, rows: int) -> tuple[str, int]:
         """The backend that a step of `rows` rows would run on, and the rows it is padded to."""
         if self.native.ready:
             return "native", rows
+        graph = self.graphs.bucket(rows)
+        if graph is not None:
+            return "graph", graph
         bucket = self.compiled.bucket(rows)
         return ("eager", rows) if bucket is None else ("compiled", bucket)
 
@@ -167,13 +171,14 @@ class ModelRunner:
         """What a step of that size took when the backend was made, if it was timed."""
         if backend == "native":
             return self.native.prior_ms(rows)
+        if backend == "graph":
+            return self.graphs.prior_ms(rows)
         return self.compiled.measured_ms(rows) if backend == "compiled" else None
 
     def eager(self, batch: Batch) -> StepOutput:
         """The step in eager mode: slowest, and what every other backend is checked against."""
-        attention.set_step(attention.StepContext(self.cache, batch.slots, batch.segments))
-        logits, hidden, aux = self._forward(batch.input_ids, batch.positions, batch.wanted)
-        return StepOutput(logits, hidden, aux)
+        self._set_step(batch.slots, batch.segments)
+        return StepOutput(*self.forward_rows(batch.input_ids, batch.positions, batch.wanted))
 
     def _run(self, batch: Batch) -> StepOutput:
         if self.native.ready:
@@ -188,28 +193,37 @@ class ModelRunner:
             ids = torch.nn.functional.pad(ids, (0, extra))
             positions = torch.nn.functional.pad(positions, (0, extra))
             slots = torch.nn.functional.pad(slots, (0, extra), value=self.cache.scratch_slot)
-        attention.set_step(attention.StepContext(self.cache, slots, batch.segments))
+        self._set_step(slots, batch.segments)
         logits, hidden, aux = self.compiled(ids, positions)
         aux = None if aux is None else aux[:rows]
         if len(batch.wanted) == rows:
             return StepOutput(logits[:rows], hidden[:rows], aux)
         return StepOutput(logits[batch.wanted], hidden[batch.wanted], aux)
 
-    def _forward(
-        self, ids: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor
+    def _set_step(self, slots: torch.Tensor, segments: list[attention.Segment]) -> None:
+        tables = None
+        if self.geometry is not None:
+            tables = build(segments, len(slots), self.geometry, self.device)
+        attention.set_step(attention.StepContext(self.cache, slots, segments, tables))
+
+    def forward_rows(
+        self, ids: torch.Tensor, positions: torch.Tensor, wanted: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """What `StepOutput` holds, for the step that `attention.set_step` set and the `wanted` of
+        its rows (None: all, which needs no index)."""
         out = self.model(
             input_ids=ids[None],
             position_ids=positions[None],
             use_cache=False,
-            logits_to_keep=wanted,
+            logits_to_keep=0 if wanted is None else wanted,
             output_hidden_states=True,
         )
         aux = None
         if self.aux_layers:
             states = [out.hidden_states[layer][0].to(self.device) for layer in self.aux_layers]
             aux = torch.cat(states, dim=-1)
-        return out.logits[0], out.hidden_states[-1][0][wanted], aux
+        hidden = out.hidden_states[-1][0]
+        return out.logits[0], hidden if wanted is None else hidden[wanted], aux
 
     def _warm_up(self) -> None:
         """One eager pass: transformers installs its output hooks in it, which cannot be traced.
@@ -220,7 +234,7 @@ class ModelRunner:
         try:
             with torch.inference_mode():
                 ids, positions = self._idle_step(1)
-                self._forward(ids, positions, ids)
+                self.forward_rows(ids, positions, ids)
         except (RuntimeError, TypeError, ValueError) as error:
             name = type(self.model).__name__
             raise ModelLoadError(f"{name} cannot run on the paged cache: {error}") from error
@@ -231,7 +245,7 @@ class ModelRunner:
         def step(
             ids: torch.Tensor, positions: torch.Tensor
         ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-            return self._forward(ids, positions, wanted)
+            return self.forward_rows(ids, positions, wanted)
 
         return Graph(
             f"a step of {rows} rows",
@@ -244,8 +258,21 @@ class ModelRunner:
         """Inputs of a step that touches no request, for compiling; sets this thread's step."""
         zeros = torch.zeros(rows, dtype=torch.int64, device=self.device)
         slots = zeros + self.cache.scratch_slot
-        attention.set_step(attention.StepContext(self.cache, slots, []))
+        self._set_step(slots, [])
         return zeros, zeros.clone()
+
+
+def _geometry(shape: ModelShape, page_size: int, device: torch.device) -> Geometry | None:
+    """What the Triton kernels are laid out by; None where they are not used."""
+    if device.type != "cuda":
+        return None
+    processors = torch.cuda.get_device_properties(device).multi_processor_count
+    geometry = Geometry(shape.heads, shape.kv.kv_heads, page_size, processors)
+    reason = unusable(geometry, shape.kv.head_dim, shape.kv.dtype, device)
+    if reason:
+        log.warning("the Triton kernels are not used, attention is slow: %s", reason)
+        return None
+    return geometry
 
 
 def _layer_devices(model: nn.Module, shape: ModelShape) -> list[torch.device]:

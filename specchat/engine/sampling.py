@@ -29,12 +29,17 @@ def gumbel_noise(
     Counter-based: SplitMix64 (Steele, Lea, Flood 2014) of (seed, position, token), in 64-bit
     integer arithmetic that is the same on every device.
     """
-    keys = [_mix_int((_mix_int(seed) + (start + i) * _GOLDEN) & _MASK64) for i in range(count)]
-    key = torch.tensor([_signed(k) for k in keys], dtype=torch.int64, device=device)
+    keys = [noise_key(seed, start + i) for i in range(count)]
+    key = torch.tensor(keys, dtype=torch.int64, device=device)
     token = torch.arange(1, vocab + 1, dtype=torch.int64, device=device) * _signed(_GOLDEN)
     bits = _mix(key[:, None] + token) >> 32 & 0xFFFFFFFF
     uniform = (bits.to(torch.float32) + 0.5) * 2.0**-32
     return -torch.log(-torch.log1p(-uniform.clamp_(max=1 - 2.0**-24)))
+
+
+def noise_key(seed: int, position: int) -> int:
+    """What a position's noise is drawn with, as an int64."""
+    return _signed(_mix_int((_mix_int(seed) + position * _GOLDEN) & _MASK64))
 
 
 def _mix(x: torch.Tensor) -> torch.Tensor:

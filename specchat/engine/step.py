@@ -14,10 +14,11 @@ from specchat.engine.draft import DraftTree
 from specchat.engine.drafting import Drafting, Drafts
 from specchat.engine.pages import PageTable
 from specchat.engine.request import TARGET
-from specchat.engine.runner import ModelRunner, StepOutput
+from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import RowGroup, choose
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
+from specchat.engine.step_output import StepOutput
 from specchat.engine.verify import Walk, walk
 
 

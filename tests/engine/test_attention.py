@@ -13,7 +13,8 @@ from specchat.engine.batch import Rows
 from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.pages import PagePool, PageTable
-from specchat.engine.runner import ModelRunner, StepOutput, read_shape
+from specchat.engine.runner import ModelRunner, read_shape
+from specchat.engine.step_output import StepOutput
 
 VOCAB = 60
 CONTEXT = 128

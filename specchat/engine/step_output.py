@@ -1,0 +1,16 @@
+"""What one forward pass gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """Logits and post-final-norm hidden states of the wanted rows, in order."""
+
+    logits: torch.Tensor  # [wanted, vocab]
+    hidden: torch.Tensor  # [wanted, hidden_size]
+    aux: torch.Tensor | None = None  # [rows, layers x hidden_size] of all rows, where collected

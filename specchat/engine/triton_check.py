@@ -1,0 +1,31 @@
+"""Whether the Triton kernels work on a card, found out by running them."""
+
+from __future__ import annotations
+
+import torch
+
+from specchat.engine.step_tables import Geometry, StepTables, TableSize
+
+
+def unusable(
+    geometry: Geometry, head_dim: int, dtype: torch.dtype, device: torch.device
+) -> str | None:
+    """Why paged attention of this shape cannot run on `device`; None when it can."""
+    try:
+        from specchat.engine import kernels
+
+        size = TableSize.plan(1, 1, 1, geometry)
+        tables = StepTables.empty(size, geometry, device)
+        cache = torch.zeros(
+            geometry.page_size, geometry.kv_heads, head_dim, dtype=dtype, device=device
+        )
+        query = torch.zeros(geometry.heads, 1, head_dim, dtype=dtype, device=device)
+        row = torch.zeros(geometry.kv_heads, 1, head_dim, dtype=dtype, device=device)
+        with torch.inference_mode():
+            kernels.write_rows(cache, cache, row, row, tables["slots"])
+            kernels.attend(query, cache, cache, tables, scale=1.0)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    except Exception as error:  # no Triton, no C compiler, a card that is too old, ...
+        return f"{type(error).__name__}: {error}"
+    return None
