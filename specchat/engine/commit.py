@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from specchat.engine.request import FinishReason, SamplingParams, Token
+from specchat.engine.request import FinishReason, Logprobs, SamplingParams, Token
 
 Detokenize = Callable[[int], str]
 """Text that a token completes, given the tokens before it; "" inside a character."""
@@ -38,14 +38,17 @@ class OutputText:
         self._held: list[Token] = []  # text that may begin a stop string
         self.count = 0  # tokens of the answer, EOS and stop tokens left out
 
-    def commit(self, tokens: Sequence[int], sources: Sequence[str]) -> Committed:
-        """Add a run of tokens, stopping where the answer ends."""
+    def commit(
+        self, tokens: Sequence[int], sources: Sequence[str], logprobs: Sequence[Logprobs] = ()
+    ) -> Committed:
+        """Add a run of tokens, stopping where the answer ends; `logprobs` may be left out."""
         emitted: list[Token] = []
-        for index, (token_id, source) in enumerate(zip(tokens, sources, strict=True)):
+        every: Sequence[Logprobs | None] = logprobs or [None] * len(tokens)
+        for index, (token_id, source, own) in enumerate(zip(tokens, sources, every, strict=True)):
             if token_id in self._ends:
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
             self.count += 1
-            self._held.append(Token(token_id, self._detokenize(token_id), source))
+            self._held.append(Token(token_id, self._detokenize(token_id), source, own))
             if self._cut_at_stop_string():
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
             emitted += self._safe()

@@ -7,7 +7,7 @@ computes the root and all nodes in one pass, so node `i` is row `i + 1` of its r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,12 +20,25 @@ MAX_NODES = 63
 """Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """A candidate that was drawn at random from a known distribution."""
+
+    parent: int  # node that it continues; -1 is the root
+    token: int
+    q: torch.Tensor  # [vocab] probabilities, given all that was drawn before
+
+
 @dataclass(slots=True)
 class DraftTree:
     """Candidate continuations of one request, as a trie: siblings carry different tokens.
 
     `confidence[i]` is the drafter's own probability, in [0, 1], that the target picks node `i`
     given that it picked the node's parent. It orders candidates; it never changes the answer.
+
+    `draws` are read by the rejection rule, which needs them to be honest: whether a node is drafted
+    or kept may depend on what was drawn before it, never on its own token or a later one.
+    Candidates that are not among the draws are verified as chosen ones, which is always lossless.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -33,6 +46,7 @@ class DraftTree:
     depths: list[int] = field(default_factory=list)  # 1 for children of the root
     sources: list[str] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)  # in the order drawn
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -61,15 +75,29 @@ class DraftTree:
         self.confidence.append(float(confidence))
         return len(self.tokens) - 1
 
+    def draw(
+        self, token: int, parent: int, source: str, q: torch.Tensor, confidence: float = 1.0
+    ) -> int:
+        """Append a node whose token was drawn from `q [vocab]`, probabilities that sum to 1, and
+        return its index. Siblings drawn without replacement have a `q` that leaves out the earlier
+        ones; a token drawn twice stays one node."""
+        twin = next((node for node in self.children(parent) if self.tokens[node] == token), None)
+        node = self.add(token, parent, source, confidence) if twin is None else twin
+        self.draws.append(Draw(parent, int(token), q))
+        return node
+
     def check(self, vocab_size: int) -> None:
         """Make sure that a target of that vocabulary can read every token.
 
         Raises:
-            ValueError: a token is not from 0 to `vocab_size - 1`.
+            ValueError: a token is not from 0 to `vocab_size - 1`, or a draw's `q` has another size.
         """
-        for token in self.tokens:
+        for token in (*self.tokens, *(draw.token for draw in self.draws)):
             if not 0 <= token < vocab_size:
                 raise ValueError(f"draft tokens must be from 0 to {vocab_size - 1}, got {token}")
+        for draw in self.draws:
+            if draw.q.shape != (vocab_size,):
+                raise ValueError(f"q must be [{vocab_size}], got {list(draw.q.shape)}")
 
     def children(self, node: int) -> list[int]:
         """Indices of the nodes that continue `node` (or the root, -1)."""
@@ -85,8 +113,33 @@ class DraftTree:
         """True when every node continues the one stored before it."""
         return all(parent == i - 1 for i, parent in enumerate(self.parents))
 
+    def first(self, count: int) -> DraftTree:
+        """The first `count` nodes, with the draws that continue them.
+
+        Where to cut must not depend on the tokens. A draw whose node is cut off still counts at
+        its parent: the target may choose the token, only not go on behind it.
+        """
+        return self._part(range(min(count, len(self))))
+
+    def shallow(self, depth: int) -> DraftTree:
+        """The nodes down to `depth`, with the draws that continue them; see `first`."""
+        return self._part([node for node, own in enumerate(self.depths) if own <= depth])
+
+    def _part(self, nodes: Sequence[int]) -> DraftTree:
+        kept = self.select(nodes)
+        index = {ROOT: ROOT, **{node: i for i, node in enumerate(nodes)}}
+        kept.draws = [
+            Draw(index[draw.parent], draw.token, draw.q)
+            for draw in self.draws
+            if draw.parent in index
+        ]
+        return kept
+
     def select(self, nodes: Iterable[int]) -> DraftTree:
-        """The sub-tree of `nodes`, which must contain the parent of each of its nodes."""
+        """The sub-tree of `nodes`, which must contain the parent of each of its nodes.
+
+        Its nodes count as chosen, not as drawn: a selection may favour tokens.
+        """
         kept = DraftTree()
         index = {ROOT: ROOT}
         for i in sorted(nodes):
@@ -110,7 +163,7 @@ class DraftTree:
 
 def merge(trees: Sequence[DraftTree]) -> DraftTree:
     """One trie of all candidates. Where two drafters propose the same token after the same path,
-    the more confident one keeps the node (the first of equals)."""
+    the more confident one keeps the node (the first of equals). Every draw is kept, in order."""
     merged = DraftTree()
     where: dict[tuple[int, int], int] = {}
     for tree in trees:
@@ -125,6 +178,7 @@ def merge(trees: Sequence[DraftTree]) -> DraftTree:
                 merged.confidence[node] = tree.confidence[i]
                 merged.sources[node] = tree.sources[i]
             index[i] = node
+        merged.draws += [Draw(index[draw.parent], draw.token, draw.q) for draw in tree.draws]
     return merged
 
 
@@ -138,11 +192,14 @@ class DraftContext:
     salt: str
     hidden: torch.Tensor | None  # [hidden_size], post-final-norm state that produced the root
     temperature: float
-    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; None when greedy
+    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; coupled rule only
     max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
     aux: AuxTape | None = None
     """States of the target's inner layers, where a speculator asked the runner to collect them;
     taking them is the one change that a speculator makes here."""
+    draw_noise: Callable[[int], torch.Tensor] | None = None
+    """Rejection rule only: Gumbel noise `[depths, vocab]` of the drafter's own. The argmax of
+    log q + noise is a draw from q; a drafter that drafts so says it with `DraftTree.draw`."""
 
 
 class Speculator(Protocol):

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import partial
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
 from specchat.engine.policy import Choice, Payoff, Policy, Worth
@@ -63,7 +64,12 @@ class Drafting:
             better = self.policy.choose(merged, greedy, other_rows, spent)
             worth.observe(better.rate / choice.rate)
             choice = better
-        return Drafts(choice.trees, 1000 * (time.perf_counter() - start))
+        trees = [
+            # The policy looks at the tokens; what was drawn may only be kept as a whole.
+            whole.first(self.policy.max_nodes) if whole.draws else chosen
+            for whole, chosen in zip(merged, choice.trees, strict=True)
+        ]
+        return Drafts(trees, 1000 * (time.perf_counter() - start))
 
     def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
         """Take in how a step went. `accepted` holds each request's accepted nodes."""
@@ -117,7 +123,8 @@ class Drafting:
         proposals = self._ask(speculator, contexts)
         merged = list(trees)
         for i, context, proposal in zip(asked, contexts, proposals, strict=True):
-            proposal = _prune(proposal, context.max_depth)
+            if proposal.max_depth > context.max_depth:
+                proposal = proposal.shallow(context.max_depth)
             merged[i] = merge([trees[i], proposal]) if len(trees[i]) else proposal
         ms = 1000 * (time.perf_counter() - start)
         old = self._cost_ms.get(speculator.name)
@@ -175,9 +182,12 @@ class Drafting:
 def _context(sequence: Sequence) -> DraftContext:
     params = sequence.request.params
     depth = sequence.remaining - 1
-    gumbel = None
+    at = len(sequence.tokens)
+    gumbel = draw_noise = None
     if sequence.noise is not None:
-        gumbel = sequence.noise.rows(len(sequence.tokens), NOISE_AHEAD)
+        gumbel = sequence.noise.rows(at, NOISE_AHEAD)
+    if sequence.draw_noise is not None:
+        draw_noise = partial(sequence.draw_noise.rows, at)
     return DraftContext(
         request_id=sequence.request.request_id,
         tokens=sequence.tokens,
@@ -188,11 +198,5 @@ def _context(sequence: Sequence) -> DraftContext:
         gumbel=gumbel,
         max_depth=depth,
         aux=sequence.aux,
+        draw_noise=draw_noise,
     )
-
-
-def _prune(tree: DraftTree, max_depth: int) -> DraftTree:
-    """Drop nodes deeper than the answer can still grow."""
-    if tree.max_depth <= max_depth:
-        return tree
-    return tree.select([i for i, depth in enumerate(tree.depths) if depth <= max_depth])

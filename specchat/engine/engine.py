@@ -25,7 +25,7 @@ from specchat.engine.pages import PagePool
 from specchat.engine.policy import Policy, StepCost
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
 from specchat.engine.runner import ModelRunner
-from specchat.engine.sampling import NoiseTape, RowGroup, gumbel_noise, scores
+from specchat.engine.sampling import Randomness, RowGroup, gumbel_noise, scores
 from specchat.engine.scheduler import Scheduler
 from specchat.engine.scoring import Scoring
 from specchat.engine.sequence import Sequence, TokenStream
@@ -291,9 +291,6 @@ class Engine:
             raise RequestError(f"request_id must be unique, {request.request_id!r} is in use")
         params = request.params
         detokenize = self._detokenizer.start()
-        noise = None
-        if not params.greedy:
-            noise = NoiseTape(params.seed, self.info.vocab_size, self._runner.device)
         self._order += 1
         sequence = Sequence(
             request=request,
@@ -301,7 +298,7 @@ class Engine:
             tokens=list(request.prompt_ids),
             output=OutputText(params, self._eos_ids, detokenize),
             max_new_tokens=params.max_tokens,
-            noise=noise,
+            randomness=Randomness.of(params, self.info.vocab_size, self._runner.device),
             order=self._order,
             urgent=request.interactive,
         )

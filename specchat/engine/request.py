@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal, get_args
 
 from specchat.engine.errors import RequestError
 
@@ -16,6 +17,12 @@ TARGET = "target"
 GREEDY_BELOW = 1e-5
 """Temperatures under this become 0: dividing float32 logits by them could overflow."""
 
+Verification = Literal["coupled", "rejection"]
+"""How drafts are verified. Coupled: the noise that chooses a token depends on seed and position
+alone, so the answer is the same tokens with and without drafts. Rejection: speculative sampling,
+the same distribution with the highest acceptance, but other tokens for other drafts."""
+
+MAX_LOGPROBS = 20
 MAX_STOP_STRINGS = 16
 MAX_STOP_LENGTH = 256
 MAX_LOGIT_BIAS = 1024
@@ -52,6 +59,8 @@ class SamplingParams:
     stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
     speculate: bool = True
+    verification: Verification = "coupled"  # the same at temperature 0
+    logprobs: int | None = None  # report each token's log-probability, and this many alternatives
 
     def __post_init__(self) -> None:
         _require(
@@ -92,6 +101,19 @@ class SamplingParams:
                 f"strings of 1 to {MAX_STOP_LENGTH} characters",
             )
         _require(
+            self.verification in get_args(Verification),
+            "verification",
+            self.verification,
+            " or ".join(map(repr, get_args(Verification))),
+        )
+        _require(
+            self.logprobs is None
+            or (_is_int(self.logprobs) and 0 <= self.logprobs <= MAX_LOGPROBS),
+            "logprobs",
+            self.logprobs,
+            f"None or an integer from 0 to {MAX_LOGPROBS}",
+        )
+        _require(
             len(self.logit_bias) <= MAX_LOGIT_BIAS,
             "logit_bias",
             len(self.logit_bias),
@@ -105,6 +127,11 @@ class SamplingParams:
     def greedy(self) -> bool:
         """True when the most probable token is always taken."""
         return self.temperature == 0.0
+
+    @property
+    def rejects(self) -> bool:
+        """True when tokens are drawn by the rejection rule; greedy tokens need no draw."""
+        return self.verification == "rejection" and not self.greedy
 
     @property
     def history_dependent(self) -> bool:
@@ -135,6 +162,23 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that the target might have chosen."""
+
+    token_id: int
+    logprob: float  # natural logarithm
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """How probable a token was under the distribution that it was chosen from: after bias,
+    penalties, temperature, top-k, top-p and min-p; at temperature 0 without the latter four."""
+
+    logprob: float  # of the token itself, natural logarithm
+    top: tuple[Candidate, ...]  # the most probable tokens, best first; none of probability 0
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """One token of the answer, with the text it completed.
 
@@ -144,6 +188,7 @@ class Token:
     token_id: int
     text: str
     source: str  # "target" or the name of the speculator whose draft was accepted
+    logprobs: Logprobs | None = None  # where the request asked for them
 
 
 @dataclass(frozen=True, slots=True)

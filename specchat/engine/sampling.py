@@ -1,10 +1,10 @@
 """Logits to tokens: penalties, temperature, top-k, top-p, min-p, and the seeded noise.
 
-The token at a position is `argmax(log p + gumbel)`, where the Gumbel noise depends on
-(seed, position, token) alone. That is an exact draw from p (the Gumbel-max trick), and it makes
-the answer a function of target, prompt and seed: drafts cannot change it. A drafter that adds the
-same noise to its own log-probabilities agrees with the target more often (Daliri, Musco, Suresh,
-"Coupling without communication and drafter-invariant speculative decoding", 2024).
+Under the coupled rule the token at a position is `argmax(log p + gumbel)`, where the Gumbel noise
+depends on (seed, position, token) alone. That is an exact draw from p (the Gumbel-max trick), and
+it makes the answer a function of target, prompt and seed: drafts cannot change it. A drafter that
+adds the same noise to its own log-probabilities agrees with the target more often (Daliri, Musco,
+Suresh, "Coupling without communication and drafter-invariant speculative decoding", 2024).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import torch
 
+from specchat.engine.dice import Dice, Stream, stream_seed
+from specchat.engine.mixing import GOLDEN, MASK64, mix, mix_int, signed
 from specchat.engine.request import SamplingParams
-
-_MASK64 = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
 
 
 def gumbel_noise(
@@ -26,41 +25,19 @@ def gumbel_noise(
 ) -> torch.Tensor:
     """Standard Gumbel noise `[count, vocab]` (float32) for positions start .. start + count - 1.
 
-    Counter-based: SplitMix64 (Steele, Lea, Flood 2014) of (seed, position, token), in 64-bit
-    integer arithmetic that is the same on every device.
+    Counter-based: SplitMix64 of (seed, position, token).
     """
     keys = [noise_key(seed, start + i) for i in range(count)]
     key = torch.tensor(keys, dtype=torch.int64, device=device)
-    token = torch.arange(1, vocab + 1, dtype=torch.int64, device=device) * _signed(_GOLDEN)
-    bits = _mix(key[:, None] + token) >> 32 & 0xFFFFFFFF
+    token = torch.arange(1, vocab + 1, dtype=torch.int64, device=device) * signed(GOLDEN)
+    bits = mix(key[:, None] + token) >> 32 & 0xFFFFFFFF
     uniform = (bits.to(torch.float32) + 0.5) * 2.0**-32
     return -torch.log(-torch.log1p(-uniform.clamp_(max=1 - 2.0**-24)))
 
 
 def noise_key(seed: int, position: int) -> int:
     """What a position's noise is drawn with, as an int64."""
-    return _signed(_mix_int((_mix_int(seed) + position * _GOLDEN) & _MASK64))
-
-
-def _mix(x: torch.Tensor) -> torch.Tensor:
-    """SplitMix64's finaliser on int64 tensors; multiplication wraps, shifts are logical."""
-    x = (x ^ _shift(x, 30)) * _signed(0xBF58476D1CE4E5B9)
-    x = (x ^ _shift(x, 27)) * _signed(0x94D049BB133111EB)
-    return x ^ _shift(x, 31)
-
-
-def _shift(x: torch.Tensor, bits: int) -> torch.Tensor:
-    return x >> bits & ((1 << (64 - bits)) - 1)
-
-
-def _mix_int(x: int) -> int:
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _MASK64
-    x = (x ^ x >> 27) * 0x94D049BB133111EB & _MASK64
-    return x ^ x >> 31
-
-
-def _signed(x: int) -> int:
-    return x - (1 << 64) if x >= 1 << 63 else x
+    return signed(mix_int((mix_int(seed) + position * GOLDEN) & MASK64))
 
 
 class NoiseTape:
@@ -88,23 +65,51 @@ class NoiseTape:
 
 
 @dataclass(frozen=True, slots=True)
+class Randomness:
+    """What one request's tokens are drawn with; nothing when greedy."""
+
+    noise: NoiseTape | None = None  # coupled rule
+    dice: Dice | None = None  # rejection rule
+    draw_noise: NoiseTape | None = None  # rejection rule: for drafters, independent of the dice
+
+    @classmethod
+    def of(cls, params: SamplingParams, vocab: int, device: torch.device) -> Randomness:
+        """What `params` ask for, for `vocab` tokens."""
+        if params.greedy:
+            return cls()
+        if not params.rejects:
+            return cls(noise=NoiseTape(params.seed, vocab, device))
+        own = NoiseTape(stream_seed(params.seed, Stream.DRAFT), vocab, device)
+        return cls(dice=Dice(params.seed), draw_noise=own)
+
+
+@dataclass(frozen=True, slots=True)
 class RowGroup:
     """Consecutive logit rows of one request and what is needed to choose their tokens."""
 
     params: SamplingParams
     count: int
-    noise: torch.Tensor | None  # [count, vocab], the noise of each row's own position
+    noise: torch.Tensor | None  # [count, vocab], the noise of each row's own position; coupled
     histories: Sequence[Sequence[int]] | None  # per row: prompt and answer up to it
     prompt_length: int = 0
+    dice: Dice | None = None  # random numbers of the rejection rule
+    position: int = 0  # in the text, of the token that the first row chooses
 
 
 def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:
-    """The target's token for every row of `logits [rows, vocab]`; groups in row order."""
+    """The target's token for every row of `logits [rows, vocab]` by the coupled rule; groups in
+    row order."""
     return scores(logits, groups).argmax(-1).tolist()
 
 
 def scores(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
     """What `choose` takes the argmax of: logits, or log p + noise up to a constant."""
+    return add_noise(target_logits(logits, groups), groups)
+
+
+def target_logits(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
+    """The log-probabilities that tokens are chosen from, up to a constant per row: `logits`
+    themselves where nothing changes them, else a float32 copy. Greedy rows are at temperature 1."""
     if all(_is_plain_argmax(group.params) for group in groups):
         return logits
     out = logits.float()
@@ -114,14 +119,22 @@ def scores(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
     for group in groups:
         part = out[row : row + group.count]
         _adjust(part, group)
-        if group.params.temperature:
-            if _filters(group.params):
-                part.copy_(warp(part, group.params))
-            else:  # log p and logits / temperature differ by a constant
-                part.div_(group.params.temperature)
-            part.add_(group.noise)
+        if _filters(group.params):
+            part.copy_(warp(part, group.params))
+        elif group.params.temperature:  # log p and logits / temperature differ by a constant
+            part.div_(group.params.temperature)
         row += group.count
     return out
+
+
+def add_noise(targets: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
+    """`targets` with each group's noise added in place, where it has some."""
+    row = 0
+    for group in groups:
+        if group.noise is not None:
+            targets[row : row + group.count].add_(group.noise)
+        row += group.count
+    return targets
 
 
 def warp(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
@@ -147,7 +160,8 @@ def warp(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
 
 
 def _filters(params: SamplingParams) -> bool:
-    return params.top_k > 0 or params.top_p < 1.0 or params.min_p > 0.0
+    limited = params.top_k > 0 or params.top_p < 1.0 or params.min_p > 0.0
+    return limited and not params.greedy
 
 
 def _is_plain_argmax(params: SamplingParams) -> bool:

@@ -16,7 +16,7 @@ from specchat.engine.draft import DraftTree
 from specchat.engine.errors import EngineClosedError
 from specchat.engine.pages import PageTable
 from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
-from specchat.engine.sampling import NoiseTape
+from specchat.engine.sampling import NoiseTape, Randomness
 
 
 class TokenStream(Iterator[TokenDelta]):
@@ -151,13 +151,23 @@ class Sequence:
     tokens: list[int]
     output: OutputText
     max_new_tokens: int  # what the context leaves of max_tokens
-    noise: NoiseTape | None  # None when greedy
+    randomness: Randomness
     order: int  # arrival, for fairness
     urgent: bool = True  # goes before batch work
     counters: Counters = field(default_factory=Counters)
     table: PageTable | None = None
     hidden: torch.Tensor | None = None  # [hidden_size] state that produced the last token
     aux: AuxTape = field(default_factory=AuxTape)  # filled where the runner collects states
+
+    @property
+    def noise(self) -> NoiseTape | None:
+        """What chooses the target's tokens under the coupled rule; None when greedy."""
+        return self.randomness.noise
+
+    @property
+    def draw_noise(self) -> NoiseTape | None:
+        """What drafters draw with under the rejection rule."""
+        return self.randomness.draw_noise
 
     @property
     def prompt_length(self) -> int:

@@ -15,11 +15,11 @@ from specchat.engine.drafting import Drafting, Drafts
 from specchat.engine.pages import PageTable
 from specchat.engine.request import TARGET
 from specchat.engine.runner import ModelRunner
-from specchat.engine.sampling import RowGroup, choose
+from specchat.engine.sampling import RowGroup
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
 from specchat.engine.step_output import StepOutput
-from specchat.engine.verify import Walk, walk
+from specchat.engine.verify import Walk, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class _Job:
     sequence: Sequence
     table: PageTable
     rows: Rows
-    tree: DraftTree | None  # None: a prefill chunk
+    tree: DraftTree  # what is verified; empty in a prefill chunk
+    decodes: bool  # False: a prefill chunk
 
     @property
     def chooses(self) -> bool:
@@ -65,10 +66,11 @@ def run(plan: Plan, scheduler: Scheduler, drafting: Drafting, runner: ModelRunne
     before = time.perf_counter()
     out = runner.forward([job.rows for job in jobs])
     asking = [job for job in jobs if job.chooses]
-    choices = choose(out.logits, [_row_group(job) for job in asking]) if asking else []
+    trees = [job.tree for job in asking]
+    walks = verify(out.logits, [_row_group(job) for job in asking], trees) if asking else []
     after = time.perf_counter()
     model_ms = 1000 * (after - before)
-    updates = _commit(jobs, choices, out, runner, after)
+    updates = _commit(jobs, walks, out, runner, after)
     if out.aux is not None:
         _keep_states(jobs, updates, out.aux)
     _learn(jobs, updates, drafts, drafting)
@@ -86,9 +88,9 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler) -> list[_Job]:
         if not held:
             continue
         if held < 1 + len(tree):
-            tree = DraftTree()
+            tree = tree.first(0)
         rows = Rows.tree(sequence.table, sequence.tokens[-1], tree)
-        jobs.append(_Job(sequence, sequence.table, rows, tree))
+        jobs.append(_Job(sequence, sequence.table, rows, tree, decodes=True))
     for prefill in plan.prefill:
         sequence = prefill.sequence
         if sequence.table is None:
@@ -96,21 +98,22 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler) -> list[_Job]:
         start = sequence.table.length
         tokens = sequence.tokens[start : start + prefill.count]
         rows = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
-        jobs.append(_Job(sequence, sequence.table, rows, None))
+        jobs.append(_Job(sequence, sequence.table, rows, DraftTree(), decodes=False))
     return jobs
 
 
 def _row_group(job: _Job) -> RowGroup:
-    sequence, tree = job.sequence, job.tree or DraftTree()
-    params = sequence.request.params
+    sequence, tree = job.sequence, job.tree
+    params, position = sequence.request.params, len(sequence.tokens)
     noise = histories = None
     if sequence.noise is not None:
-        noise = sequence.noise.rows(len(sequence.tokens), tree.max_depth + 1)
+        noise = sequence.noise.rows(position, tree.max_depth + 1)
         if not tree.is_chain:
             noise = noise[[0, *tree.depths]]
     if params.history_dependent:
         histories = _histories(sequence.tokens, tree)
-    return RowGroup(params, len(tree) + 1, noise, histories, sequence.prompt_length)
+    dice = sequence.randomness.dice
+    return RowGroup(params, len(tree) + 1, noise, histories, sequence.prompt_length, dice, position)
 
 
 def _histories(tokens: list[int], tree: DraftTree) -> list[list[int]]:
@@ -122,9 +125,10 @@ def _histories(tokens: list[int], tree: DraftTree) -> list[list[int]]:
 
 
 def _commit(
-    jobs: Seq[_Job], choices: list[int], out: StepOutput, runner: ModelRunner, now: float
+    jobs: Seq[_Job], walks: list[Walk], out: StepOutput, runner: ModelRunner, now: float
 ) -> list[Update]:
     updates = []
+    found = iter(walks)
     row = 0
     for job in jobs:
         sequence, table = job.sequence, job.table
@@ -135,20 +139,18 @@ def _commit(
             table.publish(sequence.tokens)
             continue
         count = len(job.rows.wanted)
-        mine, hidden = choices[row : row + count], out.hidden[row : row + count]
+        hidden = out.hidden[row : row + count]
         row += count
-        if job.tree is None:
+        first = not sequence.answered
+        update = _commit_run(sequence, next(found), job.tree, hidden, now)
+        if job.decodes:
+            _keep_rows(table, update.accepted, runner)
+        else:
             table.keep(len(job.rows.tokens))
             table.publish(sequence.tokens)
-            if sequence.answered:  # recomputed after a preemption
-                counters.step(DraftTree(), [])
-            updates.append(_commit_run(sequence, Walk([], mine[0]), DraftTree(), hidden, now))
-        else:
-            path = walk(job.tree, mine)
-            update = _commit_run(sequence, path, job.tree, hidden, now)
-            _keep_rows(table, update.accepted, runner)
+        if not first:  # the last chunk of a request that was preempted counts
             counters.step(job.tree, update.accepted)
-            updates.append(update)
+        updates.append(update)
     return updates
 
 
@@ -157,7 +159,7 @@ def _commit_run(
 ) -> Update:
     tokens = [*(tree.tokens[node] for node in path.nodes), path.token]
     sources = [*(tree.sources[node] for node in path.nodes), TARGET]
-    committed = sequence.output.commit(tokens, sources)
+    committed = sequence.output.commit(tokens, sources, path.logprobs)
     kept = tokens[: committed.kept]
     sequence.tokens += kept
     sequence.hidden = hidden[path.nodes[-1] + 1 if path.nodes else 0]
@@ -187,7 +189,7 @@ def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> No
         if not job.sequence.request.params.speculate:
             continue
         rows = aux[start:end]
-        if job.tree:  # else all rows are final: a prefill chunk's, or the root's alone
+        if job.decodes:  # else all rows are final
             rows = rows[[0, *(node + 1 for node in accepted[id(job.sequence)])]]
         job.sequence.aux.add(job.rows.positions[0], rows.clone())
 
@@ -195,11 +197,10 @@ def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> No
 def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Drafting) -> None:
     """Tell the policy what was verified, which can be less than what was proposed."""
     by_sequence = {id(update.sequence): update for update in updates}
-    decoding = [job for job in jobs if job.tree is not None]
+    decoding = [job for job in jobs if job.decodes]
     sequences, trees, accepted = [], [], []
     for job in decoding:
         update = by_sequence[id(job.sequence)]
-        assert job.tree is not None
         sequences.append(job.sequence)
         trees.append(job.tree)
         accepted.append(update.accepted)
@@ -211,7 +212,7 @@ def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Draf
 def _time(
     jobs: Seq[_Job], drafts: Drafts, drafting: Drafting, model_ms: float, total_ms: float
 ) -> None:
-    decoding = [job for job in jobs if job.tree is not None]
+    decoding = [job for job in jobs if job.decodes]
     for job in decoding:
         job.sequence.counters.verify_ms += model_ms
     policy = drafting.policy

@@ -6,6 +6,7 @@ import itertools
 
 from specchat.engine.commit import OutputText
 from specchat.engine.request import Request, SamplingParams
+from specchat.engine.sampling import Randomness
 from specchat.engine.sequence import Sequence, TokenStream
 
 _order = itertools.count()
@@ -27,7 +28,7 @@ def queued(
         tokens=list(prompt),
         output=OutputText(params, frozenset(), str),
         max_new_tokens=max_tokens,
-        noise=None,
+        randomness=Randomness(),
         order=next(_order),
         urgent=interactive,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +110,64 @@ def test_the_64th_row_sets_the_sign_bit_of_an_int64() -> None:
     assert masks[-1] == -1  # all 64 bits
     assert masks[-2] == 2**63 - 1
     assert all(-(2**63) <= mask < 2**63 for mask in masks)
+
+
+def uniform(vocab: int = 10) -> torch.Tensor:
+    return torch.full((vocab,), 1 / vocab)
+
+
+def drawn_pairs() -> DraftTree:
+    """Two tokens drawn at the root, and two behind the first of them."""
+    tree = DraftTree()
+    first = tree.draw(1, ROOT, "x", uniform())
+    tree.draw(2, ROOT, "x", uniform())
+    tree.draw(3, first, "x", uniform())
+    tree.draw(4, first, "x", uniform())
+    return tree
+
+
+def said(tree: DraftTree) -> list[tuple[int, int]]:
+    return [(draw.parent, draw.token) for draw in tree.draws]
+
+
+def test_a_token_drawn_twice_is_one_node_and_two_draws() -> None:
+    tree = drawn_pairs()
+    assert tree.draw(1, ROOT, "x", uniform()) == 0
+    assert len(tree) == 4
+    assert said(tree) == [(ROOT, 1), (ROOT, 2), (0, 3), (0, 4), (ROOT, 1)]
+
+
+def test_a_cut_tree_keeps_the_draws_behind_its_nodes() -> None:
+    tree = drawn_pairs()
+    assert paths(tree.first(3)) == [(1,), (2,), (1, 3)]
+    assert said(tree.first(3)) == [(ROOT, 1), (ROOT, 2), (0, 3), (0, 4)]
+    assert said(tree.first(0)) == [(ROOT, 1), (ROOT, 2)]
+    assert len(tree.first(99)) == 4
+
+
+def test_a_shallow_tree_keeps_the_draws_behind_its_nodes() -> None:
+    tree = DraftTree.chain([7, 8], "other")
+    node = tree.draw(1, ROOT, "x", uniform())
+    tree.draw(3, node, "x", uniform())
+    assert paths(tree.shallow(1)) == [(7,), (1,)]
+    assert said(tree.shallow(1)) == [(ROOT, 1), (1, 3)]
+
+
+def test_a_selection_forgets_what_was_drawn() -> None:
+    assert drawn_pairs().select(range(4)).draws == []
+
+
+def test_a_merged_tree_keeps_every_draw_in_order() -> None:
+    chosen = DraftTree.chain([2, 3], "other")
+    assert said(merge([chosen, drawn_pairs()])) == [(ROOT, 1), (ROOT, 2), (2, 3), (2, 4)]
+    assert said(merge([drawn_pairs(), drawn_pairs()])) == 2 * said(drawn_pairs())
+
+
+def test_draws_that_the_target_cannot_read_are_refused() -> None:
+    drawn_pairs().check(10)
+    with pytest.raises(ValueError, match=r"q must be \[12\], got \[10\]"):
+        drawn_pairs().check(12)
+    tree = DraftTree()
+    tree.draw(11, ROOT, "x", uniform(10))
+    with pytest.raises(ValueError, match="draft tokens must be from 0 to 9, got 11"):
+        tree.first(0).check(10)

@@ -126,7 +126,7 @@ class Running:
         self.prompt_length = 2
         self.remaining = 900
         self.aux = AuxTape()
-        self.noise = self.hidden = None
+        self.noise = self.draw_noise = self.hidden = None
 
 
 def steps(drafting: Drafting, script: Script, running: list[Any], count: int) -> int:

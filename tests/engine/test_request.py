@@ -30,3 +30,12 @@ def test_a_stop_string_may_be_given_alone() -> None:
 def test_a_stop_that_is_no_string_and_no_sequence_of_strings_is_refused(stop: object) -> None:
     with pytest.raises(RequestError, match="stop must be a string or a sequence of strings"):
         SamplingParams(stop=stop)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("verification", "typical"), ("logprobs", -1), ("logprobs", 21), ("logprobs", True)],
+)
+def test_unknown_rules_and_too_many_log_probabilities_are_refused(name: str, value: object) -> None:
+    with pytest.raises(RequestError, match=f"{name} must be .*got {value!r}"):
+        SamplingParams(**{name: value})  # type: ignore[arg-type]
