@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 
 from specchat.engine.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
+from specchat.engine.cuda_graphs import GRAPH_ROWS
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
 from specchat.engine.engine import Engine, EngineOptions, ModelInfo
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, usable_cpus
+from specchat.engine.memory import MemoryPlan, devices, page_count, stored_bytes, work_bytes
 from specchat.engine.pretrained import find_files, load_causal_lm, load_tokenizer
-from specchat.engine.runner import ModelRunner, read_shape
+from specchat.engine.runner import ModelRunner, ModelShape, layer_devices, read_shape
 from specchat.speculators.registry import Target, load_speculator, spell_out
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,9 @@ class LoadOptions:
     device: str = "auto"
     dtype: str = "auto"
     threads: int | None = None
+    quantize: str | None = None  # "int8" or "fp8": weights of the target, by torchao
     kv_memory_bytes: int | None = None
+    kv_memory_share: float | None = None  # of what is free after the weights; bytes win
     max_nodes: int = 16
     compile: bool = True
     max_waiting: int = 256
@@ -65,6 +67,7 @@ class LoadedModel:
     directory: str
     uses_slots: bool  # the tokenizer knows tokens such as {{order_number}}
     problems: tuple[str, ...] = ()  # why speculators were skipped
+    memory: MemoryPlan | None = None
 
 
 def load(options: LoadOptions) -> LoadedModel:
@@ -79,14 +82,15 @@ def load(options: LoadOptions) -> LoadedModel:
     directory = resolve(options.model)
     dtype = _dtype(options.dtype, device)
     tokenizer = load_tokenizer(directory)
-    model = load_causal_lm(directory, dtype, device)
+    model = load_causal_lm(directory, dtype, device, options.quantize)
     shape = read_shape(model.config, dtype)
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
-    keep_work_in(platformdirs.user_cache_dir("specchat"))
-    queue = CompileQueue(options.compile and device.type == "cpu")
+    _keep_compiled_work()
+    queue = CompileQueue(options.compile, in_background=device.type == "cpu")
+    pages, memory = plan_memory(options, model, shape)
     runner = ModelRunner(
         model,
-        pages=_pages(options, shape.kv.page_bytes(PAGE_SIZE), device),
+        pages=pages,
         page_size=PAGE_SIZE,
         queue=queue,
         buckets=CPU_BUCKETS if device.type == "cpu" and options.compile else (),
@@ -120,7 +124,9 @@ def load(options: LoadOptions) -> LoadedModel:
         ),
     )
     uses_slots = any(re.fullmatch(r"\{\{\w+\}\}", t) for t in tokenizer.get_added_vocab())
-    return LoadedModel(engine, tokenizer, options, str(directory), uses_slots, tuple(problems))
+    return LoadedModel(
+        engine, tokenizer, options, str(directory), uses_slots, tuple(problems), memory
+    )
 
 
 def resolve(model: str) -> Path:
@@ -195,16 +201,39 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
-def _pages(options: LoadOptions, page_bytes: int, device: torch.device) -> int:
-    wanted = options.kv_memory_bytes
-    if wanted is None and device.type == "cuda":
-        wanted = int(DEFAULT_GPU_KV_SHARE * torch.cuda.mem_get_info(device)[0])
-    elif wanted is None:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        wanted = min(DEFAULT_CPU_KV_BYTES, free // 4)
-    pages = wanted // page_bytes
-    if pages < 2:
-        raise ModelLoadError(
-            f"the KV cache needs at least {2 * page_bytes} bytes (two pages), got {wanted}"
-        )
-    return pages
+def plan_memory(options: LoadOptions, model: Any, shape: ModelShape) -> tuple[int, MemoryPlan]:
+    """Pages of the KV cache beside a loaded model, and the account of its memory.
+
+    Raises:
+        ModelLoadError: the cache does not fit.
+    """
+    layers = layer_devices(model, shape)
+    where = [found for device in dict.fromkeys(layers) for found in devices(device)]
+    each = shape.kv.page_bytes(PAGE_SIZE) // shape.kv.layers
+    work = 0
+    wanted, share = options.kv_memory_bytes, options.kv_memory_share
+    if layers[0].type == "cuda":
+        config = model.config.get_text_config()
+        inner = getattr(config, "intermediate_size", None) or 4 * shape.hidden_size
+        work = work_bytes(
+            GRAPH_ROWS, hidden=shape.hidden_size, inner=inner, layers=shape.kv.layers,
+            vocab=shape.vocab_size, dtype=shape.kv.dtype,
+        )  # fmt: skip
+    elif wanted is None and share is None:
+        wanted = min(DEFAULT_CPU_KV_BYTES, where[0].free_bytes // 4)
+    pages = page_count(
+        {device: each * layers.count(device) for device in dict.fromkeys(layers)}, where,
+        work=work, wanted_bytes=wanted, share=share or DEFAULT_GPU_KV_SHARE,
+    )  # fmt: skip
+    weights = stored_bytes([*model.parameters(), *model.buffers()])
+    memory = MemoryPlan(weights, work, pages * shape.kv.page_bytes(PAGE_SIZE))
+    log.info("memory: %s", memory)
+    return pages, memory
+
+
+def _keep_compiled_work() -> None:
+    try:
+        import platformdirs
+    except ImportError:  # a machine for measuring has what the engine needs and no more
+        return
+    keep_work_in(platformdirs.user_cache_dir("specchat"))

@@ -45,7 +45,7 @@ def _matches_device(value: str) -> str:
 
 
 def parse_memory(value: object) -> int | float | None:
-    """Bytes as an int ("2GiB", "800MB", 4096), or a share of free memory ("30%") as a float.
+    """Bytes as an int ("2GiB", "800MB", 4096), or a share of free memory ("30%", "0.3") as a float.
 
     None stays None.
 
@@ -62,6 +62,8 @@ def parse_memory(value: object) -> int | float | None:
         if not 0 < number <= 100:
             raise ValueError("a share is above 0% and at most 100%")
         return number / 100
+    if not unit and 0 < number < 1:
+        return number
     if unit not in _UNITS or number * _UNITS[unit] < 1:
         raise ValueError("not an amount of memory")
     return int(number * _UNITS[unit])
@@ -94,11 +96,14 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="'auto', 'float32', 'bfloat16' or 'float16'"
     )
+    quantize: Literal["int8", "fp8"] | None = Field(None, description="'int8' or 'fp8'")
     threads: int | None = Field(
         None, ge=1, le=1024, description="a number of CPU threads from 1 to 1024"
     )
     kv_memory: Annotated[int | float | None, BeforeValidator(parse_memory)] = Field(
-        None, description="an amount of memory such as '2GiB', or a share of what is free as '30%'"
+        None,
+        description="an amount of memory such as '2GiB', or a share of what the weights leave free, "
+        "'30%' or '0.3'",
     )
     max_nodes: int | None = Field(
         None, ge=1, le=63, description="a number of draft tokens per step from 1 to 63"
@@ -129,16 +134,11 @@ class Settings(BaseSettings):
         """What the loader needs of these settings; what is not set is left to its defaults."""
         from specchat.loader import LoadOptions
 
-        names = ("model", "speculators", "device", "dtype", "threads", "max_nodes", "compile")
-        chosen = {name: getattr(self, name) for name in (*names, "max_waiting")}
-        chosen["kv_memory_bytes"] = self.kv_memory_bytes()
+        names = ("model", "speculators", "device", "dtype", "quantize", "threads", "max_nodes")
+        chosen = {name: getattr(self, name) for name in (*names, "compile", "max_waiting")}
+        memory = "kv_memory_share" if isinstance(self.kv_memory, float) else "kv_memory_bytes"
+        chosen[memory] = self.kv_memory
         return LoadOptions(**{name: value for name, value in chosen.items() if value is not None})
-
-    def kv_memory_bytes(self) -> int | None:
-        """Bytes for the KV cache; a share is taken of the memory free now on the device."""
-        if not isinstance(self.kv_memory, float):
-            return self.kv_memory
-        return int(self.kv_memory * _free_bytes(self.device))
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -175,13 +175,3 @@ def _sentence(name: str, value: object, is_option: bool) -> str:
 def _exit(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise SystemExit(2)
-
-
-def _free_bytes(device: str) -> int:
-    import torch
-
-    if device != "cpu" and torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info(None if device == "auto" else device)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.memory import Device
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import BUNDLED, LoadedModel, LoadOptions, load, resolve
 
@@ -116,6 +118,63 @@ def test_no_speculator_is_plain_decoding(loaded: Loader) -> None:
 def test_the_cache_is_as_large_as_the_memory_allows(loaded: Loader) -> None:
     page = 2 * 2 * 2 * 16 * 16 * 4  # keys and values, layers, heads, head size, tokens, bytes
     assert loaded(kv_memory_bytes=10 * page + 5).engine.snapshot().pages_total == 10
+
+
+def test_the_memory_is_accounted_for(loaded: Loader) -> None:
+    model = loaded(kv_memory_bytes=2**20)
+    assert model.memory is not None
+    assert model.memory.weights >= 4 * model.engine.info.parameters
+    assert 0 < model.memory.pages <= 2**20
+
+
+def test_a_share_of_the_memory_may_be_given(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = 2 * 2 * 2 * 16 * 16 * 4
+    free = lambda device: [Device(device, 100 * page + 2**20)]  # noqa: E731
+    monkeypatch.setattr("specchat.loader.devices", free)
+    model = loaded(kv_memory_bytes=None, kv_memory_share=0.5)
+    assert model.engine.snapshot().pages_total == (100 * page + 2**20) // 2 // page
+
+
+def test_a_cache_that_does_not_fit_says_by_how_much(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specchat.loader.devices", lambda device: [Device(device, 2**20)])
+    with pytest.raises(ModelLoadError, match=r"KV cache of 3.0 MiB does not fit: .*2.0 MiB too"):
+        loaded(kv_memory_bytes=3 * 2**20)
+
+
+def test_weights_that_do_not_fit_say_by_how_much(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specchat.engine.pretrained.devices", lambda device: [Device(device, 9)])
+    with pytest.raises(ModelLoadError, match=r"weights take .* MiB, 0.0 MiB are free on .* little"):
+        loaded()
+
+
+def test_quantised_weights_take_less_and_answer(loaded: Loader) -> None:
+    full = loaded(dtype="bfloat16")
+    half = loaded(dtype="bfloat16", quantize="int8")
+    assert full.memory is not None
+    assert half.memory is not None
+    assert half.memory.weights < 0.8 * full.memory.weights
+    request = Request((7, 8, 9), SamplingParams(max_tokens=4, ignore_eos=True))
+    deltas = list(half.engine.submit(request))
+    assert sum(len(delta.tokens) for delta in deltas) == 4
+
+
+def test_quantising_without_its_library_names_what_to_install(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    with pytest.raises(ModelLoadError, match=r"int8 needs torchao; .*specchat\[quantize\]"):
+        loaded(quantize="int8")
+
+
+def test_an_unknown_quantisation_is_named(loaded: Loader) -> None:
+    with pytest.raises(ModelLoadError, match="quantize must be one of int8, fp8, got 'int3'"):
+        loaded(quantize="int3")
 
 
 def test_a_bundled_name_wins_over_a_directory_of_that_name(

@@ -46,12 +46,14 @@ def test_speculators_are_a_comma_separated_list(
 )
 def test_kv_memory_takes_units(monkeypatch: pytest.MonkeyPatch, text: str, expected: int) -> None:
     monkeypatch.setenv("SPECCHAT_KV_MEMORY", text)
-    assert load_settings().kv_memory_bytes() == expected
+    options = load_settings().load_options()
+    assert (options.kv_memory_bytes, options.kv_memory_share) == (expected, None)
 
 
-def test_kv_memory_takes_a_share_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specchat.settings._free_bytes", lambda device: 1000)
-    assert load_settings(kv_memory="30%").kv_memory_bytes() == 300
+@pytest.mark.parametrize("text", ["30%", "0.3"])
+def test_kv_memory_takes_a_share_of_what_is_free(text: str) -> None:
+    options = load_settings(kv_memory=text).load_options()
+    assert (options.kv_memory_bytes, options.kv_memory_share) == (None, 0.3)
 
 
 @pytest.mark.parametrize(

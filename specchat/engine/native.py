@@ -15,7 +15,6 @@ import tempfile
 from ctypes import POINTER, c_float, c_int64, c_void_p
 from pathlib import Path
 
-import platformdirs
 import torch
 
 log = logging.getLogger(__name__)
@@ -259,6 +258,8 @@ def _build(compiler: str, path: Path) -> None:
 
 
 def _cache_directory() -> Path:
+    import platformdirs  # on CPU only: a card needs no native step
+
     path = Path(platformdirs.user_cache_dir("specchat"))
     try:
         path.mkdir(parents=True, exist_ok=True)

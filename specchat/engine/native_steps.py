@@ -39,7 +39,9 @@ class NativeSteps:
 
     def wanted(self) -> bool:
         """Whether to try."""
-        return self._runner.device.type == "cpu" and not self._runner.aux_layers
+        runner = self._runner
+        plain = not getattr(runner.model, "is_quantized", False) and not runner.aux_layers
+        return runner.device.type == "cpu" and plain
 
     def compile(self) -> None:
         """Build, compare with eager mode on a probe, time, and take over; or say why not."""

@@ -15,6 +15,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.memory import devices, place, weights_bytes
+
+QUANTIZATIONS = ("int8", "fp8")
+"""Kinds of quantised weights: half the memory of bf16, rounded more coarsely, not faster."""
 
 MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model")
 
@@ -55,16 +59,27 @@ def load_tokenizer(directory: Path) -> Any:
         ) from None
 
 
-def load_causal_lm(directory: Path, dtype: torch.dtype, device: torch.device) -> Any:
-    """The language model saved in a directory; spread over all cards for device "cuda".
+def load_causal_lm(
+    directory: Path, dtype: torch.dtype, device: torch.device, quantize: str | None = None
+) -> Any:
+    """The language model saved in a directory, loaded straight to its device; with device "cuda"
+    to the card with most room, or over all cards where one is too small.
+
+    `quantize` is one of `QUANTIZATIONS`, for the weights of the decoder layers' products.
 
     Raises:
-        ModelLoadError: missing, damaged, or without some of its weights.
+        ModelLoadError: missing, damaged, without some of its weights, or too large; or what
+            quantising needs is not installed.
     """
     if not list(directory.glob("*.safetensors")):
         raise ModelLoadError(f"{directory} holds no .safetensors weights")
+    options: dict[str, Any] = {}
+    needed = weights_bytes(directory, dtype)
+    if quantize is not None:
+        options["quantization_config"] = _quantization(quantize)
+        needed = int(needed * 0.6)  # embeddings and norms stay as they are
+    options |= place(str(directory), needed, devices(device))
     disable_progress_bar()
-    placed = {"device_map": "auto"} if device.type == "cuda" and device.index is None else {}
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
         model, found = AutoModelForCausalLM.from_pretrained(
@@ -74,14 +89,29 @@ def load_causal_lm(directory: Path, dtype: torch.dtype, device: torch.device) ->
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **placed,
+            **options,
         )
     except Exception as error:  # damaged files raise many kinds
         raise ModelLoadError(f"{directory} cannot be loaded: {_first_line(error)}") from None
     if found["missing_keys"]:  # transformers would go on with random numbers
         missing = ", ".join(sorted(found["missing_keys"])[:3])
         raise ModelLoadError(f"{directory}: the weights lack {missing}")
-    return model if placed else model.to(device)
+    return model
+
+
+def _quantization(kind: str) -> Any:
+    """transformers' configuration of weight-only quantisation by torchao."""
+    if kind not in QUANTIZATIONS:
+        raise ModelLoadError(f"quantize must be one of {', '.join(QUANTIZATIONS)}, got {kind!r}")
+    try:
+        from torchao.quantization import Float8WeightOnlyConfig, Int8WeightOnlyConfig
+    except ImportError:
+        raise ModelLoadError(
+            f"quantize={kind} needs torchao; install it with pip install 'specchat[quantize]'"
+        ) from None
+    from transformers import TorchAoConfig
+
+    return TorchAoConfig(Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig())
 
 
 def _first_line(error: BaseException) -> str:

@@ -118,7 +118,7 @@ class ModelRunner:
         self.device, self.dtype = parameter.device, parameter.dtype
         self.shape = read_shape(model.config, self.dtype)
         self.pages = pages
-        self.cache = KVCache(self.shape.kv, pages, page_size, _layer_devices(model, self.shape))
+        self.cache = KVCache(self.shape.kv, pages, page_size, layer_devices(model, self.shape))
         self.aux_layers: tuple[int, ...] = ()
         self.geometry = _geometry(self.shape, page_size, self.device)
         self._warm_up()
@@ -275,7 +275,7 @@ def _geometry(shape: ModelShape, page_size: int, device: torch.device) -> Geomet
     return geometry
 
 
-def _layer_devices(model: nn.Module, shape: ModelShape) -> list[torch.device]:
+def layer_devices(model: nn.Module, shape: ModelShape) -> list[torch.device]:
     """Where each decoder layer lives (accelerate's `hf_device_map`, else one device)."""
     default = next(model.parameters()).device
     placed = getattr(model, "hf_device_map", None)
