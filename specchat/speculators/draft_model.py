@@ -15,49 +15,30 @@ from typing import Any
 
 from specchat.engine.batch import Rows
 from specchat.engine.compiled import CompileQueue
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
-from specchat.engine.errors import ModelLoadError
+from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.pretrained import load_causal_lm
 from specchat.engine.runner import ModelRunner, read_shape
-from specchat.speculators.choosing import best_tokens, noise_depth
-from specchat.speculators.own_cache import OwnCache, OwnRows
+from specchat.speculators.chain import LEAST_CHANCE, SIBLINGS, Chain, useful_depth
+from specchat.speculators.choosing import best_tokens
+from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
 from specchat.speculators.vocabulary import check_same_vocabulary
 
 DEPTH = 6
-SIBLINGS = 2
-LEAST_CHANCE = 0.1
-"""Of a whole chain: one that is less likely is not drafted further."""
 
 CHUNK = 128
 """Known tokens computed ahead of a request's last ones in one call."""
-
-CACHE_SHARE = 0.25
-"""Of the target's KV memory, at the most, for the draft's own pages."""
 
 BUCKETS = (1, 4, 8, 2, 16)
 """Rows per compiled step, where no native step is made for the draft."""
 
 
 @dataclass(slots=True)
-class _Chain:
-    """One request's draft in the making."""
+class _Draft:
+    """One request's chain and the tokens to compute next, the last of which asks for logits."""
 
-    context: DraftContext
+    chain: Chain
     rows: OwnRows
-    pending: Sequence[int]  # tokens to compute next; logits are wanted after the last one
-    depth: int  # the most tokens to draft
-    tree: DraftTree
-    tip: int = ROOT
-    chance: float = 1.0
-
-    def extend(self, tokens: Sequence[int], chances: Sequence[float], source: str) -> None:
-        """Add the next place's tokens, best first; the first one carries on."""
-        nodes = [
-            self.tree.add(token, self.tip, source, min(chance, 1.0))
-            for token, chance in zip(tokens, chances, strict=True)
-        ]
-        self.tip, self.pending = nodes[0], tokens[:1]
-        self.chance *= chances[0]
+    pending: Sequence[int]
 
 
 class DraftModelSpeculator:
@@ -85,20 +66,17 @@ class DraftModelSpeculator:
     def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
         """One chain with runners-up per request; empty where the draft's context or its pages
         are too small for the request."""
-        trees = [DraftTree() for _ in batch]
         in_use = [context.request_id for context in batch]
-        begun = (
-            self._begin(context, tree, in_use) for context, tree in zip(batch, trees, strict=True)
-        )
-        chains = [chain for chain in begun if chain is not None]
-        for chain in chains:
-            self._catch_up(chain)
-        for depth in range(max((chain.depth for chain in chains), default=0)):
-            chains = [c for c in chains if depth < c.depth and c.chance >= self._least_chance]
-            if not chains:
+        begun = [self._begin(context, in_use) for context in batch]
+        drafts = [draft for draft in begun if draft is not None]
+        for draft in drafts:
+            self._catch_up(draft)
+        for place in range(self._depth):
+            drafts = [d for d in drafts if d.chain.wanted(place, self._least_chance)]
+            if not drafts:
                 break
-            self._extend(chains, depth)
-        return trees
+            self._extend(drafts, place)
+        return [DraftTree() if draft is None else draft.chain.tree for draft in begun]
 
     def observe(self, request_id: str, tokens: Sequence[int]) -> None:
         """Nothing to do: `propose` catches up with the tokens it is shown."""
@@ -111,36 +89,35 @@ class DraftModelSpeculator:
         """Forget what was kept of a tenant's conversations for later ones."""
         self.cache.evict_salt(salt)
 
-    def _begin(
-        self, context: DraftContext, tree: DraftTree, in_use: Sequence[str]
-    ) -> _Chain | None:
+    def _begin(self, context: DraftContext, in_use: Sequence[str]) -> _Draft | None:
         tokens, shape = context.tokens, self._runner.shape
-        limits = [self._depth, context.max_depth, shape.context_length - len(tokens)]
-        limits += [limit for limit in (noise_depth(context),) if limit is not None]
-        if min(limits) < 1 or tokens[-1] >= shape.vocab_size:
+        depth = min(useful_depth(context, self._depth), shape.context_length - len(tokens))
+        if depth < 1 or tokens[-1] >= shape.vocab_size:
             return None
         rows = self.cache.open(context.request_id, context.salt, tokens)
-        start = rows.table.length
-        if not self.cache.reserve(rows, len(tokens) - start + min(limits) - 1, in_use):
+        rows.rewind(tokens[:-1])
+        pending = tokens[len(rows.tokens) :]
+        if not self.cache.reserve(rows, len(pending) + depth - 1, in_use):
             return None
-        return _Chain(context, rows, tokens[start:], min(limits), tree)
+        return _Draft(Chain(context, self.name, depth), rows, pending)
 
-    def _catch_up(self, chain: _Chain) -> None:
+    def _catch_up(self, draft: _Draft) -> None:
         """Compute what is new in front of the last `CHUNK` tokens."""
-        while len(chain.pending) > CHUNK:
-            known, chain.pending = chain.pending[:CHUNK], chain.pending[CHUNK:]
-            self._runner.forward([Rows.chunk(chain.rows.table, known, last=False)])
-            chain.rows.advance(known)
+        while len(draft.pending) > CHUNK:
+            known, draft.pending = draft.pending[:CHUNK], draft.pending[CHUNK:]
+            self._runner.forward([Rows.chunk(draft.rows.table, known, last=False)])
+            draft.rows.advance(known)
 
-    def _extend(self, chains: Sequence[_Chain], depth: int) -> None:
+    def _extend(self, drafts: Sequence[_Draft], place: int) -> None:
         """One forward pass: the next token of every chain."""
-        parts = [Rows.chunk(chain.rows.table, chain.pending, last=True) for chain in chains]
+        parts = [Rows.chunk(draft.rows.table, draft.pending, last=True) for draft in drafts]
         logits = self._runner.forward(parts).logits[:, : self._vocab]
-        for chain in chains:
-            chain.rows.advance(chain.pending)
-        found = best_tokens(logits, [chain.context for chain in chains], depth, SIBLINGS)
-        for chain, tokens, chances in zip(chains, found.tokens, found.chances, strict=True):
-            chain.extend(tokens, chances, self.name)
+        contexts = [draft.chain.context for draft in drafts]
+        found = best_tokens(logits, contexts, place, SIBLINGS)
+        for draft, tokens, chances in zip(drafts, found.tokens, found.chances, strict=True):
+            draft.rows.advance(draft.pending)
+            draft.chain.extend(tokens, chances)
+            draft.pending = tokens[:1]
 
 
 def load_draft_model(
@@ -157,32 +134,15 @@ def load_draft_model(
         ModelLoadError: damaged, not runnable here, or made for another vocabulary.
     """
     model = load_causal_lm(directory, target.dtype, target.device)
+    shape = read_shape(model.config, target.dtype)
     check_same_vocabulary(
-        directory, read_shape(model.config, target.dtype).vocab_size,
-        target_name, target.shape.vocab_size, tokenizer,
-    )  # fmt: skip
+        directory, shape.vocab_size, target_name, target.shape.vocab_size, tokenizer
+    )
     runner = ModelRunner(
         model,
-        pages=_pages(model, target),
+        pages=own_pages(shape.kv, target),
         page_size=target.cache.page_size,
         queue=queue,
         buckets=BUCKETS if queue is not None and target.device.type == "cpu" else (),
     )
     return DraftModelSpeculator(runner, target.shape.vocab_size)
-
-
-def _pages(model: Any, target: ModelRunner) -> int:
-    """As many as the target has, within a share of the target's memory.
-
-    Raises:
-        ModelLoadError: that share does not hold two pages.
-    """
-    size = target.cache.page_size
-    page_bytes = read_shape(model.config, target.dtype).kv.page_bytes(size)
-    room = int(CACHE_SHARE * target.pages * target.shape.kv.page_bytes(size))
-    if room < 2 * page_bytes:
-        raise ModelLoadError(
-            f"a draft model's KV cache takes up to {CACHE_SHARE:.0%} of the target's, here "
-            f"{room} bytes, but needs at least {2 * page_bytes}; raise the KV memory"
-        )
-    return min(target.pages, room // page_bytes)

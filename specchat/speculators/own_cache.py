@@ -12,7 +12,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from specchat.engine.errors import ModelLoadError
+from specchat.engine.kv_cache import KVShape
 from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
+from specchat.engine.runner import ModelRunner
+
+CACHE_SHARE = 0.25
+"""Of the target's KV memory, at the most, for a drafter's own pages."""
 
 
 @dataclass(slots=True)
@@ -21,7 +27,13 @@ class OwnRows:
 
     table: PageTable
     tokens: list[int] = field(default_factory=list)
-    committed: int = 0  # leading rows that hold committed tokens
+    committed: int = 0  # leading rows that hold what was committed
+    skipped: int = 0  # positions that have no row, somewhere before the last row
+
+    @property
+    def position(self) -> int:
+        """Of the next row in the text."""
+        return len(self.tokens) + self.skipped
 
     def rewind(self, tokens: Sequence[int]) -> None:
         """Keep the rows that `tokens` starts with; `tokens` grows from call to call."""
@@ -29,11 +41,22 @@ class OwnRows:
         limit = min(len(self.tokens), len(tokens))
         while same < limit and self.tokens[same] == tokens[same]:
             same += 1
-        del self.tokens[same:]
-        self.committed = same
-        self.table.length = same
+        self.truncate(same)
+        self.publish(tokens)
+
+    def truncate(self, count: int) -> None:
+        """Keep the first `count` rows, which are committed, and no page behind them."""
+        del self.tokens[count:]
+        self.committed = count
+        self.table.length = count
         self.table.keep(0)
-        self.table.publish(tokens)
+
+    def publish(self, tokens: Sequence[int]) -> None:
+        """Offer full pages of committed rows for reuse; `tokens` is what they were computed from,
+        from the start of the text."""
+        assert len(self.tokens) == self.committed, "rows that may be wrong were to be published"
+        if not self.skipped:
+            self.table.publish(tokens)
 
     def advance(self, tokens: Sequence[int]) -> None:
         """The next rows are computed from `tokens`."""
@@ -52,15 +75,13 @@ class OwnCache:
         return len(self._rows)
 
     def open(self, request_id: str, salt: str, tokens: Sequence[int]) -> OwnRows:
-        """The request's rows as far as they hold what `tokens` starts with; at least the last
-        token's row is left to compute."""
+        """The request's rows; of a new one, those published pages that `tokens` starts with, the
+        last token's row left out."""
         rows = self._rows.get(request_id)
         if rows is None:
             table = PageTable.open(self.pool, salt, tokens)
             rows = OwnRows(table, list(tokens[: table.length]), table.length)
             self._rows[request_id] = rows
-        else:
-            rows.rewind(tokens[:-1])
         self._rows.move_to_end(request_id)
         return rows
 
@@ -86,3 +107,21 @@ class OwnCache:
     def evict_salt(self, salt: str) -> None:
         """Forget what was published under a salt."""
         self.pool.evict_salt(salt)
+
+
+def own_pages(shape: KVShape, target: ModelRunner) -> int:
+    """Pages for a drafter with keys and values of this shape: as many as the target has, within a
+    share of the target's memory.
+
+    Raises:
+        ModelLoadError: that share does not hold two pages.
+    """
+    size = target.cache.page_size
+    page_bytes = shape.page_bytes(size)
+    room = int(CACHE_SHARE * target.pages * target.shape.kv.page_bytes(size))
+    if room < 2 * page_bytes:
+        raise ModelLoadError(
+            f"a drafter's KV cache takes up to {CACHE_SHARE:.0%} of the target's, here "
+            f"{room} bytes, but needs at least {2 * page_bytes}; raise the KV memory"
+        )
+    return min(target.pages, room // page_bytes)

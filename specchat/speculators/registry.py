@@ -17,9 +17,10 @@ from specchat.engine.draft import Speculator
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.pretrained import MODEL_FILES, find_files
 from specchat.engine.runner import ModelRunner
+from specchat.speculators import eagle3_checkpoint, medusa_heads
 from specchat.speculators.draft_model import load_draft_model
+from specchat.speculators.eagle3 import load_eagle3
 from specchat.speculators.medusa import load_medusa
-from specchat.speculators.medusa_heads import LEGACY_FILE
 from specchat.speculators.mlp import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
 from specchat.speculators.suffix import SuffixSpeculator, load_store
@@ -27,6 +28,7 @@ from specchat.speculators.suffix import SuffixSpeculator, load_store
 MLP_DIRECTORY = "mlp_speculator"
 DRAFT_DIRECTORY = "draft"
 MEDUSA_DIRECTORY = "medusa"
+EAGLE3_DIRECTORY = "eagle3"
 SUFFIX_STORE = "suffix_store.safetensors"
 DRAFT_VOCABULARY_SHARE = 0.995
 
@@ -120,6 +122,11 @@ def _load_medusa(where: str, target: Target) -> Speculator:
     )
 
 
+def _load_eagle3(where: str, target: Target) -> Speculator:
+    directory = _beside(EAGLE3_DIRECTORY, "EAGLE-3 head", "eagle3", where, target)
+    return load_eagle3(directory, target.runner)
+
+
 def _load_draft(where: str, target: Target) -> Speculator:
     return load_draft_model(
         _beside(DRAFT_DIRECTORY, "draft model", "draft", where, target),
@@ -135,11 +142,12 @@ _LOADERS: dict[str, Callable[[str, Target], Speculator]] = {
     "suffix": _load_suffix,
     "mlp": _load_mlp,
     "medusa": _load_medusa,
+    "eagle3": _load_eagle3,
     "draft": _load_draft,
 }
 
 
-_NEURAL = ("mlp", "medusa", "draft")
+_NEURAL = ("mlp", "medusa", "eagle3", "draft")
 
 
 def _beside(name: str, what: str, entry: str, where: str, target: Target) -> Path:
@@ -155,7 +163,8 @@ def _beside(name: str, what: str, entry: str, where: str, target: Target) -> Pat
 
 
 def _speculator_files(where: str) -> Path:
-    return find_files(where, "speculator", (*MODEL_FILES, LEGACY_FILE))
+    legacy = medusa_heads.LEGACY_FILE, eagle3_checkpoint.LEGACY_FILE
+    return find_files(where, "speculator", (*MODEL_FILES, *legacy))
 
 
 def _mlp_directory(where: str, target: Target) -> Path:

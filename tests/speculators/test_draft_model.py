@@ -15,13 +15,8 @@ from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import gumbel_noise
-from specchat.speculators.draft_model import (
-    CHUNK,
-    DEPTH,
-    SIBLINGS,
-    DraftModelSpeculator,
-    load_draft_model,
-)
+from specchat.speculators.chain import SIBLINGS
+from specchat.speculators.draft_model import CHUNK, DEPTH, DraftModelSpeculator, load_draft_model
 from tests.engine.running import ask, ask_all, prompts, request, wait_idle
 
 CPU = torch.device("cpu")
