@@ -1,8 +1,9 @@
 """Pages of the KV cache: who holds which, which are cached for reuse, and which are free.
 
 Page ids only; the tensors live in `kv_cache`. A full page whose tokens are final can be published
-to the prefix cache (`prefix`). A published page that nobody holds stays cached until it is the
-least recently used one when a page is needed.
+to the prefix cache (`prefix`), and so can the last, partly filled one of a request that ends. A
+published page that nobody holds stays cached until it is the least recently used one when a page
+is needed.
 """
 
 from __future__ import annotations
@@ -104,6 +105,25 @@ class PagePool:
         self._index.add(node)
         return node
 
+    def publish_tail(self, node: Node) -> None:
+        """Offer a partly filled page that its only holder is about to release. It takes the place
+        of an earlier tail after the same page."""
+        old = self._index.find_tail(node.tenant, node.parent) if node.tenant else None
+        if old is not None:
+            self.take(old)
+            self.release([old.page])
+        self._index.add_tail(node)
+
+    def find_tail(self, tenant: Tenant, parent: Node | None) -> Node | None:
+        """The tail that a text of this tenant has after `parent`."""
+        return self._index.find_tail(tenant, parent)
+
+    def take(self, tail: Node) -> None:
+        """Hold a tail to write on in it; nobody else finds it any more."""
+        self._index.remove(tail.page)
+        del self._cached[tail.page]
+        self._references[tail.page] = 1
+
     def release(self, pages: Sequence[int]) -> None:
         """Give up one hold on each page. Later pages are evicted before earlier ones."""
         for page in reversed(pages):
@@ -200,8 +220,24 @@ class PageTable:
             self._last = node
             self._published += 1
             self.length += size
+        self._adopt_tail(tokens)
         self.cached_tokens += self.length - start
         return self.length - start
+
+    def _adopt_tail(self, tokens: Sequence[int]) -> None:
+        tail = self.pool.find_tail(self._tenant, self._last)
+        if tail is None:
+            return
+        rest = tokens[self.length : len(tokens) - 1]
+        known = 0
+        while known < min(len(rest), len(tail.tokens)) and rest[known] == tail.tokens[known]:
+            known += 1
+        if known:
+            place = self._published
+            self.pool.take(tail)
+            self.pool.release(self.pages[place : place + 1])
+            self.pages[place : place + 1] = [tail.page]
+            self.length += known
 
     def pages_needed(self, new_tokens: int) -> int:
         """Pages to allocate before `new_tokens` more rows fit."""
@@ -254,6 +290,13 @@ class PageTable:
                 self.pages[place] = node.page
             self._last = node
             self._published += 1
+
+    def publish_tail(self, tokens: Sequence[int]) -> None:
+        """Offer the rows behind the full pages for reuse too, before closing for good."""
+        start = self._published * self.pool.page_size
+        if self.length > start:
+            page, name = self.pages[self._published], tuple(tokens[start : self.length])
+            self.pool.publish_tail(Node(page, self._tenant, self._last, name))
 
     def close(self) -> None:
         """Give back every page."""

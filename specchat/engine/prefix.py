@@ -3,7 +3,8 @@
 A page is named by its tenant, the page before it and its own tokens, compared token by token, so
 equal names mean equal keys and values. The pages of a company's own prompt belong to no tenant and
 serve all of them; every later page belongs to the tenant whose text is in it, and no other tenant
-can name it.
+can name it. The last, partly filled page of a text is kept as its tail: whoever goes on with that
+text takes the page over and writes on in it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Node:
     page: int
     tenant: Tenant | None  # None: public, every tenant may use it
     parent: Node | None  # the page before it
-    tokens: tuple[int, ...]
+    tokens: tuple[int, ...]  # a tail has fewer than fit
 
 
 _Key = tuple[Tenant | None, Node | None, tuple[int, ...]]
@@ -38,7 +39,8 @@ class PrefixIndex:
 
     def __init__(self) -> None:
         self._by_name: dict[_Key, Node] = {}
-        self._by_page: dict[int, Node] = {}
+        self._tails: dict[tuple[Tenant, Node | None], Node] = {}
+        self._by_page: dict[int, Node] = {}  # tails too
         self._tenants: WeakValueDictionary[str, Tenant] = WeakValueDictionary()
 
     def __len__(self) -> int:
@@ -60,16 +62,31 @@ class PrefixIndex:
         """The published page of these tokens after `parent`."""
         return self._by_name.get((tenant, parent, tokens))
 
+    def find_tail(self, tenant: Tenant, parent: Node | None) -> Node | None:
+        """The tail after `parent`."""
+        return self._tails.get((tenant, parent))
+
     def add(self, node: Node) -> None:
-        """Publish a page."""
+        """Publish a full page."""
         assert node.page not in self._by_page, f"page {node.page} is published already"
         self._by_name[node.tenant, node.parent, node.tokens] = node
+        self._by_page[node.page] = node
+
+    def add_tail(self, node: Node) -> None:
+        """Publish a tail. There must be none after the same parent."""
+        assert node.page not in self._by_page, f"page {node.page} is published already"
+        assert node.tenant is not None, "a tail is always somebody's"
+        assert (node.tenant, node.parent) not in self._tails, "there is a tail already"
+        self._tails[node.tenant, node.parent] = node
         self._by_page[node.page] = node
 
     def remove(self, page: int) -> None:
         """Un-publish a page. Pages behind it are not found any more."""
         node = self._by_page.pop(page)
-        del self._by_name[node.tenant, node.parent, node.tokens]
+        if node.tenant is not None and self._tails.get((node.tenant, node.parent)) is node:
+            del self._tails[node.tenant, node.parent]
+        else:
+            del self._by_name[node.tenant, node.parent, node.tokens]
 
     def forget(self, salt: str) -> list[int]:
         """Un-publish all pages of a tenant and return them. Public pages stay."""
@@ -81,7 +98,9 @@ class PrefixIndex:
 
     def check(self) -> None:
         """Assert that names and pages agree."""
-        assert len(self._by_name) == len(self._by_page), "prefix index out of step"
-        for key, node in self._by_name.items():
+        named, tails = self._by_name.items(), self._tails.items()
+        assert len(named) + len(tails) == len(self._by_page), "prefix index out of step"
+        for node in (*self._by_name.values(), *self._tails.values()):
             assert self._by_page[node.page] is node, "prefix index names another page"
-            assert key == (node.tenant, node.parent, node.tokens), "a page under a wrong name"
+        assert all(key == (node.tenant, node.parent, node.tokens) for key, node in named)
+        assert all(key == (node.tenant, node.parent) for key, node in tails)

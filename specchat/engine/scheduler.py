@@ -92,12 +92,12 @@ class Scheduler:
         filling: list[Sequence] = []
         for sequence in self.running:
             (decode if sequence.decodes else filling).append(sequence)
-        prefill = []
+        prefill: list[Prefill] = []
         budget = self.prefill_budget(len(decode))
         for sequence in filling:
-            if not budget:
+            count = self._chunk(sequence, budget, alone=not prefill)
+            if not count:
                 break
-            count = self._chunk(sequence, budget)
             prefill.append(Prefill(sequence, count))
             budget -= count
         return Plan(decode, prefill)
@@ -131,9 +131,10 @@ class Scheduler:
                 if victim is sequence:
                     return 0
 
-    def _chunk(self, sequence: Sequence, budget: int) -> int:
+    def _chunk(self, sequence: Sequence, budget: int, *, alone: bool) -> int:
         """Prompt tokens to compute next: up to a page's end where the rest does not fit, so that
-        others can take whole pages over. Takes over what others computed meanwhile."""
+        others can take whole pages over; less than a page only of the step's first prompt. Takes
+        over what others computed meanwhile."""
         table = sequence.table
         assert table is not None
         gained = table.adopt(sequence.tokens)
@@ -143,7 +144,8 @@ class Scheduler:
         count = min(sequence.pending, budget)
         if count < sequence.pending:
             over = (table.length + count) % self.pool.page_size
-            count -= over if over < count else 0
+            if over < count or not alone:
+                count = max(0, count - over)
         return count
 
     def _admit(self) -> None:
@@ -166,6 +168,7 @@ class Scheduler:
         needed = table.pages_needed(len(tokens) - table.length + 1)
         if needed + spare > pool.available:
             self._short = _Short(sequence, needed + before - pool.available)
+            table.publish_tail(tokens)
             table.close()
             return None
         self._short = None
@@ -207,6 +210,7 @@ class Scheduler:
     def _give_up(self, sequence: Sequence) -> None:
         assert sequence.table is not None
         sequence.table.publish(sequence.tokens)
+        sequence.table.publish_tail(sequence.tokens)
         sequence.table.close()
         sequence.table = None
 

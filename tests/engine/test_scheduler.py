@@ -84,6 +84,14 @@ def test_a_chunk_ends_with_a_page() -> None:
     assert [p.count for p in run_step(scheduler).prefill] == [8]
 
 
+def test_what_is_left_of_the_budget_begins_no_page_that_it_cannot_end() -> None:
+    scheduler = made(token_budget=10)
+    for start_at in (0, 50):
+        scheduler.add(queued(prompt=tuple(range(start_at, start_at + 7))))
+    assert [p.count for p in run_step(scheduler).prefill] == [7]
+    assert [p.count for p in run_step(scheduler).prefill] == [7]
+
+
 def test_a_budget_below_a_page_is_still_used() -> None:
     scheduler = made(token_budget=3)
     scheduler.add(queued(prompt=tuple(range(30))))

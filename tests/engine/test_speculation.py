@@ -238,7 +238,7 @@ def test_everything_at_once_gives_the_plain_answers(engines: Engines) -> None:
         for i, prompt in enumerate(prompts(12, 30, seed=5))
     ]  # fmt: skip
     plain = plain_answers(engines(), requests)
-    engine = engines(Bushy(known(requests, plain), 8), pages=24, token_budget=20)
+    engine = engines(Bushy(known(requests, plain), 8), pages=14, token_budget=20)
     answers = ask_at_once(engine, requests)
     assert [a.said for a in answers] == [a.said for a in plain]
     assert engine.snapshot().preemptions > 0
@@ -246,29 +246,18 @@ def test_everything_at_once_gives_the_plain_answers(engines: Engines) -> None:
 
 
 @pytest.mark.parametrize("drafter", [None, Oracle])
-@pytest.mark.parametrize("length", [32, 33, 34, 48])
+@pytest.mark.parametrize(("length", "reused"), [(32, 16), (33, 32), (34, 33), (48, 32)])
 def test_the_first_token_is_no_step_however_much_of_the_prompt_was_cached(
-    engines: Engines, drafter: type[Scripted] | None, length: int
+    engines: Engines, drafter: type[Scripted] | None, length: int, reused: int
 ) -> None:
     prompt = prompts(1, length)[0]
     whole = ask(engines(), prompt, max_tokens=12, ignore_eos=True)
     engine = engines(*([drafter({prompt: whole.tokens})] if drafter else []))
-    for cached in (0, (length - 1) // 16 * 16):
+    for cached in (0, reused):
         answer = ask(engine, prompt, max_tokens=12, ignore_eos=True)
         assert answer.said == whole.said
         assert answer.stats.cached_tokens == cached
         assert 1 + answer.stats.steps + answer.stats.accepted == 12
-
-
-def test_speculation_does_not_lower_prefix_hits(engines: Engines) -> None:
-    (first, *_) = requests = asked()
-    plain = plain_answers(engines(), requests)
-    hits = []
-    for engine in (engines(), engines(Bushy(known(requests, plain), 8))):
-        answer = ask_all(engine, [first])[0]
-        following = request((*first.prompt_ids, *answer.tokens, 9), max_tokens=1)
-        hits.append(ask_all(engine, [following])[0].stats.cached_tokens)
-    assert hits[0] == hits[1] > 0
 
 
 class Watcher(Oracle):
