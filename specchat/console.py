@@ -115,7 +115,7 @@ def encode_each(
         messages = [_chat_message(message, loaded.uses_slots) for message in prompt.messages]
         try:
             build = builder.build(messages, context_budget=budget)
-            encoded.append(BenchPrompt(prompt.prompt_id, build.ids))
+            encoded.append(BenchPrompt(prompt.prompt_id, build.ids, build.public_tokens))
         except ChatError as error:
             encoded.append(PromptsError(f"prompt {prompt.prompt_id!r}: {error}"))
     return encoded

@@ -148,9 +148,8 @@ def _scenario(file: Path | None, limit: int | None, company: str | None, seed: i
     turns = min(TURNS, len(questions))
     conversations = CONVERSATIONS if limit is None else max(1, limit // turns)
     # As in the chat; the template of the bundled model leaves system messages out.
-    system = "".join(
-        part for part in next(system_messages(shop)).parts if isinstance(part, str)
-    )
+    parts = next(system_messages(shop)).parts
+    system = "".join(part for part in parts if isinstance(part, str))
     return faq_scenario(
         questions, conversations=conversations, turns=turns, seed=seed, system=system
     )

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from specchat.bench.prompts import BenchPrompt
@@ -44,6 +44,8 @@ class Occupancy:
     waiting_peak: int  # admitted neither by the engine nor by the arm's slots
     preemptions: int
     steps: int
+    cpu_s: float  # of the engine's process, over the whole cell
+    tokens: int  # given over the whole cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +99,42 @@ class Gate:
             self._waiting.clear()
 
 
-@dataclass(slots=True)
 class _Watch:
-    """Samples of the engine's state."""
+    """Samples the engine's state at a fixed pace, whatever happens in between."""
 
-    engine: Engine
-    first: EngineSnapshot
-    due: float = 0.0
-    pages: list[int] = field(default_factory=list)
-    running_peak: int = 0
-    waiting_peak: int = 0
+    def __init__(self, engine: Engine, gate: Gate) -> None:
+        self._engine, self._gate = engine, gate
+        self._first, self._cpu = engine.snapshot(), time.process_time()
+        self._samples: list[EngineSnapshot] = []
+        self._waiting_peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="specchat-load-watch", daemon=True)
+        self._thread.start()
 
-    def look(self, gated: int) -> None:
-        if time.monotonic() < self.due:
-            return
-        self.due = time.monotonic() + SAMPLE_S
-        now = self.engine.snapshot()
-        self.pages.append(now.pages_held)
-        self.running_peak = max(self.running_peak, now.running)
-        self.waiting_peak = max(self.waiting_peak, now.waiting + gated)
+    def close(self) -> None:
+        """Sample no more."""
+        self._over.set()
+        self._thread.join()
 
-    def occupancy(self) -> Occupancy:
-        last = self.engine.snapshot()
+    def occupancy(self, tokens: int) -> Occupancy:
+        """What was seen until now; `tokens` were given in this time."""
+        last, pages = self._engine.snapshot(), [sample.pages_held for sample in self._samples]
         return Occupancy(
-            pages_peak=max(self.pages, default=0),
-            pages_mean=sum(self.pages) / len(self.pages) if self.pages else 0.0,
-            running_peak=self.running_peak,
-            waiting_peak=self.waiting_peak,
-            preemptions=last.preemptions - self.first.preemptions,
-            steps=last.steps - self.first.steps,
+            pages_peak=max(pages, default=0),
+            pages_mean=sum(pages) / len(pages) if pages else 0.0,
+            running_peak=max((sample.running for sample in self._samples), default=0),
+            waiting_peak=self._waiting_peak,
+            preemptions=last.preemptions - self._first.preemptions,
+            steps=last.steps - self._first.steps,
+            cpu_s=time.process_time() - self._cpu,
+            tokens=tokens,
         )
+
+    def _look(self) -> None:
+        while not self._over.wait(SAMPLE_S):
+            sample = self._engine.snapshot()
+            self._samples.append(sample)
+            self._waiting_peak = max(self._waiting_peak, sample.waiting + self._gate.waiting)
 
 
 def run_cell(
@@ -151,18 +159,18 @@ def run_cell(
         SenderError: the sender's process ended.
     """
     answers = _Answers(engine, sender, prompts, params, arm, cell, customers or {})
-    watch = _Watch(engine, engine.snapshot())
+    watch = _Watch(engine, answers.gate)
     sender.begin(cell, traffic)
     try:
         while True:
             message = sender.receive(SAMPLE_S)
             answers.check()
-            watch.look(answers.gate.waiting)
             if isinstance(message, Played):
-                return CellResult(message, dict(answers.stats), watch.occupancy())
+                return CellResult(message, dict(answers.stats), watch.occupancy(answers.tokens))
             if message is not None:
                 answers.start(message)
     finally:
+        watch.close()
         answers.close()
 
 
@@ -181,6 +189,7 @@ class _Answers:
     ) -> None:
         self.gate = Gate(arm.slots)
         self.stats: dict[int, TurnStats] = {}
+        self.tokens = 0  # given to the sender
         self._engine, self._sender, self._arm, self._cell = engine, sender, arm, cell
         self._prompts, self._customers = prompts, customers
         self._params = replace(params, speculate=arm.speculate)
@@ -231,13 +240,15 @@ class _Answers:
             self._engine.evict_salt(salt)
 
     def _request(self, message: Send) -> Request:
+        prompt = self._prompts[message.prompt]
         customer = self._customers.get(message.prompt, message.prompt)
         salt = f"{self._tenant}/{message.pass_}/{customer}"
+        shared = prompt.public_tokens
         if not self._arm.prefix_cache:
-            salt = f"{salt}/{message.index}"
+            salt, shared = f"{salt}/{message.index}", 0
         self._salts.add(salt)
         params = replace(self._params, seed=self._params.seed + message.prompt)
-        return Request(self._prompts[message.prompt].ids, params, salt=salt)
+        return Request(prompt.ids, params, salt=salt, public_tokens=shared)
 
     def _answer(self, index: int, request: Request) -> None:
         try:
@@ -268,4 +279,6 @@ class _Answers:
                 raise EngineError(f"an answer ended early ({delta.finish}); nothing to measure")
 
     def _tell(self, index: int, tokens: int, end: Outcome | None = None) -> None:
+        with self._lock:
+            self.tokens += tokens
         self._sender.answer(Event(self._cell, index, tokens, end))

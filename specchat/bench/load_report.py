@@ -139,6 +139,7 @@ def _point(group: Sequence[LoadCell], objective: Objective) -> Report:
         "prefix_hit_rate": _hit_rate(stats),
         "mean_acceptance_length": _rounded(mean_acceptance_length(stats).token_weighted),
         "draft_acceptance_rate": _rounded(draft_acceptance_rate(stats).rate),
+        "cpu_ms_per_token": _rounded(statistics.median(map(_cpu_ms_per_token, group))),
         "sender_cpu_share": _rounded(max(cell.result.played.cpu_share for cell in group)),
         "warm": all(cell.result.played.warm for cell in group),
         "miscounted": sum(map(_miscounted, group)),
@@ -165,6 +166,12 @@ def _stats(cell: LoadCell) -> list[TurnStats]:
 
 def _tokens_per_s(cell: LoadCell) -> float:
     return cell.result.played.window_tokens / cell.result.played.window_s
+
+
+def _cpu_ms_per_token(cell: LoadCell) -> float:
+    """CPU time of the engine's process for each token: what a machine with other work shows too."""
+    held = cell.result.occupancy
+    return 1000 * held.cpu_s / held.tokens if held.tokens else math.nan
 
 
 def _completed(cell: LoadCell) -> int:
@@ -196,8 +203,8 @@ def _hit_rate(stats: Sequence[TurnStats]) -> float:
 
 def _comparisons(cells: Sequence[LoadCell]) -> list[Report]:
     """Throughput ratios of the pairs of arms that ran next to each other."""
-    by_arm: dict[tuple[str, int, int], float] = {
-        (cell.arm.name, cell.traffic.users, cell.repeat): _tokens_per_s(cell)
+    by_arm: dict[tuple[str, int, int], LoadCell] = {
+        (cell.arm.name, cell.traffic.users, cell.repeat): cell
         for cell in cells
         if isinstance(cell.traffic, ClosedTraffic)
     }
@@ -213,8 +220,11 @@ def _comparisons(cells: Sequence[LoadCell]) -> list[Report]:
     return found
 
 
-def _comparison(arm: str, base: str, users: int, pairs: Sequence[tuple[float, float]]) -> Report:
-    ratio = throughput_ratio(pairs)
+def _comparison(
+    arm: str, base: str, users: int, pairs: Sequence[tuple[LoadCell, LoadCell]]
+) -> Report:
+    ratio = throughput_ratio((_tokens_per_s(one), _tokens_per_s(other)) for one, other in pairs)
+    cpu = [_cpu_ms_per_token(other) / _cpu_ms_per_token(one) for one, other in pairs]
     return {
         "arm": arm,
         "over": base,
@@ -223,6 +233,7 @@ def _comparison(arm: str, base: str, users: int, pairs: Sequence[tuple[float, fl
         "ci95": _interval(ratio.ci95),
         "range": [_rounded(ratio.low), _rounded(ratio.high)],
         "pairs": ratio.pairs,
+        "cpu_per_token": _rounded(statistics.median(cpu)),
     }
 
 

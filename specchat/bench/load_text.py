@@ -69,7 +69,8 @@ def _sustained(name: str, arm: Report) -> str:
 def _ratios(comparisons: Sequence[Report]) -> list[str]:
     return [
         f"{each['arm']} / {each['over']} at {each['users']}: {each['median']:.3f} of the tokens/s, "
-        f"{_interval(each)}, {each['pairs']} pair{'' if each['pairs'] == 1 else 's'}"
+        f"{_interval(each)}, {each['pairs']} pair{'' if each['pairs'] == 1 else 's'}; "
+        f"{each['cpu_per_token']:.3f} of the CPU time a token"
         for each in comparisons
     ]
 

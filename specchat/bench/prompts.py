@@ -39,6 +39,7 @@ class BenchPrompt:
 
     prompt_id: str
     ids: tuple[int, ...]
+    public_tokens: int = 0  # at the start: the same for every customer
 
 
 def read_prompts(path: Path, limit: int | None = None) -> list[Prompt]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -21,8 +20,8 @@ from specchat.evidence import Pair, draft_acceptance_rate, mean_acceptance_lengt
 
 Report = dict[str, Any]
 
-_INNERMOST = re.compile(r"[\[{]\n[^\[\]{}]*[\]}]")
-_NEWLINE = re.compile(r"\n\s*")  # between values only: inside a string JSON writes it as \\n
+_ONE_LINE = 160
+"""Characters up to which an object is not spread over several lines of JSON."""
 
 
 class ReportError(Exception):
@@ -66,10 +65,22 @@ def audit_report(
 
 
 def to_json(report: Report) -> str:
-    """Standard JSON, innermost objects and lists on one line; a number that does not exist (nan)
-    is null."""
-    text = json.dumps(_without_nan(report), indent=2, ensure_ascii=False, allow_nan=False)
-    return _INNERMOST.sub(lambda match: _NEWLINE.sub(" ", match[0]), text)
+    """Standard JSON, small objects and lists on one line; a number that does not exist (nan) is
+    null."""
+    return _dumped(_without_nan(report), 0)
+
+
+def _dumped(value: Any, depth: int) -> str:
+    flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if len(flat) <= _ONE_LINE or not isinstance(value, dict | list):
+        return flat
+    indent, brackets = " " * (depth + 1), "{}" if isinstance(value, dict) else "[]"
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {_dumped(item, depth + 1)}" for key, item in value.items()]
+    else:
+        items = [_dumped(item, depth + 1) for item in value]
+    inside = f",\n{indent}".join(items)
+    return f"{brackets[0]}\n{indent}{inside}\n{' ' * depth}{brackets[1]}"
 
 
 def race_text(report: Report) -> str:

@@ -43,7 +43,7 @@ def cell(
     """One cell with a window of 4 s; 20 answers of 11 tokens unless `records` says otherwise."""
     known = tuple(record(i) for i in range(20)) if records is None else records
     made = stats(11) if arm.speculate else plain_stats(11)
-    held = Occupancy(pages_peak, pages_peak / 2, users, 0, preemptions, 500)
+    held = Occupancy(pages_peak, pages_peak / 2, users, 0, preemptions, 500, 2.0, tokens)
     played = Played(1, known, len(known) + users, 4.0, tokens, 0.03, True)
     counted = {r.index: made for r in known if r.outcome == "completed"}
     traffic = ClosedTraffic(users, ((0,),), 4.0) if users else OpenTraffic(rate, (0,), 4.0, 1)

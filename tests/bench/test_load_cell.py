@@ -56,11 +56,12 @@ def run(
     *,
     answers: int = 1,
     customers: dict[int, int] | None = None,
+    prompts: list[BenchPrompt] = PROMPTS,
 ) -> CellResult:
     """A cell whose window is long enough for so many answers to count, however slow this is."""
     cell = 100
     while True:
-        result = run_cell(engine, sender, PROMPTS, PARAMS, arm, traffic, cell, customers)
+        result = run_cell(engine, sender, prompts, PARAMS, arm, traffic, cell, customers)
         if len(result.played.records) >= answers:
             return result
         traffic, cell = replace(traffic, seconds=4 * traffic.seconds), cell + 1
@@ -69,7 +70,7 @@ def run(
 def assert_idle(engine: Engine) -> None:
     snapshot = engine.snapshot()
     assert (snapshot.running, snapshot.waiting, snapshot.pages_held) == (0, 0, 0)
-    assert snapshot.pages_free == snapshot.pages_total  # the tenants are forgotten
+    assert snapshot.pages_cached <= 1  # the company's own words; the tenants are forgotten
 
 
 def assert_counts_add_up(result: CellResult) -> None:
@@ -93,7 +94,8 @@ def test_the_sender_counts_what_the_engine_gave(
     result = run(engine, sender, arm, closed(3))
     assert_counts_add_up(result)
     assert result.occupancy.steps > 0
-    assert 0 < result.occupancy.pages_peak <= engine.snapshot().pages_total
+    assert result.occupancy.tokens >= result.played.window_tokens > 0
+    assert 0 <= result.occupancy.pages_peak <= engine.snapshot().pages_total
     assert speculate == {arm.speculate}
     assert_idle(engine)
 
@@ -112,6 +114,14 @@ def test_only_arms_with_a_prefix_cache_find_pages(engine: Engine, sender: Sender
     for arm, customers, hits in ((PAGED, same, 0), (PLAIN, different, 0), (PLAIN, same, 3 * 16)):
         result = run(engine, sender, arm, closed(1), answers=4, customers=customers)
         assert sum(result.stats[i].cached_tokens for i in range(4)) == hits
+
+
+def test_the_companys_own_words_are_found_by_every_customer(engine: Engine, sender: Sender) -> None:
+    prompts = [replace(prompt, public_tokens=16) for prompt in PROMPTS]
+    for arm, hits in ((PAGED, {0}), (PLAIN, {16})):
+        result = run(engine, sender, arm, closed(1), prompts=prompts)
+        later = [stats for index, stats in result.stats.items() if index]
+        assert {stats.cached_tokens for stats in later} == hits
 
 
 def test_slots_bound_what_runs_together(engine: Engine, sender: Sender) -> None:

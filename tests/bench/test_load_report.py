@@ -30,6 +30,7 @@ def test_a_point_gathers_the_repeats_of_an_arm_at_a_load() -> None:
     assert (point["requests"], point["completed"], point["ttft_ms"]["n"]) == (60, 60, 60)
     assert (point["ttft_ms"]["p50"], point["tpot_ms"]["p95"]) == (40.0, 5.0)
     assert point["miscounted"] == 0
+    assert point["cpu_ms_per_token"] == 2.0  # 2 s for 1000 tokens
 
 
 def test_goodput_counts_answers_within_the_objective() -> None:
@@ -64,6 +65,7 @@ def test_speculation_is_compared_with_the_plain_arm_next_to_it_and_so_is_the_nul
     by_arm = {each["arm"]: each for each in report(cells)["comparisons"]}
     assert (by_arm["speculative"]["over"], by_arm["speculative"]["users"]) == ("plain", 4)
     assert by_arm["speculative"]["median"] == 2.0
+    assert by_arm["speculative"]["cpu_per_token"] == 0.5  # 2 s of CPU for twice the tokens
     assert by_arm["plain again"]["median"] == 1.0
     assert by_arm["plain again"]["pairs"] == 3
 

@@ -130,6 +130,10 @@ def test_a_place_that_cannot_be_written_is_found_before_the_run(tmp_path: Path) 
 
 
 def test_json_of_any_text_is_read_back_as_it_was() -> None:
-    report = {"a": ["[\n1,\n  2]", "{\n}"], "b": {"c": [1, 2], "d": {}, "e\n": [[1.5], []]}}
+    report = {
+        "a": ["[\n1,\n  2]", "{\n}"],
+        "b": {"c": [1, 2], "d": {}, "e\n": [[1.5], []]},
+        "é": ["long"] * 99,
+    }
     assert json.loads(to_json(report)) == report
-    assert '"c": [ 1, 2 ]' in to_json(report)
+    assert '"c": [1, 2]' in to_json(report)
