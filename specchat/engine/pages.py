@@ -239,6 +239,11 @@ class PageTable:
             self.pages[place : place + 1] = [tail.page]
             self.length += known
 
+    @property
+    def room(self) -> int:
+        """Rows that still fit into the pages held."""
+        return len(self.pages) * self.pool.page_size - self.length
+
     def pages_needed(self, new_tokens: int) -> int:
         """Pages to allocate before `new_tokens` more rows fit."""
         size = self.pool.page_size

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from specchat.engine.counters import EngineCounters
 from specchat.engine.errors import QueueFullError
-from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
+from specchat.engine.pages import PagePool, PageTable
 from specchat.engine.sequence import Sequence
 from specchat.engine.waiting import Waiting
 
@@ -108,28 +108,24 @@ class Scheduler:
         return min(room, self.prefill_rows) if decoding else room
 
     def reserve(self, sequence: Sequence, rows: int) -> int:
-        """Hold pages for `rows` more rows of a running request, or for a single one when pages
-        are short, preempting less urgent and younger requests for it. Returns the rows held; 0
-        when the request itself was preempted.
+        """Hold pages for `rows` more rows of a running request, or for as many as the pages at hand
+        allow. Less urgent and younger requests are preempted for the first row only. Returns the
+        rows held; 0 when the request itself was preempted.
 
         Requests of one step are to be served in the order of `running`, so that those preempted
         come behind those served already.
         """
-        assert sequence.table is not None
-        try:
-            sequence.table.reserve(rows)
-            return rows
-        except OutOfPagesError:
-            pass
+        table = sequence.table
+        assert table is not None
         while True:
-            try:
-                sequence.table.reserve(1)
-                return 1
-            except OutOfPagesError:
-                victim = self.running[-1]
-                self._preempt(victim)
-                if victim is sequence:
-                    return 0
+            held = min(rows, table.room + self.pool.available * self.pool.page_size)
+            if held:
+                table.reserve(held)
+                return held
+            victim = self.running[-1]
+            self._preempt(victim)
+            if victim is sequence:
+                return 0
 
     def _chunk(self, sequence: Sequence, budget: int, *, alone: bool) -> int:
         """Prompt tokens to compute next: up to a page's end where the rest does not fit, so that

@@ -88,7 +88,7 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler) -> list[_Job]:
         if not held:
             continue
         if held < 1 + len(tree):
-            tree = tree.first(0)
+            tree = tree.first(held - 1)
         rows = Rows.tree(sequence.table, sequence.tokens[-1], tree)
         jobs.append(_Job(sequence, sequence.table, rows, tree, decodes=True))
     for prefill in plan.prefill:

@@ -35,9 +35,6 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._urgent) + len(self._batch)
 
-    def __bool__(self) -> bool:
-        return bool(self._urgent or self._batch)
-
     def __iter__(self) -> Iterator[Sequence]:
         yield from self._urgent
         yield from self._batch
@@ -119,12 +116,10 @@ class _Turns:
     def __init__(self) -> None:
         self._preempted: list[Sequence] = []  # oldest first
         self._tenants: OrderedDict[str, deque[Sequence]] = OrderedDict()
+        self._count = 0  # may be read by any thread
 
     def __len__(self) -> int:
-        return len(self._preempted) + sum(map(len, self._tenants.values()))
-
-    def __bool__(self) -> bool:
-        return bool(self._preempted or self._tenants)
+        return self._count
 
     def __iter__(self) -> Iterator[Sequence]:
         yield from self._preempted
@@ -137,6 +132,7 @@ class _Turns:
         return next(iter(self._tenants.values()))[0] if self._tenants else None
 
     def join(self, sequence: Sequence, *, first: bool = False) -> None:
+        self._count += 1
         own = self._tenants.setdefault(sequence.request.salt, deque())
         if first:
             own.appendleft(sequence)
@@ -145,10 +141,12 @@ class _Turns:
             own.append(sequence)
 
     def resume(self, sequence: Sequence) -> None:
+        self._count += 1
         bisect.insort(self._preempted, sequence, key=lambda s: s.order)
 
     def leave(self, sequence: Sequence) -> bool:
         """Take a request out; True when it was a preempted one."""
+        self._count -= 1
         if sequence in self._preempted:
             self._preempted.remove(sequence)
             return True

@@ -166,6 +166,17 @@ def test_the_youngest_of_the_least_urgent_is_preempted_when_pages_run_out() -> N
     assert (old.counters.preemptions, old.table is not None) == (0, True)
 
 
+def test_drafts_get_the_pages_at_hand_and_never_preempt_anybody() -> None:
+    scheduler = made(pages=4)
+    first, second = queued(prompt=tuple(range(5))), queued(prompt=tuple(range(10, 12)))
+    start(scheduler, first, second)
+    assert scheduler.pool.available == 1
+    assert first.table is not None
+    assert scheduler.reserve(first, 20) == 3 + SIZE
+    assert scheduler.reserve(second, 20) == 2
+    assert scheduler.counters.preemptions == 0
+
+
 def test_an_interactive_request_takes_the_place_of_batch_work() -> None:
     scheduler = made(max_running=2)
     batch = [queued(interactive=False, max_tokens=40) for _ in range(2)]
