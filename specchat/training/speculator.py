@@ -1,6 +1,5 @@
 """The two stages of MLP-speculator training, and its acceptance on held-out prompts."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from transformers import LlamaForCausalLM
 
 from specchat.training.features import Features
 from specchat.training.generate import OwnAnswer
+from specchat.training.loop import Loop, StepReport
 from specchat.training.mlp_speculator import MLPSpeculator
 
 
@@ -65,7 +65,6 @@ class SpeculatorTrainer:
     ) -> None:
         self.model = model
         self.head = head.to(torch.bfloat16)  # the target's [vocabulary, width]
-        self.folder = folder
         self.settings = settings
         self.optimizer = torch.optim.AdamW(
             model.parameters(),
@@ -74,13 +73,22 @@ class SpeculatorTrainer:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        self.seconds = 0.0
-        self.step = 0
+        parts = {"model": model, "optimizer": self.optimizer}
+        self.loop = Loop(folder, settings.minutes, settings.checkpoint_minutes, parts)
+
+    @property
+    def step(self) -> int:
+        """Updates so far."""
+        return self.loop.step
 
     @property
     def progress(self) -> float:
         """Share of the planned time that is used up, 0 to 1."""
-        return min(1.0, self.seconds / (60 * self.settings.minutes))
+        return self.loop.progress
+
+    def resume(self) -> bool:
+        """Continues from the folder's checkpoint; False when there is none."""
+        return self.loop.resume()
 
     def train(
         self,
@@ -93,54 +101,13 @@ class SpeculatorTrainer:
         s = self.settings
         loss_of = torch.compile(depth_loss, dynamic=False) if s.compile else depth_loss
         generator = torch.Generator().manual_seed(s.seed + self.step)
-        smooth, saved, begun = 0.0, self.seconds, self.step
-        while self.progress < 1 and (max_steps is None or self.step < max_steps):
-            start = time.perf_counter()
+
+        def update() -> StepReport:
             value, right = self._update(features, generator, loss_of)
-            self.step += 1
-            elapsed = time.perf_counter() - start
-            self.seconds += min(elapsed, 10.0)
-            done = self.step - begun
-            smooth = value if done == 1 else smooth + (value - smooth) / min(done, 50)
-            if self.step % 50 == 0:
-                shown = " ".join(f"{share:.2f}" for share in right)
-                say(
-                    f"step {self.step}  {100 * self.progress:.1f} %  loss {smooth:.3f}  "
-                    f"right by depth {shown}  {elapsed:.2f} s/step"
-                )
-            if self.seconds - saved > 60 * s.checkpoint_minutes:
-                saved = self.seconds
-                self.save()
-                on_checkpoint(self)
-        self.save()
-        on_checkpoint(self)
-        return smooth
+            shown = " ".join(f"{share:.2f}" for share in right)
+            return StepReport(value, f"right by depth {shown}")
 
-    def save(self) -> None:
-        """Writes model, optimizer and counters; an interrupted save leaves the last one."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / "checkpoint.partial"
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "seconds": self.seconds,
-                "step": self.step,
-            },
-            partial,
-        )
-        partial.replace(self.folder / "checkpoint.pt")
-
-    def resume(self) -> bool:
-        """Continues from the folder's checkpoint; False when there is none."""
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
-            return False
-        state = torch.load(path, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.seconds, self.step = state["seconds"], state["step"]
-        return True
+        return self.loop.run(update, max_steps, lambda: on_checkpoint(self), say)
 
     def _update(
         self, features: Features, generator: torch.Generator, loss_of: Callable

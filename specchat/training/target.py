@@ -1,6 +1,5 @@
 """The `care` target: a small Llama trained from scratch on packed conversations."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from specchat.training.loop import Loop, StepReport
 from specchat.training.packing import Batch, Sample, batches, collate, pack
 from specchat.training.tokenizer import CONTEXT
 
@@ -96,12 +96,25 @@ class Trainer:
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.folder = folder
         self.settings = settings
         self.optimizers = make_optimizers(model, settings)
-        self.seconds = 0.0  # trained so far, in this run and the resumed ones
-        self.step = 0
-        self.tokens = 0
+        parts = {"model": model, "optimizers": self.optimizers}
+        self.loop = Loop(folder, settings.minutes, settings.checkpoint_minutes, parts)
+        self.loop.counts = {"tokens": 0}
+
+    @property
+    def step(self) -> int:
+        """Updates so far."""
+        return self.loop.step
+
+    @property
+    def progress(self) -> float:
+        """Share of the planned time that is used up, 0 to 1."""
+        return self.loop.progress
+
+    def resume(self) -> bool:
+        """Continues from the folder's checkpoint; False when there is none."""
+        return self.loop.resume()
 
     def train(
         self,
@@ -116,64 +129,15 @@ class Trainer:
         if self.settings.compile:
             self.model.model.compile(dynamic=False)
         self.model.train()
-        smooth, saved, begun = 0.0, self.seconds, self.step
         stream = self._stream(samples, long_samples)
-        while self.progress < 1 and (max_steps is None or self.step < max_steps):
-            start = time.perf_counter()
+
+        def update() -> StepReport:
             batch = next(stream)
             value = self._update(batch, loss)
-            self.step += 1
-            self.tokens += int((batch.positions > 0).sum())
-            # The first steps of a run compile; that time is not the schedule's.
-            elapsed = time.perf_counter() - start
-            self.seconds += min(elapsed, 10.0)
-            done = self.step - begun
-            smooth = value if done == 1 else smooth + (value - smooth) / min(done, 50)
-            if self.step % 20 == 0 or elapsed > 10:
-                say(
-                    f"step {self.step}  {100 * self.progress:.1f} %  loss {smooth:.3f}  "
-                    f"{self.tokens / 1e6:.2f} M tokens  {elapsed:.2f} s/step"
-                )
-            if self.seconds - saved > 60 * self.settings.checkpoint_minutes:
-                saved = self.seconds
-                self.save()
-                on_checkpoint(self)
-        self.save()
-        on_checkpoint(self)
-        return smooth
+            self.loop.counts["tokens"] += int((batch.positions > 0).sum())
+            return StepReport(value, f"{self.loop.counts['tokens'] / 1e6:.2f} M tokens")
 
-    @property
-    def progress(self) -> float:
-        """Share of the planned time that is used up, 0 to 1."""
-        return min(1.0, self.seconds / (60 * self.settings.minutes))
-
-    def save(self) -> None:
-        """Writes model, optimizers and counters; an interrupted save leaves the last one."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / "checkpoint.partial"
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-                "seconds": self.seconds,
-                "step": self.step,
-                "tokens": self.tokens,
-            },
-            partial,
-        )
-        partial.replace(self.folder / "checkpoint.pt")
-
-    def resume(self) -> bool:
-        """Continues from the folder's checkpoint; False when there is none."""
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
-            return False
-        state = torch.load(path, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.seconds, self.step, self.tokens = state["seconds"], state["step"], state["tokens"]
-        return True
+        return self.loop.run(update, max_steps, lambda: on_checkpoint(self), say, say_every=20)
 
     def _stream(self, samples: Sequence[Sample], long_samples: Sequence[Sample]) -> Iterator[Batch]:
         """Batches of the usual length, then of twice the length for the last share of the time."""

@@ -104,12 +104,12 @@ def test_twenty_steps_lower_the_loss_and_a_resumed_run_continues(
     other = Trainer(tiny_model(tokenizer), tokenizer, tmp_path, SETTINGS)
     assert other.resume()
     assert other.step == 20
-    assert other.tokens == trainer.tokens
+    assert other.loop.counts == trainer.loop.counts
     resumed = heldout_loss(other.model, samples, tokenizer.pad_token_id, length=96, rows=4)
     assert resumed == after
     other.train(samples, samples, max_steps=25, say=lambda line: None)
     assert other.step == 25
-    assert other.seconds > trainer.seconds
+    assert other.loop.seconds > trainer.loop.seconds
 
 
 def test_a_fresh_folder_has_nothing_to_resume(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_last_share_of_the_time_uses_long_rows(
     trainer = Trainer(tiny_model(tokenizer), tokenizer, tmp_path, replace(SETTINGS, long_share=0.5))
     stream = trainer._stream(samples, samples)
     assert next(stream).ids.shape == (4, 96)
-    trainer.seconds = 45_000.0
+    trainer.loop.seconds = 45_000.0
     assert next(stream).ids.shape == (2, 192)
 
 
