@@ -12,7 +12,7 @@ from transformers import LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from specchat.training.features import extract_features, sample_features
-from specchat.training.generate import OwnAnswer, generate_batch
+from specchat.training.generate import OwnAnswer
 from specchat.training.mlp_speculator import (
     MLPSpeculator,
     MLPSpeculatorConfig,
@@ -176,12 +176,16 @@ def target(tokenizer: Tokenizer) -> LlamaForCausalLM:
 @pytest.fixture(scope="module")
 def answers(target: LlamaForCausalLM) -> list[OwnAnswer]:
     prompts = [[1, 2, 40 + n, 41 + n, 4, 3] for n in range(24)]
+    with torch.no_grad():
+        whole = target.generate(torch.tensor(prompts), max_new_tokens=40, do_sample=False).tolist()
     return [
-        OwnAnswer(str(n), 0.0, prompt, answer)
-        for n, (prompt, answer) in enumerate(
-            zip(prompts, generate_batch(target, prompts, 0.0, 40), strict=True)
-        )
+        OwnAnswer(str(n), 0.0, prompt, _until_end(ids[len(prompt) :], target.config.eos_token_id))
+        for n, (prompt, ids) in enumerate(zip(prompts, whole, strict=True))
     ]
+
+
+def _until_end(ids: list[int], end: int) -> list[int]:
+    return ids[: ids.index(end) + 1] if end in ids else ids
 
 
 def test_training_on_own_answers_raises_acceptance_and_resumes(
