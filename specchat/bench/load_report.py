@@ -22,6 +22,7 @@ from specchat.evidence.load import (
     latencies,
     saturation,
     sustained,
+    sustained_normalized,
     throughput_ratio,
 )
 
@@ -69,6 +70,7 @@ def load_report(
     """The whole report. Times in milliseconds, throughput in tokens per second."""
     groups = _grouped(cells, [arm.name for arm in plan.arms])
     points = [_point(group, objective) for group in groups]
+    comparisons = _comparisons(cells)
     return {
         "kind": "load",
         "environment": asdict(environment),
@@ -86,8 +88,11 @@ def load_report(
             "objective": asdict(objective),
         },
         "points": points,
-        "comparisons": _comparisons(cells),
-        "summary": _summary(plan, points, groups, objective, capacity),
+        "comparisons": comparisons,
+        "summary": {
+            "arms": _arms(plan, points, groups, objective, capacity),
+            "worst_ratio": _worst(comparisons),
+        },
     }
 
 
@@ -237,7 +242,7 @@ def _comparison(
     }
 
 
-def _summary(
+def _arms(
     plan: LoadPlan,
     points: Sequence[Report],
     groups: Sequence[Sequence[LoadCell]],
@@ -255,16 +260,30 @@ def _summary(
             for point, group in mine
         ]
         held = sustained(levels, objective)
+        with_wait = sustained_normalized(levels, objective.tpot_ms)
         full = saturation((point["users"], point["tokens_per_s"]) for point, _ in mine)
         arms[arm.name] = {
             "users_sustained": held.users,
             "fails_at": held.fails_at,
             "unknown_at": held.unknown_at,
+            "users_sustained_normalized": with_wait.users,
+            "normalized_fails_at": with_wait.fails_at,
+            "ran_together": max(point["running_peak"] for point, _ in mine),
             "highest_tokens_per_s": max(point["tokens_per_s"] for point, _ in mine),
             "saturates_at": full,
             "bound_by": _bound(arm.slots, full, [point for point, _ in mine], capacity),
         }
-    return {"arms": arms}
+    return arms
+
+
+def _worst(comparisons: Sequence[Report]) -> Report:
+    """For each arm that ran beside plain: where it gave the fewest of plain's tokens a second."""
+    worst: Report = {}
+    for each in comparisons:
+        known = each["over"] == "plain" and math.isfinite(each["median"])
+        if known and each["median"] < worst.get(each["arm"], {"ratio": math.inf})["ratio"]:
+            worst[each["arm"]] = {"ratio": each["median"], "users": each["users"]}
+    return worst
 
 
 def _bound(

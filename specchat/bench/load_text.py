@@ -26,6 +26,7 @@ def load_text(report: Report) -> str:
         f"p95 TPOT at most {objective['tpot_ms']:g} ms",
         *[_sustained(name, arm) for name, arm in report["summary"]["arms"].items()],
         *_ratios(report["comparisons"]),
+        *[_worst(arm, each) for arm, each in report["summary"]["worst_ratio"].items()],
         where(report["environment"]),
     ]
     return "\n".join(lines)
@@ -60,10 +61,18 @@ def _sustained(name: str, arm: Report) -> str:
             f"too few answers at {arm['unknown_at']} for a p95: longer --seconds, more --repeats"
         )
     text = f"{name}: {held} within the objective ({limit})"
+    text += f"; {arm['users_sustained_normalized']} when the wait counts as part of every token"
+    text += f"; {arm['ran_together']} ran together"
     if arm["saturates_at"]:
         text += f"; no more tokens/s beyond {arm['saturates_at']} users"
         text += f", bound by {arm['bound_by']}" if arm["bound_by"] else ""
     return text
+
+
+def _worst(arm: str, worst: Report) -> str:
+    return (
+        f"{arm} at its worst: {worst['ratio']:.3f} of plain's tokens/s, at {worst['users']} users"
+    )
 
 
 def _ratios(comparisons: Sequence[Report]) -> list[str]:

@@ -6,7 +6,7 @@ Goodput is the rate of requests that meet the service-level objective (DistServe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,15 +136,33 @@ def sustained(levels: Iterable[Level], objective: Objective) -> Sustained:
 
     A level with refused requests does not hold; p95 takes 20 answers.
     """
+    return _sustained(
+        levels,
+        lambda found: [
+            (found.ttft.p95, objective.ttft_ms),
+            (found.tpot.p95, objective.tpot_ms),
+        ],
+    )
+
+
+def sustained_normalized(levels: Iterable[Level], limit_ms: float) -> Sustained:
+    """`sustained`, where p95 of the time per token with the wait in it (E2E / n) is at most
+    `limit_ms`: a user who waits for the first token waits for all of them."""
+    return _sustained(levels, lambda found: [(found.normalized.p95, limit_ms)])
+
+
+def _sustained(
+    levels: Iterable[Level], values: Callable[[Latencies], Sequence[tuple[float | None, float]]]
+) -> Sustained:
     users = 0
     for level in sorted(levels, key=lambda each: each.users):
-        ttft, tpot = level.latencies.ttft.p95, level.latencies.tpot.p95
         if level.refused:
             return Sustained(users, level.users, None)
-        if ttft is None or tpot is None:
-            return Sustained(users, None, level.users)
-        if ttft > objective.ttft_ms or tpot > objective.tpot_ms:
-            return Sustained(users, level.users, None)
+        for value, limit in values(level.latencies):
+            if value is None:
+                return Sustained(users, None, level.users)
+            if value > limit:
+                return Sustained(users, level.users, None)
         users = level.users
     return Sustained(users, None, None)
 

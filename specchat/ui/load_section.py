@@ -109,6 +109,7 @@ def _arm_words(name: str, arm: Report, report: Report) -> str:
     base = report["summary"]["arms"].get("sequential")
     if base and name != "sequential" and base["users_sustained"]:
         text += f", {users / base['users_sustained']:.3g} times one at a time"
+    text += f"; at most {arm['ran_together']} ran together in the KV memory"
     text += f"; at most {arm['highest_tokens_per_s']:.0f} tokens/s"
     if arm["saturates_at"]:
         text += f", reached with {arm['saturates_at']} users"

@@ -70,6 +70,20 @@ def test_speculation_is_compared_with_the_plain_arm_next_to_it_and_so_is_the_nul
     assert by_arm["plain again"]["pairs"] == 3
 
 
+def test_the_worst_ratio_over_plain_is_found() -> None:
+    cells = [
+        made
+        for users, faster in ((1, 2_000), (4, 1_100), (8, 970))
+        for made in (cell(PLAIN, users, 1_000), cell(SPECULATIVE, users, faster))
+    ]
+    made_report = report(cells)
+    worst = made_report["summary"]["worst_ratio"]
+    assert worst == {"speculative": {"ratio": 0.97, "users": 8}}
+    assert "speculative at its worst: 0.970 of plain's tokens/s, at 8 users" in load_text(
+        made_report
+    )
+
+
 def test_users_sustained_and_what_bounds_an_arm() -> None:
     late = tuple(SLOW + [record(i, ttft_ms=5_000.0) for i in range(20)])
     cells = [
@@ -84,6 +98,8 @@ def test_users_sustained_and_what_bounds_an_arm() -> None:
         "sequential": 1, "contiguous": 4, "paged": 4, "plain": 4, "speculative": 4,
     }  # fmt: skip
     assert arms["sequential"]["fails_at"] == 4
+    assert arms["sequential"]["users_sustained_normalized"] == 1  # 5 s of waiting for 11 tokens
+    assert arms["plain"]["ran_together"] == 4
     assert {name: arm["bound_by"] for name, arm in arms.items()} == {
         "sequential": "one at a time", "contiguous": "reservations", "paged": "pages",
         "plain": "compute", "speculative": None,

@@ -16,6 +16,7 @@ from specchat.evidence.load import (
     latencies,
     saturation,
     sustained,
+    sustained_normalized,
     throughput_ratio,
 )
 
@@ -90,6 +91,15 @@ def test_refused_requests_and_slow_tokens_fail_a_level() -> None:
 def test_too_few_answers_decide_nothing() -> None:
     found = sustained([level(1, 10.0), level(2, 10.0, n=19), level(4, 10.0)], OBJECTIVE)
     assert (found.users, found.fails_at, found.unknown_at) == (1, None, 2)
+
+
+def test_users_whose_wait_counts_as_part_of_every_token() -> None:
+    levels = [
+        Level(users, latencies([request(tokens=10, e2e_ms=10.0 * users)] * 20), 0)
+        for users in (1, 2, 4, 8)
+    ]
+    assert sustained_normalized(levels, 4.0).users == 4
+    assert sustained_normalized(levels, 4.0).fails_at == 8
 
 
 def test_throughput_saturates_where_more_users_stop_paying() -> None:
