@@ -29,6 +29,7 @@ from specchat.engine.sampling import Randomness, RowGroup, gumbel_noise, scores
 from specchat.engine.scheduler import Scheduler
 from specchat.engine.scoring import Scoring
 from specchat.engine.sequence import Sequence, TokenStream
+from specchat.engine.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class EngineOptions:
     """Limits of one engine.
 
     Raises:
-        ValueError: `max_nodes` is not from 0 to 63.
+        ValueError: a limit is below 1, or `max_nodes` is not from 0 to 63.
     """
 
     token_budget: int = 512  # rows per step at the most, drafts left out
@@ -87,6 +88,9 @@ class EngineOptions:
     check_pages: bool = False  # assert the pool's invariant after every step
 
     def __post_init__(self) -> None:
+        for name in ("token_budget", "prefill_rows", "max_running", "max_waiting"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.max_nodes <= MAX_NODES:
             raise ValueError(f"max_nodes must be from 0 to {MAX_NODES}, got {self.max_nodes}")
 
@@ -94,8 +98,8 @@ class EngineOptions:
 class Engine:
     """Serves one model. `submit`, `cancel`, `snapshot` and `close` are safe from any thread.
 
-    A step that raises fails the requests in flight with that error; the engine goes on with a
-    fresh pool for the next ones.
+    A step that raises fails the requests that ran in it with that error; the engine goes on with a
+    fresh pool for those that waited and for the next ones.
     """
 
     def __init__(
@@ -236,7 +240,7 @@ class Engine:
                     self._step()
                 except Exception as error:  # one bad step must not end the service
                     log.exception("an engine step failed")
-                    self._fail_all(error)
+                    self._fail_running(error)
             while self._inbox:  # first, so that a request queued at the last moment is ended too
                 self._inbox.popleft()()
             for request_id in list(self._sequences):
@@ -278,13 +282,16 @@ class Engine:
         if sequence is not None:
             self._end(sequence, reason)
 
-    def _fail_all(self, error: Exception) -> None:
-        for sequence in self._sequences.values():
-            self._drafting.forget(sequence.request.request_id)
-            sequence.stream.put(error)
-        self._sequences.clear()
+    def _fail_running(self, error: Exception) -> None:
+        """End what ran in a failed step. What waited goes on waiting, unless nothing ran: then the
+        error is none of a step's, and would come again for ever."""
+        waiting = self._scheduler.waiting if self._scheduler.running else None
+        kept = {sequence.request.request_id for sequence in waiting or ()}
+        for request_id in [name for name in self._sequences if name not in kept]:
+            self._drafting.forget(request_id)
+            self._sequences.pop(request_id).stream.put(error)
         self._counters.failed_steps += 1
-        self._new_pool()
+        self._new_pool(waiting)
 
     def _add(self, request: Request, stream: TokenStream) -> None:
         if request.request_id in self._sequences:
@@ -309,8 +316,8 @@ class Engine:
         self._drafting.evict_salt(salt)
         return self.pool.evict_salt(salt)
 
-    def _new_pool(self) -> None:
-        """Start with an empty cache and an empty queue."""
+    def _new_pool(self, waiting: Waiting | None = None) -> None:
+        """Start with an empty cache and nothing running."""
         options = self.options
         self.pool = PagePool(self._runner.pages, self._runner.cache.page_size, self._counters)
         self._scheduler = Scheduler(
@@ -318,7 +325,7 @@ class Engine:
             token_budget=options.token_budget,
             prefill_rows=options.prefill_rows,
             max_running=options.max_running,
-            max_waiting=options.max_waiting,
+            waiting=waiting or Waiting(options.max_waiting),
         )
         self._scoring.restart()
 

@@ -50,13 +50,13 @@ class Scheduler:
         token_budget: int,
         prefill_rows: int,
         max_running: int,
-        max_waiting: int,
+        waiting: Waiting,
     ) -> None:
         self.pool = pool
         self.token_budget = token_budget
         self.prefill_rows = prefill_rows
         self.max_running = max_running
-        self.waiting = Waiting(max_waiting)
+        self.waiting = waiting
         self.running: list[Sequence] = []  # most urgent and oldest first
         self._short: _Short | None = None  # what the head of the queue lacks
 

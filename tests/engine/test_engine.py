@@ -352,3 +352,9 @@ def test_a_request_queued_while_the_engine_closes_is_ended_too(engines: Engines)
 def test_more_draft_tokens_than_a_mask_has_bits_for_are_refused(max_nodes: int) -> None:
     with pytest.raises(ValueError, match=f"max_nodes must be from 0 to 63, got {max_nodes}"):
         EngineOptions(max_nodes=max_nodes)
+
+
+@pytest.mark.parametrize("name", ["token_budget", "prefill_rows", "max_running", "max_waiting"])
+def test_a_limit_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        EngineOptions(**{name: 0})

@@ -13,7 +13,18 @@ import torch
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
 
-from .running import Bushy, Engines, Oracle, ask, ask_all, prompts, read, request, wait_idle
+from .running import (
+    Bushy,
+    Engines,
+    Oracle,
+    Stepped,
+    ask,
+    ask_all,
+    prompts,
+    read,
+    request,
+    wait_idle,
+)
 
 PROMPT = prompts(1)[0]
 
@@ -135,6 +146,41 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
     assert snapshot.steps > before.steps > 0
     assert snapshot.prefix_query_tokens == 4 * len(PROMPT)
     assert ask(engine, PROMPT, max_tokens=10, ignore_eos=True).said == plain.said
+
+
+def test_requests_that_waited_while_a_step_failed_are_answered(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = prompts(6, 20, seed=2)
+    plain = [ask(engines(), p, max_tokens=10, ignore_eos=True).said for p in texts]
+    stepped = Stepped(engines(max_running=2))
+    asked = [request(p, max_tokens=10, ignore_eos=True) for p in texts]
+    for one in asked:
+        stepped.submit(one)
+    for _ in range(3):
+        stepped.step()
+    stepped.preempt(1)
+    stepped.engine._fail_running(RuntimeError("out of memory"))
+    assert stepped.alive == [one.request_id for one in asked[1:]]
+    stepped.run()
+    with pytest.raises(EngineClosedError, match="out of memory"):
+        read(stepped.streams[asked[0].request_id])
+    assert [read(stepped.streams[one.request_id]).said for one in asked[1:]] == plain[1:]
+    assert stepped.engine.snapshot().waiting == stepped.engine.pool.held == 0
+
+
+def test_an_error_outside_any_step_leaves_nobody_waiting_for_ever(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engines()
+
+    def broken(*, admit: bool) -> Any:
+        raise RuntimeError("the scheduler is broken")
+
+    monkeypatch.setattr(engine._scheduler, "plan", broken)
+    with pytest.raises(EngineClosedError, match="the scheduler is broken"):
+        ask(engine, PROMPT, max_tokens=3)
+    assert ask(engine, PROMPT, max_tokens=3, ignore_eos=True).stats.completion_tokens == 3
 
 
 def test_a_score_that_raises_fails_only_its_caller(

@@ -13,15 +13,16 @@ from specchat.engine.errors import QueueFullError
 from specchat.engine.pages import PagePool
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
+from specchat.engine.waiting import Waiting
 
 from .queued import queued
 
 SIZE = 4
 
 
-def made(pages: int = 64, **limits: int) -> Scheduler:
-    chosen = {"token_budget": 64, "prefill_rows": 8, "max_running": 16, "max_waiting": 64, **limits}
-    return Scheduler(PagePool(pages, SIZE), **chosen)
+def made(pages: int = 64, max_waiting: int = 64, **limits: int) -> Scheduler:
+    chosen = {"token_budget": 64, "prefill_rows": 8, "max_running": 16, **limits}
+    return Scheduler(PagePool(pages, SIZE), waiting=Waiting(max_waiting), **chosen)
 
 
 def run_step(scheduler: Scheduler, drafts: int = 0, accepted: int = 0) -> Plan:
