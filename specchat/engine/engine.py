@@ -85,6 +85,7 @@ class EngineOptions:
     max_running: int = 64
     max_waiting: int = 256
     max_nodes: int = 16  # draft nodes per request and step
+    exact: bool = False  # plain steps get the rows of speculative ones, for the same kernels
     check_pages: bool = False  # assert the pool's invariant after every step
 
     def __post_init__(self) -> None:
@@ -182,6 +183,14 @@ class Engine:
             ready=self._queue.done,
         )
 
+    @property
+    def rows_per_request(self) -> int:
+        """Rows that every decoding request takes in exact mode; 0 where steps are not padded: by
+        default, and on the native step, whose rows have the same bits in a step of any size."""
+        if not self.options.exact or self._runner.native.ready:
+            return 0
+        return 1 + self.options.max_nodes
+
     def logits(self, token_ids: Seq[int]) -> torch.Tensor:
         """The target's logits `[vocab]` (float32) after `token_ids`, through the paged cache.
         Waits for its pages while the cache is full.
@@ -254,7 +263,9 @@ class Engine:
         plan = self._scheduler.plan(admit=not self._scoring.starved)
         if not plan:
             return
-        result = steps.run(plan, self._scheduler, self._drafting, self._runner)
+        result = steps.run(
+            plan, self._scheduler, self._drafting, self._runner, self.rows_per_request
+        )
         for update in result.updates:
             self._deliver(update)
         self._counters.steps += 1

@@ -27,9 +27,7 @@ SHARED = 40  # prompt tokens that all have in common
 PROMPT_LENGTH = 60
 TEMPERATURES = (0.0, 0.8)
 
-SHAPES: dict[
-    str, list[int]
-] = {  # children of each place along the right path, the last one deepest
+SHAPES: dict[str, list[int]] = {  # nodes at each depth
     "chain of 1": [1],
     "chain of 2": [1] * 2,
     "chain of 4": [1] * 4,
@@ -150,7 +148,6 @@ def test_speculative_answers_are_the_plain_ones(
     load: str,
     temperature: float,
     chunks: list[int],
-    record_property: Any,
 ) -> None:
     requests = asked(temperature)
     truth = {r.prompt_ids: a.tokens for r, a in zip(requests, plain[temperature], strict=True)}
@@ -161,7 +158,6 @@ def test_speculative_answers_are_the_plain_ones(
     drafted = sum(a.stats.drafted for a in answers)
     accepted = sum(a.stats.accepted for a in answers)
     preemptions = engine.snapshot().preemptions
-    record_property("counts", (drafted, accepted, preemptions, len(chunks)))
     assert drafted > accepted > PROMPTS * 8
     assert max(a.stats.drafted / a.stats.steps for a in answers) <= sum(SHAPES[shape])
     assert (preemptions > 0) == (load == "preempted")
