@@ -204,17 +204,19 @@ class Engine:
         self._post(lambda: self._scoring.add(token_ids, future))
         return future.result()
 
-    def choice_gap(self, token_ids: Seq[int], params: SamplingParams, answered: int) -> float:
-        """By how much the best token beats the second in what the token after `token_ids` is
-        chosen by: logits, or log p + noise when sampled. The last `answered` ids are the answer."""
+    def choice_scores(
+        self, token_ids: Seq[int], params: SamplingParams, answered: int
+    ) -> torch.Tensor:
+        """What the token after `token_ids` is chosen by under the coupled rule, `[vocab]`: the best
+        score wins. Logits, or log p + noise when sampled, after bias and penalties. The last
+        `answered` ids are the answer."""
         logits = self.logits(token_ids)[None]
         noise = None
         if not params.greedy:
             noise = gumbel_noise(params.seed, len(token_ids), 1, logits.shape[1], logits.device)
         prompt = len(token_ids) - answered
         group = RowGroup(params, 1, noise, [list(token_ids)], prompt)
-        best, second = scores(logits, [group])[0].topk(2).values.tolist()
-        return best - second
+        return scores(logits, [group])[0]
 
     def evict_salt(self, salt: str) -> int:
         """Forget a tenant's prefix pages, the speculators' too; returns how many of the target's

@@ -23,6 +23,7 @@ from transformers import AutoTokenizer
 
 from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
+from specchat.loader import LoadOptions
 from specchat.settings import Settings
 from specchat.ui import build_app, listen
 from storage import MetricRow, Store, open_store
@@ -115,7 +116,9 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     settings = Settings(port=free_port(), database_url=f"sqlite:///{database}", host="127.0.0.1")
     engine = ScriptedEngine()
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
-    loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=False)
+    loaded: Any = SimpleNamespace(
+        engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
+    )
     with open_store(settings.database_url) as store:
         service = ChatService(loaded, store, load_company())
         blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]

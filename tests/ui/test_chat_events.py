@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
+from specchat.loader import LoadOptions
 from specchat.ui.chat_events import ChatEvents, Screen, answer_options
 from specchat.ui.chat_tab import rendered
 from specchat.ui.identity import identity_of, new_owner
@@ -40,7 +41,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def service(engine: ScriptedEngine, store: Store, tiny_model_dir: Path) -> ChatService:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
-    loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=False)
+    loaded: Any = SimpleNamespace(
+        engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
+    )
     return ChatService(loaded, store, load_company())
 
 
