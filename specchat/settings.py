@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     )
     kv_memory: Annotated[int | float | None, BeforeValidator(parse_memory)] = Field(
         None,
-        description="an amount of memory such as '2GiB', or a share of what the weights leave free, "
-        "'30%' or '0.3'",
+        description="an amount of memory such as '2GiB', or a share of what the weights leave "
+        "free, '30%' or '0.3'",
     )
     max_nodes: int | None = Field(
         None, ge=1, le=63, description="a number of draft tokens per step from 1 to 63"

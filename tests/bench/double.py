@@ -30,9 +30,14 @@ class FakeStream:
     request_id: str
     deltas: list[TokenDelta]
     closed: bool = False
+    read: int = 0  # deltas taken by `next_within`
 
     def __iter__(self) -> Iterator[TokenDelta]:
         return iter(self.deltas)
+
+    def next_within(self, timeout_s: float) -> TokenDelta | None:
+        self.read += 1
+        return self.deltas[self.read - 1]
 
     def close(self) -> None:
         self.closed = True
