@@ -150,16 +150,14 @@ class DraftTree:
             )
         return kept
 
-    def ancestor_bits(self, rows: int = 0) -> list[int]:
+    def ancestor_bits(self) -> list[int]:
         """One int64 mask per row (root first): bit j is set when the row attends to row j.
 
-        Row 0 is the root; row i + 1 is node i. Every row attends to itself; those behind the tree,
-        up to `rows`, to nothing else.
+        Row 0 is the root; row i + 1 is node i. Every row attends to itself.
         """
         masks = [1]
         for i, parent in enumerate(self.parents):
             masks.append(masks[parent + 1] | (1 << (i + 1)))
-        masks += [1 << row for row in range(len(masks), rows)]
         return [m - (1 << 64) if m >= 1 << 63 else m for m in masks]
 
 
