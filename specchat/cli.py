@@ -18,6 +18,7 @@ from specchat.console import (
     AsJson,
     Concurrency,
     Dtype,
+    Exact,
     Limit,
     MaxTokens,
     Model,
@@ -26,6 +27,7 @@ from specchat.console import (
     Seed,
     Speculators,
     Temperature,
+    Verification,
     explained,
     fail,
     progress,
@@ -84,6 +86,7 @@ def ask(
     temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of sampling.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most new tokens.")] = None,
+    verification: Verification = None,
     model: Model = None,
     speculators: Speculators = None,
     as_json: AsJson = False,
@@ -91,7 +94,11 @@ def ask(
     """Answer one question in the terminal, with what speculation saved."""
     with explained():
         settings = load_settings(
-            temperature=temperature, max_tokens=max_tokens, model=model, speculators=speculators
+            temperature=temperature,
+            max_tokens=max_tokens,
+            verification=verification,
+            model=model,
+            speculators=speculators,
         )
         last = _answer(settings, question, plain=plain, seed=seed, echo=not as_json)
         if as_json:
@@ -111,6 +118,8 @@ def race(
     max_tokens: MaxTokens = 128,
     temperature: Temperature = 0.0,
     seed: Seed = 0,
+    verification: Verification = None,
+    exact: Exact = False,
     model: Model = None,
     speculators: Speculators = None,
     dtype: Dtype = None,
@@ -120,8 +129,8 @@ def race(
 ) -> None:
     """Measure each prompt plain and speculative on one engine, interleaved in random order."""
     with explained():
-        params = sampling_params(max_tokens, temperature, seed)
-        warm = warm_engine(prompts_file, limit, out, model, speculators, dtype, max_tokens)
+        params = sampling_params(max_tokens, temperature, seed, verification)
+        warm = warm_engine(prompts_file, limit, out, model, speculators, dtype, max_tokens, exact)
         with warm as (engine, prompts):
             from specchat.bench.environment import describe_environment
             from specchat.bench.measure import RacePlan, run_race
@@ -143,6 +152,8 @@ def audit(
     max_tokens: MaxTokens = 128,
     temperature: Temperature = 0.0,
     seed: Seed = 0,
+    verification: Verification = None,
+    exact: Exact = False,
     model: Model = None,
     speculators: Speculators = None,
     dtype: Dtype = None,
@@ -151,8 +162,11 @@ def audit(
 ) -> None:
     """Compare plain and speculative answers token for token; exit 1 if one is no rounding tie."""
     with explained():
-        params = sampling_params(max_tokens, temperature, seed)
-        warm = warm_engine(prompts_file, limit, out, model, speculators, dtype, max_tokens)
+        from specchat.bench.audit import check_auditable
+
+        params = sampling_params(max_tokens, temperature, seed, verification)
+        check_auditable(params)
+        warm = warm_engine(prompts_file, limit, out, model, speculators, dtype, max_tokens, exact)
         with warm as (engine, prompts):
             from specchat.bench.audit import run_audit
             from specchat.bench.environment import describe_environment

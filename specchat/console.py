@@ -28,6 +28,10 @@ Speculators = Annotated[
     str | None, typer.Option(help="Comma-separated: mlp, ngram, suffix, mlp:PATH; or 'none'.")
 ]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Verification = Annotated[str | None, typer.Option(help="coupled (default) or rejection.")]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Pad plain steps so that the same kernels run.")
+]
 Temperature = Annotated[float, typer.Option(help="0 is greedy.")]
 Seed = Annotated[int, typer.Option(help="Seed of sampling and of the order of runs.")]
 MaxTokens = Annotated[int, typer.Option(help="Most new tokens of an answer.")]
@@ -47,9 +51,10 @@ def warm_engine(
     speculators: str | None,
     dtype: str | None,
     max_tokens: int,
+    exact: bool = False,
 ) -> Iterator[tuple[Engine, list[BenchPrompt]]]:
     """A warm engine and the encoded prompts; what can be wrong is found before the model loads."""
-    settings = load_settings(model=model, speculators=speculators, dtype=dtype)
+    settings = load_settings(model=model, speculators=speculators, dtype=dtype, exact=exact or None)
     from specchat.bench.prompts import read_prompts
     from specchat.bench.report import check_writable
 
@@ -59,7 +64,16 @@ def warm_engine(
     with loaded_engine(settings) as loaded:
         encoded = encode_prompts(loaded, prompts, max_tokens)
         warmed_up(loaded.engine)
+        if settings.exact:
+            typer.echo(exact_note(loaded.engine.rows_per_request), err=True)
         yield loaded.engine, encoded
+
+
+def exact_note(rows: int) -> str:
+    """What exact mode does on this engine, which pads requests to so many rows."""
+    if rows:
+        return f"exact: every request takes {rows} rows in a step, with drafts and without"
+    return "exact: nothing to pad, the native step gives a row the same bits in a step of any size"
 
 
 def warmed_up(engine: Engine) -> None:
@@ -176,11 +190,18 @@ def publish(
         typer.echo(f"written to {out}", err=True)
 
 
-def sampling_params(max_tokens: int, temperature: float, seed: int) -> SamplingParams:
+def sampling_params(
+    max_tokens: int, temperature: float, seed: int, verification: str | None = None
+) -> SamplingParams:
     """Sampling of every prompt of a measurement."""
     from specchat.engine.request import SamplingParams
 
-    return SamplingParams(max_tokens=max_tokens, temperature=temperature, seed=seed)
+    return SamplingParams(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        verification=load_settings(verification=verification).verification,
+    )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, usable_cpus
 from specchat.engine.memory import MemoryPlan, devices, page_count, stored_bytes, work_bytes
 from specchat.engine.pretrained import find_files, load_causal_lm, load_tokenizer
+from specchat.engine.request import Verification
 from specchat.engine.runner import ModelRunner, ModelShape, layer_devices, read_shape
 from specchat.speculators.registry import Target, load_speculator, spell_out
 
@@ -53,6 +54,8 @@ class LoadOptions:
     compile: bool = True
     max_waiting: int = 256
     max_running: int = 64
+    verification: Verification = "coupled"  # of the chat's requests
+    exact: bool = False  # plain steps get the rows of speculative ones
     check_pages: bool = False
     skip_bad_speculators: bool = False  # go on without one that cannot be loaded
 
@@ -120,6 +123,7 @@ def load(options: LoadOptions) -> LoadedModel:
             max_nodes=options.max_nodes,
             max_waiting=options.max_waiting,
             max_running=options.max_running,
+            exact=options.exact,
             check_pages=options.check_pages,
         ),
     )

@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     )
     kv_memory: Annotated[int | float | None, BeforeValidator(parse_memory)] = Field(
         None,
-        description="an amount of memory such as '2GiB', or a share of what the weights leave free, "
-        "'30%' or '0.3'",
+        description="an amount of memory such as '2GiB', or a share of what the weights leave "
+        "free, '30%' or '0.3'",
     )
     max_nodes: int | None = Field(
         None, ge=1, le=63, description="a number of draft tokens per step from 1 to 63"
@@ -114,14 +114,15 @@ class Settings(BaseSettings):
     )
     max_tokens: int = Field(256, ge=1, le=32768, description="an integer from 1 to 32768")
     temperature: float = Field(0.0, ge=0.0, le=5.0, description="a number from 0 to 5")
+    verification: Literal["coupled", "rejection"] = Field(
+        "coupled", description="'coupled' or 'rejection'"
+    )
+    exact: bool = Field(False, description="'true' or 'false'")
     company: str | None = Field(
         None, min_length=1, description="the directory of a company profile"
     )
     database_url: str | None = Field(
         None, pattern=r"^[a-z0-9+]+://", description="a database URL such as 'sqlite:///FILE'"
-    )
-    desk_key: str | None = Field(
-        None, min_length=8, description="at least 8 characters that open the support desk"
     )
     host: str = Field(
         default_factory=lambda: "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
@@ -138,7 +139,8 @@ class Settings(BaseSettings):
         from specchat.loader import LoadOptions
 
         names = ("model", "speculators", "device", "dtype", "quantize", "threads", "max_nodes")
-        chosen = {name: getattr(self, name) for name in (*names, "compile", "max_waiting")}
+        more = ("compile", "max_waiting", "verification", "exact")
+        chosen = {name: getattr(self, name) for name in (*names, *more)}
         memory = "kv_memory_share" if isinstance(self.kv_memory, float) else "kv_memory_bytes"
         chosen[memory] = self.kv_memory
         return LoadOptions(**{name: value for name, value in chosen.items() if value is not None})

@@ -100,10 +100,13 @@ def test_an_mlp_speculator_beside_the_target_belongs_to_it(loaded: Loader, copie
 
 
 def test_auto_takes_what_belongs_to_the_model(loaded: Loader, copied: Path) -> None:
-    assert loaded(model=str(copied), speculators=("auto",)).engine.info.speculators == ("ngram",)
+    assert loaded(model=str(copied), speculators=("auto",)).engine.info.speculators == (
+        "suffix",
+        "ngram",
+    )
     save_mlp(copied.parent / "mlp_speculator", vocab_of(copied), 64)
     model = loaded(model=str(copied), speculators=("auto", "ngram"))
-    assert model.engine.info.speculators == ("mlp", "ngram")
+    assert model.engine.info.speculators == ("mlp", "suffix", "ngram")
 
 
 def test_an_mlp_speculator_may_be_named(loaded: Loader, copied: Path, tmp_path: Path) -> None:
@@ -322,7 +325,10 @@ def test_bad_speculators_may_be_skipped_and_are_then_reported(
     save_mlp(tmp_path / "mine", 77, 64)
     bad = ("eagle9", f"mlp:{tmp_path / 'mine'}", "draft")
     model = loaded(speculators=(*bad, "ngram"), skip_bad_speculators=True)
-    assert model.engine.info.speculators == ("ngram",)
+    assert model.engine.info.speculators == (
+        "suffix",
+        "ngram",
+    )
     assert len(model.problems) == 3
     for entry, problem in zip(bad, model.problems, strict=True):
         assert problem.startswith(f"Speculator {entry} is not used: ")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from specchat.bench.arms import ARMS, arm_request, run_together
 from specchat.bench.prompts import BenchPrompt
+from specchat.engine.errors import RequestError
 from specchat.engine.request import SamplingParams
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Divergence:
     position: int  # index in the answer
     plain_token: int | None  # None where this answer had already ended
     speculative_token: int | None
-    gap: float  # how far the target's scores of its best choices are apart there
+    gap: float  # of the target's two best scores there, or down to a worse token that was taken
     tolerance: float  # what rounding can make of equal scores in this dtype
     tie: bool  # the gap is within the tolerance
 
@@ -52,6 +53,20 @@ class AuditResult:
         return all(divergence.tie for divergence in self.divergences)
 
 
+def check_auditable(params: SamplingParams) -> None:
+    """Make sure that plain and speculative answers are promised to be the same tokens.
+
+    Raises:
+        RequestError: sampled under the rejection rule, only their distribution is the same.
+    """
+    if params.rejects:
+        raise RequestError(
+            "verification must be 'coupled' for an audit at temperature "
+            f"{params.temperature:g}, got 'rejection', which promises the same distribution, "
+            "not the same tokens"
+        )
+
+
 def run_audit(
     engine: Engine,
     prompts: Sequence[BenchPrompt],
@@ -65,8 +80,9 @@ def run_audit(
     Prompt i is sampled with seed + i. `on_progress` is told how many prompts are done.
 
     Raises:
-        EngineError: a request was refused or ended early.
+        EngineError: the answers need not be the same, or a request was refused or ended early.
     """
+    check_auditable(params)
     tokens, divergences = 0, []
     for start in range(0, len(prompts), concurrency):
         group = prompts[start : start + concurrency]
@@ -133,15 +149,13 @@ def _judge(
 ) -> Divergence:
     first, second = _at(plain, position), _at(speculative, position)
     context = (*prompt.ids, *plain[:position])
-    logits = engine.logits(context)
-    best, runner_up = logits.topk(2).values.tolist()
-    tolerance = rounding_tolerance(best, engine.info.dtype)
-    if params.greedy:
-        scores = [float(logits[token]) for token in (first, second) if token is not None]
-        # A token that is not among the two best makes the gap wider, never narrower.
-        gap = best - min(runner_up, *scores)
-    else:
-        gap = engine.choice_gap(context, params, position)
+    scores = engine.choice_scores(context, params, position)
+    best, runner_up = scores.topk(2).values.tolist()
+    own = [float(scores[token]) for token in (first, second) if token is not None]
+    # A token that is not among the two best makes the gap wider, never narrower.
+    gap = best - min(runner_up, *own)
+    tolerance = rounding_tolerance(float(engine.logits(context).max()), engine.info.dtype)
+    if not params.greedy:
         tolerance /= params.temperature  # scores there are logits / temperature
     return Divergence(
         prompt.prompt_id, position, first, second, gap, tolerance, tie=gap <= tolerance

@@ -43,6 +43,7 @@ class Asking:
         self._context = loaded.engine.info.context_length
         self._prompts = PromptBuilder(loaded.tokenizer)
         self._stop = () if getattr(loaded.tokenizer, "chat_template", None) else PLAIN_STOP
+        self._verification = loaded.options.verification
         self._faq = FaqIndex(company.faq)
         self.values = SlotValues.of(company)
 
@@ -148,6 +149,7 @@ class Asking:
                 seed=seed,
                 stop=self._stop,
                 speculate=options.mode == "speculative",
+                verification=self._verification,
             )
         except RequestError as error:
             raise ChatError(say.bad_setting(error)) from error

@@ -20,7 +20,6 @@ us use ve very want wanna was way we were what when where which who why will wit
 _STOP_WORDS = frozenset(_STOP_TEXT.split())
 _WORD = re.compile(r"[^\W_]{2,}")
 _MAX_WORDS = 24
-_CANDIDATES = 4  # times as many are looked at as are returned
 
 
 class FaqIndex:
@@ -46,8 +45,7 @@ class FaqIndex:
         """At most `limit` entries, best first: none when no word of weight occurs.
 
         Entries that score under half of the best are left out. A hit only in an answer counts
-        little (bm25 weights: question 4, tags 3, answer 0.5); an entry whose whole question is
-        asked, small words included, counts up to twice.
+        little (bm25 weights: question 4, tags 3, answer 0.5).
         """
         words = weighty_words(question)[:_MAX_WORDS]
         if not words:
@@ -57,20 +55,12 @@ class FaqIndex:
             rows = self._database.execute(
                 "SELECT rowid, bm25(faq, 4.0, 3.0, 0.5) AS score FROM faq WHERE faq MATCH ? "
                 "ORDER BY score, rowid LIMIT ?",
-                (query, _CANDIDATES * limit),
+                (query, limit),
             ).fetchall()
         if not rows:
             return ()
-        asked = set(_WORD.findall(question.lower()))
-        scored = [(score * (1 + self._asked_for(row, asked)), row) for row, score in rows]
-        scored.sort()  # bm25 in SQLite: the lower (more negative), the better
-        best = scored[0][0]
-        return tuple(self._entries[row] for score, row in scored[:limit] if score <= best * 0.5)
-
-    def _asked_for(self, row: int, asked: set[str]) -> float:
-        """The share of an entry's question that stands in what was asked."""
-        words = set(_WORD.findall(self._entries[row].question.lower()))
-        return len(words & asked) / max(1, len(words))
+        best = rows[0][1]  # bm25 in SQLite: the lower (more negative), the better
+        return tuple(self._entries[row] for row, score in rows if score <= best * 0.5)
 
 
 def weighty_words(text: str) -> list[str]:

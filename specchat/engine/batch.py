@@ -30,12 +30,22 @@ class Rows:
         return cls(table, tokens, positions, None, (len(tokens) - 1,) if last else ())
 
     @classmethod
-    def tree(cls, table: PageTable, root: int, tree: DraftTree) -> Rows:
-        """A request's last token with the draft tree that hangs on it; all logits are needed."""
+    def tree(cls, table: PageTable, root: int, tree: DraftTree, rows: int = 0) -> Rows:
+        """A request's last token with the draft tree that hangs on it; all logits are needed.
+
+        A tree that is too small for `rows` rows gets more of them, which no other row attends to:
+        whatever is drafted, the step then has the same shape.
+        """
         start = table.length
+        tokens = [root, *tree.tokens]
         positions = [start, *(start + depth for depth in tree.depths)]
-        ancestors = None if tree.is_chain else tree.ancestor_bits()
-        return cls(table, [root, *tree.tokens], positions, ancestors, range(len(tree) + 1))
+        if not rows:
+            ancestors = None if tree.is_chain else tree.ancestor_bits()
+            return cls(table, tokens, positions, ancestors, range(len(tokens)))
+        extra = max(0, rows - len(tokens))
+        tokens += [root] * extra
+        positions += [start] * extra
+        return cls(table, tokens, positions, tree.ancestor_bits(rows), range(len(tokens)))
 
 
 @dataclass(frozen=True, slots=True)

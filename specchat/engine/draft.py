@@ -62,6 +62,20 @@ class DraftTree:
             parent = tree.add(token, parent, source, 1.0 if confidence is None else confidence[i])
         return tree
 
+    @classmethod
+    def of_one(
+        cls,
+        tokens: list[int],
+        parents: list[int],
+        source: str,
+        confidence: list[float],
+    ) -> DraftTree:
+        """Nodes of one drafter, parents first. Takes the lists over; checks nothing."""
+        depths: list[int] = []
+        for parent in parents:
+            depths.append(1 if parent == ROOT else depths[parent] + 1)
+        return cls(tokens, parents, depths, [source] * len(tokens), confidence)
+
     def add(self, token: int, parent: int, source: str, confidence: float = 1.0) -> int:
         """Append a node and return its index. Does not look for an equal sibling."""
         if not ROOT <= parent < len(self.tokens):
@@ -150,14 +164,16 @@ class DraftTree:
             )
         return kept
 
-    def ancestor_bits(self) -> list[int]:
+    def ancestor_bits(self, rows: int = 0) -> list[int]:
         """One int64 mask per row (root first): bit j is set when the row attends to row j.
 
-        Row 0 is the root; row i + 1 is node i. Every row attends to itself.
+        Row 0 is the root; row i + 1 is node i. Every row attends to itself; those behind the tree,
+        up to `rows`, to nothing else.
         """
         masks = [1]
         for i, parent in enumerate(self.parents):
             masks.append(masks[parent + 1] | (1 << (i + 1)))
+        masks += [1 << row for row in range(len(masks), rows)]
         return [m - (1 << 64) if m >= 1 << 63 else m for m in masks]
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
-from specchat.engine.policy import Choice, Payoff, Policy, Worth
+from specchat.engine.payoff import Payoff, Worth
+from specchat.engine.policy import Choice, Policy
 from specchat.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)

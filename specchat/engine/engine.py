@@ -22,13 +22,14 @@ from specchat.engine.draft import MAX_NODES, Speculator
 from specchat.engine.drafting import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
 from specchat.engine.pages import PagePool
-from specchat.engine.policy import Policy, StepCost
+from specchat.engine.policy import Policy
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import Randomness, RowGroup, gumbel_noise, scores
 from specchat.engine.scheduler import Scheduler
 from specchat.engine.scoring import Scoring
 from specchat.engine.sequence import Sequence, TokenStream
+from specchat.engine.step_cost import StepCost
 from specchat.engine.waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class EngineOptions:
     max_running: int = 64
     max_waiting: int = 256
     max_nodes: int = 16  # draft nodes per request and step
+    exact: bool = False  # plain steps get the rows of speculative ones, for the same kernels
     check_pages: bool = False  # assert the pool's invariant after every step
 
     def __post_init__(self) -> None:
@@ -182,6 +184,14 @@ class Engine:
             ready=self._queue.done,
         )
 
+    @property
+    def rows_per_request(self) -> int:
+        """Rows that every decoding request takes in exact mode; 0 where steps are not padded: by
+        default, and on the native step, whose rows have the same bits in a step of any size."""
+        if not self.options.exact or self._runner.native.ready:
+            return 0
+        return 1 + self.options.max_nodes
+
     def logits(self, token_ids: Seq[int]) -> torch.Tensor:
         """The target's logits `[vocab]` (float32) after `token_ids`, through the paged cache.
         Waits for its pages while the cache is full.
@@ -195,17 +205,19 @@ class Engine:
         self._post(lambda: self._scoring.add(token_ids, future))
         return future.result()
 
-    def choice_gap(self, token_ids: Seq[int], params: SamplingParams, answered: int) -> float:
-        """By how much the best token beats the second in what the token after `token_ids` is
-        chosen by: logits, or log p + noise when sampled. The last `answered` ids are the answer."""
+    def choice_scores(
+        self, token_ids: Seq[int], params: SamplingParams, answered: int
+    ) -> torch.Tensor:
+        """What the token after `token_ids` is chosen by under the coupled rule, `[vocab]`: the best
+        score wins. Logits, or log p + noise when sampled, after bias and penalties. The last
+        `answered` ids are the answer."""
         logits = self.logits(token_ids)[None]
         noise = None
         if not params.greedy:
             noise = gumbel_noise(params.seed, len(token_ids), 1, logits.shape[1], logits.device)
         prompt = len(token_ids) - answered
         group = RowGroup(params, 1, noise, [list(token_ids)], prompt)
-        best, second = scores(logits, [group])[0].topk(2).values.tolist()
-        return best - second
+        return scores(logits, [group])[0]
 
     def evict_salt(self, salt: str) -> int:
         """Forget a tenant's prefix pages, the speculators' too; returns how many of the target's
@@ -254,7 +266,9 @@ class Engine:
         plan = self._scheduler.plan(admit=not self._scoring.starved)
         if not plan:
             return
-        result = steps.run(plan, self._scheduler, self._drafting, self._runner)
+        result = steps.run(
+            plan, self._scheduler, self._drafting, self._runner, self.rows_per_request
+        )
         for update in result.updates:
             self._deliver(update)
         self._counters.steps += 1

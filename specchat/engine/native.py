@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
 from ctypes import POINTER, c_float, c_int64, c_void_p
 from pathlib import Path
 
@@ -26,6 +27,7 @@ FLAGS = (
     "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
 )  # fmt: skip
 BUILD_TIMEOUT_S = 300
+_building = threading.Lock()
 
 
 class NativeUnavailableError(Exception):
@@ -110,7 +112,7 @@ class Step(ctypes.Structure):
         ("page_table", c_void_p),
         ("keys", POINTER(c_void_p)),
         ("values", POINTER(c_void_p)),
-        *((name, c_void_p) for name in ("hidden_out", "logits_out", "scratch")),
+        *((name, c_void_p) for name in ("hidden_out", "logits_out", "best_out", "scratch")),
         ("longest", c_int64),
         ("cached", c_int64),
     ]
@@ -142,8 +144,9 @@ def load_library() -> ctypes.CDLL:
     if compiler is None:
         raise NativeUnavailableError("no C++ compiler found")
     path = _cache_directory() / f"native-{_fingerprint(compiler)}.so"
-    if not path.exists():
-        _build(compiler, path)
+    with _building:
+        if not path.exists():
+            _build(compiler, path)
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:

@@ -8,6 +8,7 @@ it is used, its logits are compared with the eager model's on a probe.
 from __future__ import annotations
 
 import ctypes
+from array import array
 from ctypes import byref
 from typing import Any
 
@@ -15,9 +16,10 @@ import torch
 from torch import nn
 
 from specchat.engine import native
-from specchat.engine.batch import Batch
+from specchat.engine.batch import Layout
 from specchat.engine.kv_cache import KVCache
 from specchat.engine.native import NativeUnavailableError
+from specchat.engine.step_output import StepOutput
 
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "granite", "smollm3")
 ROPE_TYPES = ("default", "linear", "llama3")
@@ -41,33 +43,44 @@ class NativeModel:
         pointers = ctypes.c_void_p * len(cache.keys)
         self._keys = pointers(*(layer.data_ptr() for layer in cache.keys))
         self._values = pointers(*(layer.data_ptr() for layer in cache.values))
+        self._bf16_cache = int(cache.shape.dtype == torch.bfloat16)
         self._scratch = torch.empty(0)
 
-    def run(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits `[wanted, vocab]` and hidden states `[wanted, hidden]`, float32."""
+    def run(self, layout: Layout) -> StepOutput:
+        """One step, in float32."""
         threads = torch.get_num_threads()
-        lengths = [s.context + s.count for s in batch.segments]
-        wanted = len(batch.wanted)
+        lengths = [s.context + s.count for s in layout.segments]
+        rows, wanted = len(layout.ids), len(layout.wanted)
         logits = torch.empty(wanted, self._vocab)
         hidden = torch.empty(wanted, self._hidden)
-        segments, pages, ancestors = _layout(batch)
+        segments, pages, ancestors = _tables(layout)
+        numbers = array(
+            "q",
+            [
+                *layout.ids, *layout.positions, *layout.slots, *ancestors, *layout.wanted, *pages,
+                *layout.wanted,  # room for the best tokens
+            ],
+        )  # fmt: skip
+        start, size = numbers.buffer_info()[0], numbers.itemsize
+        best = 4 * rows + wanted + len(pages)
         step = native.Step(
-            batch.rows,
-            len(batch.segments),
+            rows,
+            len(layout.segments),
             wanted,
             self._cache.page_size,
-            int(self._cache.shape.dtype == torch.bfloat16),
-            batch.input_ids.data_ptr(),
-            batch.positions.data_ptr(),
-            batch.slots.data_ptr(),
-            batch.wanted.data_ptr(),
-            ancestors.data_ptr(),
+            self._bf16_cache,
+            start,
+            start + size * rows,
+            start + size * 2 * rows,
+            start + size * 4 * rows,
+            start + size * 3 * rows,
             segments,
-            pages.data_ptr(),
+            start + size * (4 * rows + wanted),
             self._keys,
             self._values,
             hidden.data_ptr(),
             logits.data_ptr(),
+            start + size * best,
             None,
             max(lengths, default=1),
             sum(lengths),
@@ -77,7 +90,7 @@ class NativeModel:
             self._scratch = torch.empty(needed)
         step.scratch = self._scratch.data_ptr()
         self._library.run_step(byref(self._model), byref(step), threads)
-        return logits, hidden
+        return StepOutput(logits, hidden, best=numbers[best:].tolist())
 
     def _describe(self, model: Any) -> native.Model:
         config, body = model.config, model.model
@@ -140,12 +153,12 @@ def _check(model: Any) -> None:
         raise NativeUnavailableError(f"not made for this model's {', '.join(unfit)}")
 
 
-def _layout(batch: Batch) -> tuple[Any, torch.Tensor, torch.Tensor]:
+def _tables(layout: Layout) -> tuple[Any, list[int], list[int]]:
     """Segments, their page tables end to end, and one ancestor mask per row."""
-    segments = (native.Segment * len(batch.segments))()
+    segments = (native.Segment * len(layout.segments))()
     pages: list[int] = []
-    ancestors = [0] * batch.rows
-    for place, segment in enumerate(batch.segments):
+    ancestors = [0] * len(layout.ids)
+    for place, segment in enumerate(layout.segments):
         causal = segment.ancestors is None
         segments[place] = native.Segment(
             segment.start, segment.count, segment.context, len(pages), int(causal)
@@ -153,4 +166,4 @@ def _layout(batch: Batch) -> tuple[Any, torch.Tensor, torch.Tensor]:
         pages += segment.pages
         if segment.ancestors is not None:
             ancestors[segment.start : segment.start + segment.count] = segment.ancestors
-    return segments, torch.tensor(pages or [0]), torch.tensor(ancestors or [0])
+    return segments, pages, ancestors

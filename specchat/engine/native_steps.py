@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from specchat.engine.attention import Segment
-from specchat.engine.batch import Batch
+from specchat.engine.batch import Layout, to_batch
 from specchat.engine.native import NativeUnavailableError
 from specchat.engine.native_model import NativeModel
+from specchat.engine.step_output import StepOutput
 
 if TYPE_CHECKING:
     from specchat.engine.runner import ModelRunner
@@ -24,6 +25,7 @@ class NativeSteps:
 
     name = "the native step"
     PROBE_ROWS = 12
+    TIMES = 5  # that each size is timed
     TOLERANCE = 2e-3  # of the largest logit, float32; bf16 rounds more coarsely
 
     def __init__(self, runner: ModelRunner) -> None:
@@ -57,21 +59,28 @@ class NativeSteps:
             return
         self._model = model
 
-    def run(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and hidden states of one step; only when ready."""
+    def run(self, layout: Layout) -> StepOutput:
+        """One step; only when ready."""
         assert self._model is not None
-        return self._model.run(batch)
+        return self._model.run(layout)
 
     def prior_ms(self, rows: int) -> float | None:
-        """Time of a step of `rows` rows without a context when it was built, if it was taken."""
-        return self._prior_ms.get(rows)
+        """Time of a step of `rows` rows without a context, if it was timed; beyond the sizes that
+        were, at the price of the last rows."""
+        timed = self._prior_ms
+        if rows in timed or not timed:
+            return timed.get(rows)
+        most = max(timed)
+        half = max(1, most // 2)
+        each = max(0.0, timed[most] - timed[half]) / max(1, most - half)
+        return timed[most] + each * (rows - most)
 
     def _probe(self, model: NativeModel) -> None:
         """Raises NativeUnavailableError when eager mode computes something else."""
-        batch = self._scratch_batch(min(self.PROBE_ROWS, self._runner.cache.page_size))
-        logits, hidden = model.run(batch)
-        wanted = self._runner.eager(batch)
-        for mine, theirs in ((logits, wanted.logits), (hidden, wanted.hidden)):
+        layout = self._scratch_layout(min(self.PROBE_ROWS, self._runner.cache.page_size))
+        found = model.run(layout)
+        wanted = self._runner.eager(to_batch(layout, self._runner.device))
+        for mine, theirs in ((found.logits, wanted.logits), (found.hidden, wanted.hidden)):
             theirs = theirs.float()
             tolerance = self.TOLERANCE if self._runner.dtype == torch.float32 else 0.1
             off = float((mine - theirs).abs().max() / theirs.abs().max().clamp(min=1e-6))
@@ -79,20 +88,22 @@ class NativeSteps:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 
     def _time(self, model: NativeModel) -> None:
-        for rows in (n for n in (1, 2, 4, 8, 16) if n <= self._runner.cache.page_size):
-            batch = self._scratch_batch(rows)
+        model.run(self._scratch_layout(1))  # a first call wakes the threads
+        for rows in range(1, self._runner.cache.page_size + 1):
+            layout = self._scratch_layout(rows)
             times = []
-            for _ in range(5):
+            for _ in range(self.TIMES):
                 start = time.perf_counter()
-                model.run(batch)
+                model.run(layout)
                 times.append(1000 * (time.perf_counter() - start))
             self._prior_ms[rows] = min(times)
 
-    def _scratch_batch(self, rows: int) -> Batch:
+    def _scratch_layout(self, rows: int) -> Layout:
         """Known tokens at the start of a text, on the scratch page."""
         cache = self._runner.cache
         page = cache.scratch_slot // cache.page_size
-        ids = torch.arange(rows) * 7 % self._runner.shape.vocab_size
-        positions = torch.arange(rows)
-        segment = Segment(0, rows, 0, [page], None, list(range(rows)))
-        return Batch(ids, positions, cache.scratch_slot + positions, positions, [segment])
+        ids = [7 * row % self._runner.shape.vocab_size for row in range(rows)]
+        positions = list(range(rows))
+        slots = [cache.scratch_slot + row for row in positions]
+        segment = Segment(0, rows, 0, [page], None, positions)
+        return Layout(ids, positions, slots, positions, [segment])

@@ -154,6 +154,8 @@ class ModelRunner:
         """Compute the rows of all requests and write their keys and values to the cache."""
         with torch.inference_mode():
             layout = lay_out(parts)
+            if self.native.ready:
+                return self.native.run(layout)
             recorded = self.graphs.run(layout)
             return recorded or self._run(to_batch(layout, self.device))
 
@@ -181,8 +183,6 @@ class ModelRunner:
         return StepOutput(*self.forward_rows(batch.input_ids, batch.positions, batch.wanted))
 
     def _run(self, batch: Batch) -> StepOutput:
-        if self.native.ready:
-            return StepOutput(*self.native.run(batch))
         rows = batch.rows
         bucket = self.compiled.bucket(rows)
         if bucket is None:

@@ -95,6 +95,12 @@ class RowGroup:
     dice: Dice | None = None  # random numbers of the rejection rule
     position: int = 0  # in the text, of the token that the first row chooses
 
+    @property
+    def is_plain(self) -> bool:
+        """True when each row's token is that of its largest logit, and nothing else is wanted."""
+        own = self.params.logprobs is None and self.dice is None
+        return own and _is_plain_argmax(self.params)
+
 
 def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:
     """The target's token for every row of `logits [rows, vocab]` by the coupled rule; groups in

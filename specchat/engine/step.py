@@ -50,24 +50,29 @@ class _Job:
     decodes: bool  # False: a prefill chunk
 
     @property
-    def chooses(self) -> bool:
-        """True when a token follows from this part."""
-        return len(self.rows.wanted) > 0
+    def choices(self) -> int:
+        """Rows after which the target chooses a token: the first ones of those wanted."""
+        return 1 + len(self.tree) if self.rows.wanted else 0
 
 
-def run(plan: Plan, scheduler: Scheduler, drafting: Drafting, runner: ModelRunner) -> StepResult:
-    """Run one step of `plan`."""
+def run(
+    plan: Plan, scheduler: Scheduler, drafting: Drafting, runner: ModelRunner, rows: int = 0
+) -> StepResult:
+    """Run one step of `plan`. With `rows`, every decoding request takes as many, drafts or not,
+    as long as there are pages for them (exact mode)."""
     started = time.perf_counter()
     prefill_rows = sum(prefill.count for prefill in plan.prefill)
     drafts = drafting.propose(plan.decode, prefill_rows)
-    jobs = _prepare(plan, drafts, scheduler)
+    jobs = _prepare(plan, drafts, scheduler, rows)
     if not jobs:
         return StepResult([])
     before = time.perf_counter()
     out = runner.forward([job.rows for job in jobs])
-    asking = [job for job in jobs if job.chooses]
-    trees = [job.tree for job in asking]
-    walks = verify(out.logits, [_row_group(job) for job in asking], trees) if asking else []
+    if rows:
+        out = _without_padding(out, jobs)
+    asking = [job for job in jobs if job.choices]
+    groups, trees = [_row_group(job) for job in asking], [job.tree for job in asking]
+    walks = verify(out.logits, groups, trees, out.best) if asking else []
     after = time.perf_counter()
     model_ms = 1000 * (after - before)
     updates = _commit(jobs, walks, out, runner, after)
@@ -78,28 +83,37 @@ def run(plan: Plan, scheduler: Scheduler, drafting: Drafting, runner: ModelRunne
     return StepResult(updates)
 
 
-def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler) -> list[_Job]:
+def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> list[_Job]:
     """Hold the pages of the step; requests preempted on the way drop out."""
     jobs = []
     for sequence, tree in zip(plan.decode, drafts.trees, strict=True):
         if sequence.table is None:
             continue
-        held = scheduler.reserve(sequence, 1 + len(tree))
+        held = scheduler.reserve(sequence, max(rows, 1 + len(tree)))
         if not held:
             continue
-        if held < 1 + len(tree):
-            tree = tree.first(held - 1)
-        rows = Rows.tree(sequence.table, sequence.tokens[-1], tree)
-        jobs.append(_Job(sequence, sequence.table, rows, tree, decodes=True))
+        tree = tree.first(held - 1) if held < 1 + len(tree) else tree
+        own = Rows.tree(sequence.table, sequence.tokens[-1], tree, min(rows, held))
+        jobs.append(_Job(sequence, sequence.table, own, tree, decodes=True))
     for prefill in plan.prefill:
         sequence = prefill.sequence
         if sequence.table is None:
             continue
         start = sequence.table.length
         tokens = sequence.tokens[start : start + prefill.count]
-        rows = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
-        jobs.append(_Job(sequence, sequence.table, rows, DraftTree(), decodes=False))
+        own = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
+        jobs.append(_Job(sequence, sequence.table, own, DraftTree(), decodes=False))
     return jobs
+
+
+def _without_padding(out: StepOutput, jobs: Seq[_Job]) -> StepOutput:
+    """The rows that tokens are chosen from."""
+    kept: list[int] = []
+    start = 0
+    for job in jobs:
+        kept += range(start, start + job.choices)
+        start += len(job.rows.wanted)
+    return StepOutput(out.logits[kept], out.hidden[kept], out.aux)
 
 
 def _row_group(job: _Job) -> RowGroup:
@@ -134,13 +148,12 @@ def _commit(
         sequence, table = job.sequence, job.table
         counters = sequence.counters
         counters.peak_pages = max(counters.peak_pages, len(table.pages))
-        if not job.chooses:  # the pages of the prompt's rest are held since admission
+        if not job.choices:  # the pages of the prompt's rest are held since admission
             table.advance(len(job.rows.tokens))
             table.publish(sequence.tokens)
             continue
-        count = len(job.rows.wanted)
-        hidden = out.hidden[row : row + count]
-        row += count
+        hidden = out.hidden[row : row + job.choices]
+        row += job.choices
         first = not sequence.answered
         update = _commit_run(sequence, next(found), job.tree, hidden, now)
         if job.decodes:

@@ -14,3 +14,4 @@ class StepOutput:
     logits: torch.Tensor  # [wanted, vocab]
     hidden: torch.Tensor  # [wanted, hidden_size]
     aux: torch.Tensor | None = None  # [rows, layers x hidden_size] of all rows, where collected
+    best: list[int] | None = None  # the largest logit of each row, where the step found it

@@ -34,10 +34,15 @@ class Walk:
 
 
 def verify(
-    logits: torch.Tensor, groups: Sequence[RowGroup], trees: Sequence[DraftTree]
+    logits: torch.Tensor,
+    groups: Sequence[RowGroup],
+    trees: Sequence[DraftTree],
+    best: Sequence[int] | None = None,
 ) -> list[Walk]:
     """One walk per request. `logits [rows, vocab]` holds, request after request, the root's row and
-    one row per node."""
+    one row per node; `best` the largest of each, where that is known already."""
+    if best is not None and all(group.is_plain for group in groups):
+        return _walk_all(best, groups, trees)
     targets = target_logits(logits, groups)
     kept = _rows_to_keep(targets, groups)
     choices = add_noise(targets, groups).argmax(-1).tolist()
@@ -54,6 +59,16 @@ def verify(
             assert rows is not None
             found = Walk(found.nodes, found.token, _logprobs(tree, found, rows, group))
         walks.append(found)
+    return walks
+
+
+def _walk_all(
+    choices: Sequence[int], groups: Sequence[RowGroup], trees: Sequence[DraftTree]
+) -> list[Walk]:
+    walks, row = [], 0
+    for group, tree in zip(groups, trees, strict=True):
+        walks.append(walk(tree, choices[row : row + group.count]))
+        row += group.count
     return walks
 
 

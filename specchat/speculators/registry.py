@@ -1,8 +1,9 @@
 """From a speculator's spelling to a speculator for one target.
 
-`ngram`; `suffix`, `mlp`, `medusa`, `eagle3` and `draft` for those that lie beside the model;
-`mlp:`, `medusa:`, `eagle3:` and `draft:` with a directory or Hub name; `suffix:` with a store
-file; `auto` for those that are worth having without being asked for.
+`ngram`; `suffix`, which begins empty where no store lies beside the model; `mlp`, `medusa`,
+`eagle3` and `draft` for those that lie beside the model; `mlp:`, `medusa:`, `eagle3:` and `draft:`
+with a directory or Hub name; `suffix:` with a store file; `auto` for those that are worth having
+without being asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from specchat.speculators.eagle3 import load_eagle3
 from specchat.speculators.medusa import load_medusa
 from specchat.speculators.mlp import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
-from specchat.speculators.suffix import SuffixSpeculator, load_store
+from specchat.speculators.suffix import SuffixSpeculator
+from specchat.speculators.suffix_array import frequent_tokens
+from specchat.speculators.suffix_file import load_store, vocabulary_of
 
 MLP_DIRECTORY = "mlp_speculator"
 DRAFT_DIRECTORY = "draft"
@@ -68,9 +71,7 @@ def spell_out(entries: Sequence[str], target: Target) -> list[str]:
             continue
         if (target.family / MLP_DIRECTORY).is_dir() or target.name in KNOWN_MLP:
             spelled.append("mlp")
-        if (target.family / SUFFIX_STORE).is_file():
-            spelled.append("suffix")
-        spelled.append("ngram")
+        spelled += ["suffix", "ngram"]
     return list(dict.fromkeys(spelled))
 
 
@@ -95,7 +96,14 @@ def _load_ngram(where: str, target: Target) -> Speculator:
 
 def _load_suffix(where: str, target: Target) -> Speculator:
     path = Path(where) if where else target.family / SUFFIX_STORE
-    return SuffixSpeculator(load_store(path, target.runner.shape.vocab_size))
+    seed = _read_store(path, target) if where or path.is_file() else []
+    speculator = SuffixSpeculator(seed, in_background=True)
+    target.queue.add(speculator)
+    return speculator
+
+
+def _read_store(path: Path, target: Target) -> list[list[int]]:
+    return load_store(path, vocabulary_of(target.tokenizer), target.runner.shape.vocab_size)
 
 
 def _load_mlp(where: str, target: Target) -> Speculator:
@@ -186,5 +194,4 @@ def _draft_vocabulary(target: Target) -> list[int] | None:
     path = target.family / SUFFIX_STORE
     if not path.is_file():
         return None
-    store = load_store(path, target.runner.shape.vocab_size)
-    return store.frequent_tokens(DRAFT_VOCABULARY_SHARE) or None
+    return frequent_tokens(_read_store(path, target), DRAFT_VOCABULARY_SHARE) or None

@@ -30,9 +30,14 @@ class FakeStream:
     request_id: str
     deltas: list[TokenDelta]
     closed: bool = False
+    read: int = 0  # deltas taken by `next_within`
 
     def __iter__(self) -> Iterator[TokenDelta]:
         return iter(self.deltas)
+
+    def next_within(self, timeout_s: float) -> TokenDelta | None:
+        self.read += 1
+        return self.deltas[self.read - 1]
 
     def close(self) -> None:
         self.closed = True
@@ -51,6 +56,7 @@ class FakeEngine:
     backend: str = "compiled 7/7"
     waits: int = 0  # how often `snapshot` says it is not ready
     gap: float = 1.0  # between the two best logits
+    rows_per_request: int = 0  # in exact mode
     wrong_at: int | None = None  # position at which speculative answers go wrong
     finish: FinishReason = FinishReason.LENGTH
     requests: list[Request] = field(default_factory=list)
@@ -82,14 +88,19 @@ class FakeEngine:
         return SimpleNamespace(backend=self.backend, ready=self.waits < 0)
 
     def logits(self, token_ids: Sequence[int]) -> torch.Tensor:
+        return self._scores(token_ids, seed=0)
+
+    def _scores(self, token_ids: Sequence[int], seed: int) -> torch.Tensor:
         logits = torch.zeros(VOCABULARY)
-        best = _next_token(token_ids, 0)
+        best = _next_token(token_ids, seed)
         logits[best] = 10.0
         logits[(best + 1) % VOCABULARY] = 10.0 - self.gap
         return logits
 
-    def choice_gap(self, token_ids: Sequence[int], params: SamplingParams, position: int) -> float:
-        return self.gap
+    def choice_scores(
+        self, token_ids: Sequence[int], params: SamplingParams, position: int
+    ) -> torch.Tensor:
+        return self._scores(token_ids, params.seed if params.temperature else 0)
 
     def close(self) -> None:
         """Nothing runs."""

@@ -6,6 +6,7 @@ import pytest
 
 from specchat.bench.audit import first_difference, rounding_tolerance, run_audit
 from specchat.bench.prompts import BenchPrompt
+from specchat.engine.errors import RequestError
 from specchat.engine.request import SamplingParams
 from tests.bench.double import FakeEngine
 
@@ -92,3 +93,26 @@ def test_rounding_grows_with_the_score(score: float, dtype: str, expected: float
 def test_an_unknown_dtype_is_refused() -> None:
     with pytest.raises(ValueError, match="got 'int8'"):
         rounding_tolerance(1.0, "int8")
+
+
+def test_the_gap_is_that_of_the_scores_the_choice_was_made_by() -> None:
+    """With penalties, two equal logits can be far apart."""
+
+    class Penalised(FakeEngine):
+        def choice_scores(self, token_ids, params, position):  # type: ignore[no-untyped-def]
+            scores = self.logits(token_ids)
+            scores[scores.argmax()] += 3.0
+            return scores
+
+    params = SamplingParams(max_tokens=8, repetition_penalty=1.2)
+    result = run_audit(Penalised(wrong_at=5, gap=0.0005), PROMPTS, params)
+    assert result.divergences[0].gap == pytest.approx(3.0005)
+    assert not result.lossless
+
+
+def test_sampled_answers_under_the_rejection_rule_cannot_be_audited() -> None:
+    sampled = SamplingParams(temperature=0.5, verification="rejection")
+    with pytest.raises(RequestError, match="verification must be 'coupled' for an audit at temp"):
+        run_audit(FakeEngine(), PROMPTS, sampled)
+    greedy = SamplingParams(max_tokens=8, verification="rejection")
+    assert run_audit(FakeEngine(), PROMPTS, greedy).lossless

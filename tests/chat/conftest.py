@@ -15,6 +15,7 @@ import pytest
 from specchat.chat.company import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
+from specchat.loader import LoadOptions
 from specchat.training.tokenizer import train_tokenizer
 from storage import Store, open_store
 
@@ -179,7 +180,9 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         engine = ScriptedEngine(context_length)
         shop = company if orders else company.model_copy(update={"orders": ()})
         tokenizer = tokenizer or care_tokenizer
-        loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=uses_slots)
+        loaded: Any = SimpleNamespace(
+            engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=uses_slots
+        )
         return Chat(ChatService(loaded, store, shop), engine, store, tokenizer)
 
     return make

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from specchat import cli, console
 from specchat.chat.parts import Slot
 from specchat.engine.errors import ModelLoadError
+from specchat.settings import Settings
 from storage import open_store
 from tests.bench.double import FakeEngine
 
@@ -35,9 +36,12 @@ def run(monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any) -> Run:
 
     def invoke(*arguments: object, engine: FakeEngine | None = None) -> Result:
         @contextmanager
-        def loaded(settings: object) -> Iterator[SimpleNamespace]:
+        def loaded(settings: Settings) -> Iterator[SimpleNamespace]:
             yield SimpleNamespace(
-                engine=engine or FakeEngine(), tokenizer=tiny_tokenizer, uses_slots=False
+                engine=engine or FakeEngine(),
+                tokenizer=tiny_tokenizer,
+                options=settings.load_options(),
+                uses_slots=False,
             )
 
         monkeypatch.setattr(console, "loaded_engine", loaded)
@@ -198,3 +202,29 @@ def test_slots_in_a_prompts_file_are_slots_of_the_bundled_model() -> None:
     typed = Message("user", "Where is order 4417?")
     assert Slot("order_number") in console._chat_message(typed, uses_slots=True).parts
     assert console._chat_message(written, uses_slots=False).parts == (written.content,)
+
+
+def test_the_rule_reaches_every_request(run: Run, prompts_file: Path) -> None:
+    engine = FakeEngine()
+    options = ("--limit", 1, "--max-tokens", 4, "--verification", "rejection")
+    assert run("race", prompts_file, *options, engine=engine).exit_code == 0
+    assert run("audit", prompts_file, *options, engine=engine).exit_code == 0
+    assert run("ask", "Where is my refund?", *options[4:], engine=engine).exit_code == 0
+    assert {request.params.verification for request in engine.requests} == {"rejection"}
+
+
+def test_an_audit_of_sampled_answers_under_rejection_is_refused(
+    run: Run, prompts_file: Path
+) -> None:
+    options = ("--temperature", 0.8, "--verification", "rejection")
+    result = run("audit", prompts_file, *options)
+    assert result.exit_code == 2
+    assert "must be 'coupled' for an audit at temperature 0.8" in result.stderr
+
+
+@pytest.mark.parametrize(("rows", "said"), [(17, "takes 17 rows"), (0, "nothing to pad")])
+def test_exact_mode_says_what_it_does(run: Run, prompts_file: Path, rows: int, said: str) -> None:
+    engine = FakeEngine(rows_per_request=rows)
+    options = ("--limit", 1, "--max-tokens", 4)
+    assert "exact: " not in run("audit", prompts_file, *options, engine=engine).stderr
+    assert said in run("audit", prompts_file, *options, "--exact", engine=engine).stderr

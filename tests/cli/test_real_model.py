@@ -14,7 +14,7 @@ from specchat.bench.arms import arm_request, run_together
 from specchat.bench.prompts import read_prompts
 from specchat.engine.request import SamplingParams
 from specchat.loader import LoadOptions, load
-from specchat.speculators.suffix import save_store
+from specchat.speculators.suffix_file import save_store, vocabulary_of
 
 QUESTIONS = ("Where is my refund?", "cancel cancel cancel my order my order", "order order order")
 
@@ -114,4 +114,4 @@ def _save_answers(model: Path, prompts_file: Path, store: Path) -> None:
     requests = [arm_request(p.ids, params, speculate=False, salt="") for p in prompts]
     answers = [result.token_ids for result in run_together(loaded.engine, requests)]
     loaded.engine.close()
-    save_store(store, answers, loaded.engine.info.vocab_size)
+    save_store(store, answers, vocabulary_of(loaded.tokenizer))

@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from specchat.engine.draft import MAX_NODES, DraftTree
-from specchat.engine.policy import Choice, Payoff, Policy, Worth
+from specchat.engine.draft import DraftTree
+from specchat.engine.payoff import Payoff, Worth
+from specchat.engine.policy import Choice, Policy
 
 from .running import Engines
 
@@ -45,10 +46,10 @@ def engines(tiny_model: Any, tiny_tokenizer: Any) -> Iterator[Engines]:
 
 @pytest.fixture
 def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The policy verifies whatever is drafted, up to a whole tree of 63 nodes."""
+    """The policy verifies whatever is drafted, up to its limit of nodes."""
 
     def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> Choice:
-        kept = [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
+        kept = [tree.select(range(min(len(tree), self.max_nodes))) for tree in trees]
         return Choice(kept, tokens=1.0, rate=1.0)
 
     monkeypatch.setattr(Policy, "choose", choose)

@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specchat.engine.aux_states import AuxTape
+from specchat.engine.calibration import Calibration
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.drafting import Drafting
-from specchat.engine.policy import Calibration, Payoff, Policy, StepCost
+from specchat.engine.payoff import Payoff
+from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
+from specchat.engine.step_cost import StepCost
 
 from .running import Oracle
 from .test_draft import paths, trees
@@ -23,9 +26,9 @@ VOCAB = 300
 
 def policy(row_ms: float, *, max_nodes: int = 63) -> Policy:
     """A policy on a machine where a step takes 5 ms and each further row `row_ms`."""
-    cost = StepCost(lambda rows: ("eager", rows), lambda backend, rows: None)
-    for rows in (1, 2, 4, 8, 16, 32, 64, 96, 128):
-        cost.observe(rows, MODEL_MS + row_ms * (rows - 1))
+    cost = StepCost(
+        lambda rows: ("eager", rows), lambda backend, rows: MODEL_MS + row_ms * (rows - 1)
+    )
     return Policy(cost, max_nodes)
 
 
@@ -200,3 +203,43 @@ def test_the_last_token_of_an_answer_is_not_drafted_for(one: Any) -> None:
     one.remaining = 1
     Drafting([script], policy(0.0), VOCAB).propose([one], 0)
     assert script.asked == []
+
+
+def test_a_step_that_once_took_long_is_tried_again() -> None:
+    cost = StepCost(lambda rows: ("native", rows), lambda backend, rows: 1.0 + 0.1 * rows)
+    for _ in range(30):
+        cost.observe(4, 1.4)
+    cost.observe(8, 50.0)  # the process was stopped for a moment
+    assert cost.step_ms(8) < 2 * 1.8
+    slow = cost.step_ms(8)
+    for _ in range(2000):
+        cost.observe(4, 1.4)
+    assert cost.step_ms(8) < slow
+    assert cost.step_ms(8) == pytest.approx(1.8, rel=0.1)
+
+
+def test_a_machine_that_slows_down_is_noticed_at_all_sizes() -> None:
+    cost = StepCost(lambda rows: ("native", rows), lambda backend, rows: 1.0 + 0.1 * rows)
+    for _ in range(300):
+        for rows in (1, 5):
+            cost.observe(rows, 2 * (1.0 + 0.1 * rows))
+    assert cost.step_ms(5) == pytest.approx(3.0, rel=0.1)
+    assert cost.step_ms(12) == pytest.approx(4.4, rel=0.2)
+
+
+def test_costs_are_kept_apart_for_each_backend() -> None:
+    backend = "eager"
+    cost = StepCost(lambda rows: (backend, rows), lambda backend, rows: None)
+    for _ in range(200):
+        cost.observe(1, 30.0)
+    backend = "native"
+    assert cost.step_ms(1) < 10
+
+
+def test_high_confidence_is_told_apart_finely() -> None:
+    calibration = Calibration()
+    for n in range(400):
+        calibration.observe(chain(1, 0.997), [0], greedy=True)
+        calibration.observe(chain(1, 0.94), [0] if n % 10 else [], greedy=True)
+    assert calibration.chance("x", 0.997, greedy=True) > 0.99
+    assert calibration.chance("x", 0.94, greedy=True) == pytest.approx(0.9, abs=0.03)

@@ -63,11 +63,16 @@ def test_logits_leave_no_page_held(engines: Engines) -> None:
     assert engine.snapshot().pages_free == engine.snapshot().pages_total
 
 
-def test_the_choice_gap_is_the_distance_of_the_two_best_logits(engines: Engines) -> None:
+@pytest.mark.parametrize("kind", [{}, {"temperature": 0.8, "seed": 3}, {"repetition_penalty": 1.4}])
+def test_the_best_choice_score_is_the_token_taken(engines: Engines, kind: dict[str, Any]) -> None:
     engine = engines()
-    best, second = engine.logits(PROMPT).topk(2).values.tolist()
-    gap = engine.choice_gap(PROMPT, SamplingParams(), answered=0)
-    assert gap == pytest.approx(best - second, abs=1e-5)
+    params = SamplingParams(max_tokens=8, ignore_eos=True, **kind)
+    answer = ask(engine, PROMPT, max_tokens=8, ignore_eos=True, **kind)
+    for count, token in enumerate(answer.tokens):
+        ids = (*PROMPT, *answer.tokens[:count])
+        assert int(engine.choice_scores(ids, params, count).argmax()) == token
+    plain = engine.choice_scores(PROMPT, SamplingParams(), answered=0)
+    assert torch.equal(plain, engine.logits(PROMPT))
 
 
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 32, 33])

@@ -21,12 +21,13 @@ from transformers import (
 )
 
 from specchat.engine import native
-from specchat.engine.batch import Batch, Rows, pack
+from specchat.engine.batch import Rows, lay_out, pack
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.native import NativeUnavailableError
 from specchat.engine.native_model import NativeModel
 from specchat.engine.pages import PagePool, PageTable
 from specchat.engine.runner import ModelRunner
+from specchat.engine.step_output import StepOutput
 from specchat.speculators import mlp_native
 from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
 from specchat.speculators.mlp_native import NativeMlp
@@ -108,8 +109,8 @@ def scattered(runner: ModelRunner, tokens: int) -> PageTable:
     return table
 
 
-def batch_of(runner: ModelRunner, *parts: Rows) -> Batch:
-    return pack(parts, runner.device)
+def run(step: NativeModel, *parts: Rows) -> StepOutput:
+    return step.run(lay_out(parts))
 
 
 def ids(count: int, seed: int = 0) -> list[int]:
@@ -137,11 +138,11 @@ def test_logits_and_hidden_states_are_those_of_eager_mode(family: str, kind: str
             Rows.chunk(table, ids(23), last=True),
             Rows.tree(table, 5, bushy_tree()),
         ):
-            batch = batch_of(runner, rows)
-            eager = runner.eager(batch)
-            logits, hidden = step.run(batch)
-            torch.testing.assert_close(logits, eager.logits, rtol=1e-4, atol=1e-4)
-            torch.testing.assert_close(hidden, eager.hidden, rtol=1e-4, atol=1e-4)
+            eager = runner.eager(pack([rows], runner.device))
+            found = run(step, rows)
+            torch.testing.assert_close(found.logits, eager.logits, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(found.hidden, eager.hidden, rtol=1e-4, atol=1e-4)
+            assert found.best == found.logits.argmax(-1).tolist()
             table.length += 23
 
 
@@ -154,12 +155,12 @@ def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind:
     one, other = scattered(runner, 64), scattered(runner, 64)
     other.pages = [page + 1 for page in other.pages]  # never the same pages
     with torch.inference_mode():
-        together, _ = step.run(batch_of(runner, Rows.tree(one, tokens[0], chain(tokens[1:]))))
+        together = run(step, Rows.tree(one, tokens[0], chain(tokens[1:]))).logits
         singly = []
         for token in tokens:
             company = Rows.chunk(other, ids(5), last=False)
-            logits, _ = step.run(batch_of(runner, company, Rows.tree(one, token, DraftTree())))
-            singly.append(logits[-1])
+            found = run(step, company, Rows.tree(one, token, DraftTree()))
+            singly.append(found.logits[-1])
             one.length += 1
     assert torch.equal(together, torch.stack(singly))
 
@@ -176,9 +177,9 @@ def test_an_accepted_branch_has_the_bits_of_plain_decoding(family: str, kind: st
         path.insert(0, tree.parents[path[0]])
     table = scattered(runner, 64)
     with torch.inference_mode():
-        whole, _ = step.run(batch_of(runner, Rows.tree(table, 9, tree)))
+        whole = run(step, Rows.tree(table, 9, tree)).logits
         plain = chain([tree.tokens[node] for node in path])
-        line, _ = step.run(batch_of(runner, Rows.tree(table, 9, plain)))
+        line = run(step, Rows.tree(table, 9, plain)).logits
     assert torch.equal(line, whole[[0, *(node + 1 for node in path)]])
 
 
@@ -186,10 +187,10 @@ def test_an_accepted_branch_has_the_bits_of_plain_decoding(family: str, kind: st
 def test_a_bf16_model_rounds_what_it_multiplies_and_sums_in_float32(family: str) -> None:
     runner = make_runner(family, "bf16")
     step = NativeModel(runner.model, runner.cache)
-    batch = batch_of(runner, Rows.chunk(scattered(runner, 32), ids(20), last=True))
+    rows = Rows.chunk(scattered(runner, 32), ids(20), last=True)
     with torch.inference_mode():
-        logits, _ = step.run(batch)
-        eager = runner.eager(batch).logits.float()
+        logits = run(step, rows).logits
+        eager = runner.eager(pack([rows], runner.device)).logits.float()
     assert logits.dtype == torch.float32
     assert float((logits - eager).abs().max() / eager.abs().max()) < 0.05
 
@@ -203,9 +204,8 @@ def test_products_of_bf16_pairs_are_those_of_rounded_activations() -> None:
     runner = ModelRunner(exact.bfloat16(), pages=64, page_size=4)
     step = NativeModel(runner.model, runner.cache)
     with torch.inference_mode():
-        logits, hidden = step.run(
-            batch_of(runner, Rows.chunk(scattered(runner, 32), ids(9), last=True))
-        )
+        found = run(step, Rows.chunk(scattered(runner, 32), ids(9), last=True))
+    logits, hidden = found.logits, found.hidden
     rounded = hidden.bfloat16().double() @ model.lm_head.weight.double().T
     torch.testing.assert_close(logits.double(), rounded, rtol=1e-5, atol=1e-5)
 
@@ -232,8 +232,8 @@ def test_native_steps_take_over_only_when_they_agree_with_eager_mode(
     assert runner.native.ready
     assert runner.place(3) == ("native", 3)
     other = make_runner()
-    zeros = torch.zeros(4, SIZES["vocab_size"]), torch.zeros(4, SIZES["hidden_size"])
-    monkeypatch.setattr(NativeModel, "run", lambda self, batch: zeros)
+    zeros = StepOutput(torch.zeros(4, SIZES["vocab_size"]), torch.zeros(4, SIZES["hidden_size"]))
+    monkeypatch.setattr(NativeModel, "run", lambda self, layout: zeros)
     other.native.compile()
     assert not other.native.ready
     assert "differs from eager" in (other.native.reason or "")

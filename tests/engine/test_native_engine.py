@@ -18,7 +18,8 @@ from specchat.engine.runner import ModelRunner
 from .running import Bushy, Engines, ask, ask_all, ask_at_once, prompts, read, request, wait_idle
 
 
-def _missing() -> str | None:
+def native_missing() -> str | None:
+    """Why there is no native step here."""
     try:
         load_library()
     except NativeUnavailableError as error:
@@ -28,7 +29,7 @@ def _missing() -> str | None:
 
 pytestmark = [
     pytest.mark.usefixtures("keep_all_drafts"),
-    pytest.mark.skipif(_missing() is not None, reason="there is no C++ compiler"),
+    pytest.mark.skipif(native_missing() is not None, reason="there is no C++ compiler"),
 ]
 
 PROMPT = prompts(1)[0]

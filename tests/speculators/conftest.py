@@ -11,7 +11,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from specchat.engine.draft import MAX_NODES, DraftTree
-from specchat.engine.policy import Choice, Payoff, Policy, Worth
+from specchat.engine.payoff import Payoff, Worth
+from specchat.engine.policy import Choice, Policy
 from tests.engine.running import Engines
 
 

@@ -1,30 +1,58 @@
-"""Suffix drafting: longest match, continuations by frequency, and the store's file."""
+"""Suffix drafting: longest match, continuations by frequency, growth, and the store's file."""
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from specchat.engine.draft import ROOT, DraftContext
+from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
-from specchat.speculators.suffix import (
-    SuffixSpeculator,
-    SuffixStore,
-    load_store,
-    save_store,
+from specchat.speculators import suffix_native
+from specchat.speculators.suffix import SuffixSpeculator
+from specchat.speculators.suffix_array import (
+    SORTED_TOKENS,
+    SuffixArray,
+    SuffixOptions,
+    draft,
+    frequent_tokens,
 )
+from specchat.speculators.suffix_file import FORMAT, load_store, save_store
+from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory
 
 ANSWERS = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=30), min_size=1, max_size=6)
+VOCABULARY = "abc"
 
 
-def context(tokens: list[int], max_depth: int = 20) -> DraftContext:
-    return DraftContext("r", tokens, 0, "", None, 0.0, None, max_depth)
+def context(
+    tokens: list[int],
+    max_depth: int = 20,
+    salt: str = "",
+    gumbel: torch.Tensor | None = None,
+    temperature: float = 0.0,
+) -> DraftContext:
+    return DraftContext("r", tokens, 0, salt, None, temperature, gumbel, max_depth)
+
+
+def drafted(speculator: SuffixSpeculator, tokens: list[int], **of_context: object) -> DraftTree:
+    (tree,) = speculator.propose([context(tokens, **of_context)])  # type: ignore[arg-type]
+    return tree
+
+
+@pytest.fixture(scope="module")
+def library() -> ctypes.CDLL:
+    found = suffix_native.load()
+    assert found is not None
+    return found
 
 
 @given(ANSWERS, st.lists(st.integers(0, 5), min_size=1, max_size=6))
@@ -33,85 +61,237 @@ def test_a_match_counts_every_occurrence(answers: list[list[int]], pattern: list
     occurrences = sum(
         answer[i : i + size] == pattern for answer in answers for i in range(len(answer) - size + 1)
     )
-    match = SuffixStore(answers).find(pattern)
-    assert (match.count if match else 0) == occurrences
-
-
-@given(ANSWERS, st.lists(st.integers(0, 5), min_size=2, max_size=12))
-def test_the_longest_suffix_that_occurs_is_found(answers: list[list[int]], text: list[int]) -> None:
-    store = SuffixStore(answers)
-    lengths = [n for n in range(1, len(text) + 1) if store.find(text[-n:])]
-    match = store.longest_match(text, 1, len(text))
-    assert (match.length if match else 0) == max(lengths, default=0)
+    assert len(SuffixArray.build(answers).find(pattern)) == occurrences
 
 
 @given(ANSWERS, st.integers(0, 5))
-def test_continuations_are_the_most_frequent_next_tokens(
-    answers: list[list[int]], token: int
-) -> None:
-    store = SuffixStore(answers)
-    match = store.find([token])
+def test_following_tokens_are_counted(answers: list[list[int]], token: int) -> None:
+    array = SuffixArray.build(answers)
     following = [b for answer in answers for a, b in itertools.pairwise(answer)
                  if a == token]  # fmt: skip
-    if match is None:
-        assert not following
-        return
-    found = store.continuations(match, 6)
-    assert {t: m.count for t, m in found} == {t: following.count(t) for t in set(following)}
-    assert [m.count for _, m in found] == sorted((m.count for _, m in found), reverse=True)
+    found = dict(array.following(array.find([token]), 1))
+    assert found == {t: following.count(t) for t in set(following)}
 
 
-def test_the_draft_follows_an_earlier_answer_and_never_leaves_it() -> None:
-    store = SuffixStore([[7, 1, 2, 3, 4], [9, 1, 2, 5]])
-    (tree,) = SuffixSpeculator(store).propose([context([8, 7, 1])])
+@given(ANSWERS)
+def test_suffixes_are_sorted_alike_natively_and_by_numpy(answers: list[list[int]]) -> None:
+    native = suffix_native.load()
+    assert native is not None
+    mine, theirs = SuffixArray.build(answers), SuffixArray.build(answers, native)
+    assert list(mine.split()) == answers
+
+    def suffix(start: int) -> list[int]:
+        tokens = mine.tokens[start : start + SORTED_TOKENS].tolist()
+        return tokens[: tokens.index(-1) + 1] if -1 in tokens else tokens
+
+    wanted = sorted(suffix(i) for i in range(len(mine)))
+    assert [suffix(i) for i in mine.order] == wanted
+    assert [suffix(i) for i in theirs.order] == wanted
+
+
+@given(
+    st.lists(ANSWERS, min_size=1, max_size=3),
+    st.lists(st.integers(0, 5), min_size=1, max_size=12),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_native_drafts_are_those_of_python(
+    parts: list[list[list[int]]], text: list[int], shortest: int, sampled: bool
+) -> None:
+    native = suffix_native.load()
+    assert native is not None
+    arrays = [SuffixArray.build(part) for part in parts]
+    weights = [1.0, 2.0, 0.5][: len(arrays)]
+    options = SuffixOptions(shortest=shortest, most_nodes=12, branches=3)
+    noise = None
+    if sampled:
+        noise = torch.rand(7, 6, generator=torch.Generator().manual_seed(len(text)))
+    wanted = draft(arrays, weights, text, options, 9, noise, 0.8)
+    found = suffix_native.NativeParts(native, arrays, weights, options).draft(text, 9, noise, 0.8)
+    # Nodes of equal chance may come in either order.
+    assert found.chances == pytest.approx(wanted.chances, rel=1e-5)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_draft_follows_an_earlier_answer_and_never_leaves_it(native: bool) -> None:
+    tree = drafted(SuffixSpeculator([[7, 1, 2, 3, 4], [9, 1, 2, 5]], native=native), [8, 7, 1])
     assert tree.tokens == [2, 3, 4]
     assert tree.parents == [ROOT, 0, 1]
     assert set(tree.sources) == {"suffix"}
 
 
-def test_where_answers_parted_the_tree_branches_with_the_frequent_branch_first() -> None:
-    store = SuffixStore([[1, 2, 3], [1, 2, 3], [1, 2, 4]])
-    (tree,) = SuffixSpeculator(store).propose([context([1, 2])])
+@pytest.mark.parametrize("native", [True, False])
+def test_where_answers_parted_the_tree_branches_with_the_frequent_branch_first(
+    native: bool,
+) -> None:
+    tree = drafted(SuffixSpeculator([[1, 2, 3], [1, 2, 3], [1, 2, 4]], native=native), [1, 2])
     assert [tree.tokens[i] for i in tree.children(ROOT)] == [3, 4]
     assert tree.confidence[0] > tree.confidence[1]
 
 
+def test_a_sampled_request_drafts_the_branch_that_its_noise_favours() -> None:
+    speculator = SuffixSpeculator([[1, 2, 3], [1, 2, 3], [1, 2, 4]])
+    noise = torch.zeros(2, 6)
+    noise[0, 4] = 5.0
+    tree = drafted(speculator, [1, 2], gumbel=noise, temperature=0.8)
+    assert tree.tokens[0] == 4
+    assert tree.confidence[0] > 0.8
+
+
 def test_a_draft_is_no_longer_than_the_answer_may_be() -> None:
-    store = SuffixStore([list(range(20))])
-    (tree,) = SuffixSpeculator(store).propose([context([0, 1, 2], max_depth=2)])
-    assert tree.tokens == [3, 4]
+    assert drafted(SuffixSpeculator([list(range(20))]), [0, 1, 2], max_depth=2).tokens == [3, 4]
 
 
 def test_nothing_is_drafted_from_an_empty_store_or_unknown_words() -> None:
-    assert len(SuffixSpeculator(SuffixStore([])).propose([context([1, 2])])[0]) == 0
-    assert len(SuffixSpeculator(SuffixStore([[1, 2, 3]])).propose([context([8, 9])])[0]) == 0
+    assert not len(drafted(SuffixSpeculator(), [1, 2]))
+    assert not len(drafted(SuffixSpeculator([[1, 2, 3]]), [8, 9]))
 
 
-def test_a_store_is_the_same_after_saving(tmp_path: Path) -> None:
+def test_what_is_learned_is_drafted_and_weighs_more_than_the_seed() -> None:
+    speculator = SuffixSpeculator([[1, 2, 3], [1, 2, 3], [1, 2, 3]])
+    speculator.learn([[1, 2, 4], [1, 2, 4]])
+    assert drafted(speculator, [1, 2]).tokens[0] == 4
+    assert speculator.sizes() == {"seed": 12, "history": 8}
+
+
+def test_a_salt_sees_its_own_and_the_common_history_and_no_others() -> None:
+    speculator = SuffixSpeculator()
+    speculator.learn([[1, 2, 3]])
+    speculator.learn([[1, 2, 4]], salt="a")
+    assert set(drafted(speculator, [1, 2], salt="a").tokens) == {3, 4}
+    assert drafted(speculator, [1, 2], salt="b").tokens == [3]
+    speculator.evict_salt("a")
+    assert drafted(speculator, [1, 2], salt="a").tokens == [3]
+    speculator.evict_salt("")
+    assert not len(drafted(speculator, [1, 2], salt="a"))
+
+
+def test_a_history_that_grew_answer_by_answer_is_one_that_was_given_at_once(
+    library: ctypes.CDLL,
+) -> None:
+    answers = [[n % 5, n % 3, n % 7] for n in range(1, 60)]
+    history = SuffixHistory(10_000)
+    history.library = library
+    for answer in answers:
+        history.add([answer], "")
+    parts = history.parts("").common
+    assert [a for part in parts for a in part.split()] == answers
+    assert len(parts) <= 8
+    sizes = [len(part) for part in parts]
+    assert all(a >= 2 * b for a, b in itertools.pairwise(sizes))
+
+
+def test_the_oldest_answers_leave_when_the_room_is_full() -> None:
+    history = SuffixHistory(40)
+    for n in range(100):
+        history.add([[n, n, n]], "")
+    kept = [a[0] for part in history.parts("").common for a in part.split()]
+    assert kept[-1] == 99
+    assert kept == list(range(kept[0], 100))
+    assert history.tokens <= 40
+
+
+def test_the_salts_used_last_are_kept() -> None:
+    history = SuffixHistory(100)
+    history.add([[1]], "")
+    for n in range(MOST_SALTS + 5):
+        history.add([[n]], f"salt {n}")
+    assert not history.parts("salt 0").own
+    assert history.parts(f"salt {MOST_SALTS + 4}").own
+    assert history.parts("").common
+
+
+def test_learning_and_drafting_on_several_threads() -> None:
+    speculator = SuffixSpeculator([[1, 2, 3]])
+    failures: list[Exception] = []
+
+    def learn(salt: str) -> None:
+        try:
+            for n in range(60):
+                speculator.learn([[1, 2, 3], [n % 7, n % 5]], salt)
+                assert drafted(speculator, [1, 2], salt=salt).tokens[0] == 3
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=learn, args=(salt,)) for salt in ("", "a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_a_seed_that_is_sorted_in_the_background_is_drafted_from_when_it_is_ready() -> None:
+    speculator = SuffixSpeculator([[1, 2, 3]], in_background=True)
+    speculator.compile()
+    assert speculator.ready
+    assert drafted(speculator, [1, 2]).tokens == [3]
+
+
+def test_frequent_tokens_make_up_the_share_asked_for() -> None:
+    answers = [[1] * 6 + [2] * 3, [3]]
+    assert frequent_tokens(answers, 0.6) == [1]
+    assert frequent_tokens(answers, 0.85) == [1, 2]
+    assert frequent_tokens(answers, 1.0) == [1, 2, 3]
+    assert frequent_tokens([], 0.9) == []
+
+
+@pytest.mark.parametrize(("longest", "shortest"), [(0, 0), (4, 5), (SORTED_TOKENS, 1)])
+def test_impossible_lengths_are_refused(longest: int, shortest: int) -> None:
+    with pytest.raises(ValueError, match="must hold"):
+        SuffixOptions(longest=longest, shortest=shortest)
+
+
+@given(st.lists(st.lists(st.integers(0, 79), max_size=9), max_size=9))
+def test_a_store_is_the_same_after_saving(answers: list[list[int]]) -> None:
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.safetensors"
+        save_store(path, answers, VOCABULARY)
+        assert load_store(path, VOCABULARY, 80) == answers
+
+
+def test_repeated_answers_shrink(tmp_path: Path) -> None:
     path = tmp_path / "store.safetensors"
-    save_store(path, [[1, 2, 3], [], [70, 2]], vocab_size=80)
-    assert (
-        load_store(path, 80).tokens.tolist()
-        == SuffixStore([[1, 2, 3], [], [70, 2]]).tokens.tolist()
-    )
+    save_store(path, [list(range(100))] * 200, VOCABULARY)
+    assert path.stat().st_size < 4000
 
 
-def test_a_store_for_another_vocabulary_is_refused(tmp_path: Path) -> None:
+def test_large_token_ids_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "store.safetensors"
-    save_store(path, [[1, 2]], vocab_size=80)
-    with pytest.raises(ModelLoadError, match=r"vocabulary of 80, but the target's has 81"):
-        load_store(path, 81)
+    save_store(path, [[5, 150_000]], VOCABULARY)
+    assert load_store(path, VOCABULARY, 151_000) == [[5, 150_000]]
+
+
+def test_a_store_for_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.safetensors"
+    save_store(path, [[1, 2]], VOCABULARY)
+    with pytest.raises(ModelLoadError, match="made for the vocabulary abc, but the target's is xy"):
+        load_store(path, "xy", 80)
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.safetensors"
+    arrays = {"tokens": np.asarray([1]), "lengths": np.asarray([1])}
+    save_file(arrays, path, {"format": "specchat suffix store 9"})
+    with pytest.raises(ModelLoadError, match=r"store 9.*store 2.*specchat train store"):
+        load_store(path, VOCABULARY, 80)
 
 
 def test_a_damaged_or_missing_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"absent\.safetensors"):
-        load_store(tmp_path / "absent.safetensors", 80)
+        load_store(tmp_path / "absent.safetensors", VOCABULARY, 80)
     garbage = tmp_path / "garbage.safetensors"
     garbage.write_bytes(b"not a store")
     with pytest.raises(ModelLoadError, match="no suffix store"):
-        load_store(garbage, 80)
-    wrong = tmp_path / "wrong.safetensors"
-    arrays = {"tokens": [1, 99], "lengths": [2], "vocab_size": [80]}
-    save_file({name: np.asarray(values, np.int32) for name, values in arrays.items()}, wrong)
+        load_store(garbage, VOCABULARY, 80)
+    torn = tmp_path / "torn.safetensors"
+    metadata = {"format": FORMAT, "vocabulary": VOCABULARY, "type": "<u2"}
+    arrays = {name: np.frombuffer(b"no xz", np.uint8) for name in ("tokens", "lengths")}
+    save_file(arrays, torn, metadata)
+    with pytest.raises(ModelLoadError, match="no suffix store"):
+        load_store(torn, VOCABULARY, 80)
+    foreign = tmp_path / "foreign.safetensors"
+    save_store(foreign, [[1, 99]], VOCABULARY)
     with pytest.raises(ModelLoadError, match="damaged"):
-        load_store(wrong, 80)
+        load_store(foreign, VOCABULARY, 80)

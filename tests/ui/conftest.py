@@ -23,6 +23,7 @@ from transformers import AutoTokenizer
 
 from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
+from specchat.loader import LoadOptions
 from specchat.settings import Settings
 from specchat.ui import build_app, listen
 from storage import MetricRow, Store, open_store
@@ -42,7 +43,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-DESK_KEY = "open-sesame"
 START_S = 120.0
 WAIT_MS = 120_000  # generous: the machine may be busy with other work
 
@@ -52,7 +52,6 @@ class Site:
     """A page on the network and what it stands on."""
 
     url: str
-    database: Path
     engine: ScriptedEngine
     store: Store
     service: ChatService
@@ -114,20 +113,17 @@ def page(new_context: Callable[..., BrowserContext]) -> Page:
 def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a real chat service and store; the engine keeps a fixed pace."""
     database = tmp_path_factory.mktemp("site") / "site.db"
-    settings = Settings(
-        port=free_port(),
-        database_url=f"sqlite:///{database}",
-        host="127.0.0.1",
-        desk_key=DESK_KEY,
-    )
+    settings = Settings(port=free_port(), database_url=f"sqlite:///{database}", host="127.0.0.1")
     engine = ScriptedEngine()
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
-    loaded: Any = SimpleNamespace(engine=engine, tokenizer=tokenizer, uses_slots=False)
+    loaded: Any = SimpleNamespace(
+        engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
+    )
     with open_store(settings.database_url) as store:
         service = ChatService(loaded, store, load_company())
         blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]
         listen(blocks, settings)
-        yield Site(f"http://127.0.0.1:{settings.port}", database, engine, store, service)
+        yield Site(f"http://127.0.0.1:{settings.port}", engine, store, service)
         blocks.close(verbose=False)
 
 

@@ -12,6 +12,7 @@
 
 #include "attention.h"
 #include "draft.h"
+#include "suffix.h"
 
 // Columns of the widest product.
 static int64_t widest(const Model& m) {
@@ -165,5 +166,9 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                 [&](int64_t n, int64_t t, Vec v, int64_t many) {
                     store_some(s.logits_out + t * m.vocab + n, v * m.logit_scale, many);
                 });
+        team.barrier();
+        for_each(team, s.wanted_rows, [&](int64_t t) {
+            s.best_out[t] = first_of_largest(s.logits_out + t * m.vocab, m.vocab);
+        });
     });
 }

@@ -130,6 +130,20 @@ static inline float largest(Vec v) {
 #endif
 }
 
+static inline int64_t first_of_largest(const float* x, int64_t n) {
+    float most = x[0];
+    int64_t i = 0;
+    if (n >= LANES) {
+        Vec best = load(x);
+        for (i = LANES; i + LANES <= n; i += LANES) best = larger(best, load(x + i));
+        most = largest(best);
+    }
+    for (; i < n; i++) most = x[i] > most ? x[i] : most;
+    for (i = 0; i < n; i++)
+        if (x[i] == most) return i;
+    return 0;  // not a number anywhere
+}
+
 // Lane i of the result is the sum of v[i].
 static inline Vec sums_of(const Vec (&v)[LANES]) {
 #ifdef __AVX512F__

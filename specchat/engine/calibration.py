@@ -1,0 +1,70 @@
+"""How often the target agrees with a drafter that is as sure as it says."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+
+from specchat.engine.draft import ROOT, DraftTree
+
+_EDGES = (
+    0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.93, 0.95, 0.965, 0.98,
+    0.99, 0.995,
+)  # fmt: skip
+"""Bounds of the bins of confidence; closer where long candidates are decided."""
+
+_MIDDLES = tuple((low + high) / 2 for low, high in zip((0.0, *_EDGES), (*_EDGES, 1.0), strict=True))
+
+
+class Calibration:
+    """Chance that the target agrees with a draft node whose parent it agreed with, learned by
+    source, by the drafter's own confidence, and apart for greedy and sampled requests."""
+
+    PRIOR_TRIALS = 6.0
+    MEMORY = 500.0  # trials after which old ones fade
+
+    def __init__(self) -> None:
+        self._hits: dict[tuple[str, bool], list[float]] = {}
+        self._trials: dict[tuple[str, bool], list[float]] = {}
+        self._chances: dict[tuple[str, bool], list[float]] = {}
+
+    def chance(self, source: str, confidence: float, greedy: bool) -> float:
+        """Calibrated probability in (0, 1)."""
+        known = self._chances.get((source, greedy), _MIDDLES)
+        return known[bisect.bisect_right(_EDGES, confidence)]
+
+    def path_chances(self, tree: DraftTree, greedy: bool) -> list[float]:
+        """Of each node: that it and all its ancestors are accepted."""
+        known = {
+            source: self._chances.get((source, greedy), _MIDDLES) for source in set(tree.sources)
+        }
+        out: list[float] = []
+        for parent, source, confidence in zip(
+            tree.parents, tree.sources, tree.confidence, strict=True
+        ):
+            own = known[source][bisect.bisect_right(_EDGES, confidence)]
+            out.append(own if parent == ROOT else own * out[parent])
+        return out
+
+    def observe(self, tree: DraftTree, accepted: Sequence[int], greedy: bool) -> None:
+        """Learn from one verification: only nodes whose parent was accepted were tried."""
+        path = {ROOT, *accepted}
+        for node, parent in enumerate(tree.parents):
+            if parent in path:
+                self._count(tree.sources[node], greedy, tree.confidence[node], node in path)
+
+    def _count(self, source: str, greedy: bool, confidence: float, hit: bool) -> None:
+        key, place = (source, greedy), bisect.bisect_right(_EDGES, confidence)
+        if key not in self._chances:
+            self._hits[key] = [0.0] * len(_MIDDLES)
+            self._trials[key] = [0.0] * len(_MIDDLES)
+            self._chances[key] = list(_MIDDLES)
+        hits, trials = self._hits[key], self._trials[key]
+        hits[place] += hit
+        trials[place] += 1.0
+        self._chances[key][place] = (hits[place] + _MIDDLES[place] * self.PRIOR_TRIALS) / (
+            trials[place] + self.PRIOR_TRIALS
+        )
+        if trials[place] > self.MEMORY:
+            hits[place] *= 0.5
+            trials[place] *= 0.5

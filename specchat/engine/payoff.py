@@ -1,0 +1,66 @@
+"""Whether drafting pays, measured: for one request, and for one speculator beside the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Payoff:
+    """Whether drafting pays for one request: milliseconds saved per step, and the pause after
+    steps that lost."""
+
+    saved_ms: float = 0.0  # exponential average
+    steps: int = 0
+    pause: int = 0  # plain steps to go before the next try
+    length: int = 4  # of the next pause
+
+    LONGEST = 64
+    TRIALS = 16  # single steps vary widely; `Policy.choose` already expects a gain of each
+
+    def allow(self) -> bool:
+        """True when this step should draft; counts down a pause."""
+        if self.pause:
+            self.pause -= 1
+            return False
+        return True
+
+    def observe(self, saved_ms: float) -> None:
+        """Take in what a drafted step saved (or lost, negative)."""
+        self.steps += 1
+        self.saved_ms += (saved_ms - self.saved_ms) * max(0.05, 1 / self.steps)
+        if self.steps >= self.TRIALS and self.saved_ms < 0:
+            self.pause = self.length
+            self.length = min(2 * self.length, self.LONGEST)
+            self.steps = 0
+            self.saved_ms = 0.0
+        elif self.saved_ms > 0:
+            self.length = 4
+
+
+@dataclass(slots=True)
+class Worth:
+    """Whether asking one speculator pays, given what cheaper ones offer already: the average ratio
+    of expected speed with and without it. A losing one is asked again now and then."""
+
+    ratio: float = 1.0
+    pause: int = 0
+    length: int = 2  # of the next pause
+
+    LONGEST = 32
+
+    def allow(self) -> bool:
+        """True when it should be asked in this step; counts down a pause."""
+        if self.pause:
+            self.pause -= 1
+            return False
+        return True
+
+    def observe(self, ratio: float) -> None:
+        """Take in the ratio of one step."""
+        self.ratio += 0.25 * (ratio - self.ratio)
+        if self.ratio < 1.0:
+            self.pause = self.length
+            self.length = min(2 * self.length, self.LONGEST)
+        else:
+            self.length = 2

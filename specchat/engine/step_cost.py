@@ -1,0 +1,78 @@
+"""What a step costs by its number of rows: timed when a backend is made, refined while it runs."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable
+
+_ROWS = (*range(1, 17), 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
+
+_LEARNING = 0.1  # of one size's own deviation
+_SHARED = 0.02  # of the deviation that all sizes have in common: another context, another load
+_FADING = 0.998  # of a size's own deviation, at every step of another size
+_SURPRISE = 0.7  # in the logarithm: more (a page fault, another process) counts as this much
+
+
+class _Curve:
+    """One backend: its prior times how far off it was, on the whole and for each size."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.shared = 0.0  # logarithms of measured / expected
+        self.own = [0.0] * len(_ROWS)
+
+    def factor(self, place: int) -> float:
+        return math.exp(self.shared + self.own[place])
+
+    def observe(self, place: int, surprise: float) -> None:
+        self.seen += 1
+        surprise = max(-_SURPRISE, min(_SURPRISE, surprise))
+        self.own = [value * _FADING for value in self.own]
+        self.own[place] += _LEARNING * surprise
+        # The prior may be a guess: the first steps say more than later ones.
+        self.shared += max(_SHARED, 1 / (self.seen + 1)) * surprise
+
+
+class StepCost:
+    """Measured time of a step by its number of rows, apart for each backend.
+
+    `place` tells which backend a step of so many rows would run on, and padded to how many;
+    `prior_ms` what such a step took when the backend was made. A size that once took long is not
+    avoided for ever: its deviation fades.
+    """
+
+    def __init__(
+        self,
+        place: Callable[[int], tuple[str, int]],
+        prior_ms: Callable[[str, int], float | None],
+    ) -> None:
+        self._place = place
+        self._prior_ms = prior_ms
+        self._curves: dict[str, _Curve] = {}
+
+    def observe(self, rows: int, ms: float) -> None:
+        """Take in a step's time."""
+        backend, place = self._key(rows)
+        curve = self._curves.setdefault(backend, _Curve())
+        expected = self._prior(backend, place) * curve.factor(place)
+        curve.observe(place, math.log(max(ms, 1e-6) / expected))
+
+    def step_ms(self, rows: int) -> float:
+        """Expected time of a step of `rows` rows."""
+        backend, place = self._key(rows)
+        curve = self._curves.get(backend)
+        prior = self._prior(backend, place)
+        return prior if curve is None else prior * curve.factor(place)
+
+    def _key(self, rows: int) -> tuple[str, int]:
+        backend, padded = self._place(rows)
+        return backend, min(bisect.bisect_left(_ROWS, padded), len(_ROWS) - 1)
+
+    def _prior(self, backend: str, place: int) -> float:
+        rows = _ROWS[place]
+        return self._prior_ms(backend, rows) or _guess_ms(rows)
+
+
+def _guess_ms(rows: int) -> float:
+    return 4.0 + 0.15 * rows

@@ -1,0 +1,257 @@
+"""Sorted suffixes of token sequences, and what follows in them on the latest tokens.
+
+After SuffixDecoding (Oliaro et al. 2024, arXiv 2411.04975), with suffix arrays (Manber, Myers 1990)
+for its trees. `cpp/suffix.h` computes the same, far faster; this is used where it cannot be built,
+and is what it is tested against.
+"""
+
+from __future__ import annotations
+
+import bisect
+import ctypes
+import heapq
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+SORTED_TOKENS = 48
+"""Suffixes are sorted by this many tokens; a match and its draft never compare more."""
+
+_END = -1
+_EULER = 0.5772
+
+
+@dataclass(frozen=True, slots=True)
+class SuffixOptions:
+    """How drafts are made."""
+
+    longest: int = 16  # tokens of a match
+    shortest: int = 1
+    most_nodes: int = 24
+    branches: int = 2
+    least_chance: float = 0.12  # of a node's whole path
+    doubt: float = 0.3  # occurrences of something else, added to those of a match
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.shortest <= self.longest < SORTED_TOKENS:
+            raise ValueError(
+                f"1 <= shortest <= longest < {SORTED_TOKENS} must hold, "
+                f"got {self.shortest}, {self.longest}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Drafted tokens, parents (-1: the context) before children, and chances given the parent."""
+
+    tokens: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    chances: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SuffixArray:
+    """Sequences end to end, each with a negative number behind it, and their sorted suffixes."""
+
+    tokens: npt.NDArray[np.int32]
+    order: npt.NDArray[np.int32]
+    sequences: int
+
+    @classmethod
+    def build(
+        cls, sequences: Iterable[Sequence[int]], library: ctypes.CDLL | None = None
+    ) -> SuffixArray:
+        """Sort; natively where the library is given."""
+        flat: list[int] = []
+        count = 0
+        for sequence in sequences:
+            flat += sequence
+            flat.append(_END)
+            count += 1
+        tokens = np.asarray(flat, dtype=np.int32)
+        if library is None:
+            return cls(tokens, _sort(tokens), count)
+        order = np.empty(len(tokens), dtype=np.int32)
+        library.sort_suffixes(tokens.ctypes.data, len(tokens), SORTED_TOKENS, order.ctypes.data)
+        return cls(tokens, order, count)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def split(self) -> Iterator[list[int]]:
+        """The sequences as they were given."""
+        ends = np.flatnonzero(self.tokens == _END)
+        for start, end in zip([0, *(ends[:-1] + 1).tolist()], ends.tolist(), strict=False):
+            yield self.tokens[start:end].tolist()
+
+    def find(self, pattern: Sequence[int]) -> range:
+        """Places of the order whose suffixes start with `pattern`."""
+        found = range(len(self.order))
+        for depth, token in enumerate(pattern):
+            found = self.narrow(found, depth, token)
+        return found
+
+    def narrow(self, found: range, depth: int, token: int) -> range:
+        """Those of `found`, which agree on `depth` tokens, that go on with `token`."""
+
+        def key(place: int) -> int:
+            return self._at(place, depth)
+
+        low = bisect.bisect_left(found, token, key=key)
+        high = bisect.bisect_right(found, token, lo=low, key=key)
+        return found[low:high]
+
+    def following(self, found: range, depth: int) -> Iterator[tuple[int, int]]:
+        """Next tokens of `found`, which agree on `depth` tokens, and how often each comes."""
+        while len(found):
+            token = self._at(found[0], depth)
+            same = self.narrow(found, depth, token)
+            if token != _END:
+                yield token, len(same)
+            found = found[len(same) :]
+
+    def _at(self, place: int, depth: int) -> int:
+        index = int(self.order[place]) + depth
+        return int(self.tokens[index]) if index < len(self.tokens) else _END
+
+
+@dataclass(order=True, slots=True)
+class _Candidate:
+    sort_key: float
+    number: int
+    chance: float = field(compare=False)
+    depth: int = field(compare=False)
+    node: int = field(compare=False)
+    found: list[range] = field(compare=False)
+
+
+def draft(
+    parts: Sequence[SuffixArray],
+    weights: Sequence[float],
+    context: Sequence[int],
+    options: SuffixOptions,
+    most_depth: int,
+    noise: torch.Tensor | None = None,
+    temperature: float = 1.0,
+) -> Nodes:
+    """The most probable ways to go on after the longest suffix of `context` that occurs in any
+    part. An occurrence counts as much as its part's weight. With `noise` [depths, vocab] chances
+    are those of being the largest after log p / temperature + noise."""
+    matched, found = _longest_match(parts, context, options)
+    nodes = Nodes()
+    if not matched:
+        return nodes
+    deepest = min(most_depth, SORTED_TOKENS - matched)
+    if noise is not None:
+        deepest = min(deepest, len(noise))
+    numbers = itertools.count()
+    heap = [_Candidate(-1.0, next(numbers), 1.0, 0, -1, found)]
+    while heap and len(nodes.tokens) < options.most_nodes:
+        here = heapq.heappop(heap)
+        if here.depth >= deepest:
+            continue
+        row = None if noise is None else noise[here.depth]
+        depth = matched + here.depth
+        ranked = _ranked(parts, weights, here.found, depth, options, row, temperature)
+        for token, chance in ranked:
+            joint = chance * here.chance
+            if joint < options.least_chance or len(nodes.tokens) == options.most_nodes:
+                break
+            narrower = [p.narrow(f, depth, token) for p, f in zip(parts, here.found, strict=True)]
+            nodes.tokens.append(token)
+            nodes.parents.append(here.node)
+            nodes.chances.append(chance)
+            number = next(numbers)
+            heapq.heappush(
+                heap,
+                _Candidate(-joint, number, joint, here.depth + 1, len(nodes.tokens) - 1, narrower),
+            )
+    return nodes
+
+
+def frequent_tokens(sequences: Iterable[Sequence[int]], share: float) -> list[int]:
+    """The fewest tokens that make up this share of all; none where there are none."""
+    counts = Counter(itertools.chain.from_iterable(sequences))
+    missing = share * counts.total()
+    found = []
+    for token, count in counts.most_common():
+        if missing <= 0:
+            break
+        found.append(token)
+        missing -= count
+    return sorted(found)
+
+
+def _longest_match(
+    parts: Sequence[SuffixArray], context: Sequence[int], options: SuffixOptions
+) -> tuple[int, list[range]]:
+    matched, found = 0, [range(0)] * len(parts)
+    low, high = options.shortest, min(options.longest, len(context))
+    while low <= high:  # a shorter suffix occurs wherever a longer one does
+        size = (low + high) // 2
+        tried = [part.find(context[-size:]) for part in parts]
+        if any(len(places) for places in tried):
+            matched, found, low = size, tried, size + 1
+        else:
+            high = size - 1
+    return matched, found
+
+
+def _ranked(
+    parts: Sequence[SuffixArray],
+    weights: Sequence[float],
+    found: Sequence[range],
+    depth: int,
+    options: SuffixOptions,
+    noise: torch.Tensor | None,
+    temperature: float,
+) -> list[tuple[int, float]]:
+    """The best next tokens, each with its chance."""
+    counts: dict[int, float] = {}
+    total = options.doubt
+    for part, weight, places in zip(parts, weights, found, strict=True):
+        total += weight * len(places)
+        for token, count in part.following(places, depth):
+            counts[token] = counts.get(token, 0.0) + weight * count
+    if noise is not None and counts:
+        rest = total - sum(counts.values())
+        scores = {t: math.log(c / total) / temperature + float(noise[t]) for t, c in counts.items()}
+        # What was never seen: as one token with the noise of an average one.
+        unseen = math.log(rest / total) / temperature + _EULER
+        most = max(unseen, *scores.values())
+        counts = {token: math.exp(score - most) for token, score in scores.items()}
+        total = sum(counts.values()) + math.exp(unseen - most)
+    best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: options.branches]
+    return [(token, count / total) for token, count in best]
+
+
+def _sort(tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Suffixes in the order of their first SORTED_TOKENS tokens or more, up to the first end, by
+    prefix doubling; equal ones by their place."""
+    count = len(tokens)
+    if not count:
+        return np.empty(0, dtype=np.int32)
+    _, rank = np.unique(tokens, return_inverse=True)
+    rank = rank.astype(np.int64)  # ends have the smallest, 0
+    over = np.flatnonzero(tokens == _END)
+    width = 1
+    order = np.argsort(rank, kind="stable")
+    while width < SORTED_TOKENS:
+        following = np.zeros(count, dtype=np.int64)
+        following[: max(0, count - width)] = rank[width:]
+        # Nothing counts behind an end.
+        next_end = over[np.searchsorted(over, np.arange(count))]
+        following[next_end - np.arange(count) < width] = 0
+        key = rank * (count + 1) + following
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        rank = np.empty(count, dtype=np.int64)
+        rank[order] = np.cumsum(np.concatenate([[0], ordered[1:] != ordered[:-1]]))
+        width *= 2
+    return order.astype(np.int32)
