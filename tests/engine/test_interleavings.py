@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specchat.engine.errors import QueueFullError
-from specchat.engine.request import FinishReason, Request, SamplingParams
+from specchat.engine.request import FinishReason, Request, SamplingParams, Verification
 
 from .running import Answer, Bushy, Engines, Liar, Oracle, Stepped, ask_all, prompts, read
 
@@ -47,6 +47,12 @@ class Asked:
     sampled: bool
     penalised: bool
     speculate: bool
+    rule: Verification
+
+    @property
+    def repeatable(self) -> bool:
+        """True when drafts cannot change the answer, only its speed."""
+        return self.rule == "coupled" or not self.sampled
 
     def request(self, salt: str, interactive: bool) -> Request:
         params = SamplingParams(
@@ -55,6 +61,7 @@ class Asked:
             seed=self.text,
             repetition_penalty=1.3 if self.penalised else 1.0,
             speculate=self.speculate,
+            verification=self.rule,
             **STOPS[self.stop],
         )
         public = len(COMPANY) if self.text < 3 else 0
@@ -69,6 +76,7 @@ asked = st.builds(
     sampled=st.booleans(),
     penalised=st.booleans(),
     speculate=st.sampled_from([True, True, True, False]),
+    rule=st.sampled_from(["coupled", "coupled", "rejection"]),
 )
 salts = st.sampled_from(["", "shop", "bank"])
 event = st.one_of(
@@ -147,11 +155,14 @@ def test_any_interleaving_gives_the_plain_answers_and_every_page_back(
         stepped.run()
         for request_id, what in wanted.items():
             answer = read(stepped.streams[request_id])
-            if request_id in cancelled:
-                assert answer.finish is FinishReason.CANCELLED
+            assert (answer.finish is FinishReason.CANCELLED) == (request_id in cancelled)
+            assert len(answer.tokens) == answer.stats.completion_tokens <= what.max_tokens
+            if what.repeatable and request_id in cancelled:
                 assert answer.tokens == plain(what).tokens[: len(answer.tokens)]
-            else:
+            elif what.repeatable:
                 assert answer.said == plain(what).said
+            else:
+                seen["drawn"] += 1
             seen["cancelled" if request_id in cancelled else "ended"] += 1
             seen["drafted"] += answer.stats.drafted
             seen["accepted"] += answer.stats.accepted
@@ -159,7 +170,7 @@ def test_any_interleaving_gives_the_plain_answers_and_every_page_back(
         assert_empty(stepped)
 
     check()
-    for what in ("ended", "cancelled", "preemptions", "drafted", "accepted"):
+    for what in ("ended", "cancelled", "preemptions", "drafted", "accepted", "drawn"):
         assert seen[what] > 10, seen
 
 
