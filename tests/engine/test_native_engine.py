@@ -119,7 +119,7 @@ def test_a_crowd_on_few_pages_gets_its_answers_natively(
         for i, p in enumerate(prompts(24, 25, seed=9))
     ]  # fmt: skip
     truth = known(native(engines()), requests)
-    engine = native(engines(Bushy(truth, 6), pages=40, token_budget=64, prefill_rows=20))
+    engine = native(engines(Bushy(truth, 6), pages=24, token_budget=64, prefill_rows=20))
     passes.clear()
     leaving = set(rng.sample(range(24), 8))
     streams = [engine.submit(r) for r in requests]
