@@ -64,6 +64,7 @@ COMPOSERS = {
     "specchat",
     "specchat.__main__",
     "specchat.bench.cli",
+    "specchat.bench.load_setup",
     "specchat.cli",
     "specchat.console",
     "specchat.data_cli",

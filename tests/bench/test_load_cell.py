@@ -111,9 +111,13 @@ def test_arrivals_at_random_are_all_answered(engine: Engine, sender: Sender) -> 
 def test_only_arms_with_a_prefix_cache_find_pages(engine: Engine, sender: Sender) -> None:
     """And then only those of the same customer."""
     same, different = {0: 0, 1: 0, 2: 0, 3: 0}, {}
-    for arm, customers, hits in ((PAGED, same, 0), (PLAIN, different, 0), (PLAIN, same, 3 * 16)):
+    for arm, customers, found in (
+        (PAGED, same, False),
+        (PLAIN, different, False),
+        (PLAIN, same, True),
+    ):
         result = run(engine, sender, arm, closed(1), answers=4, customers=customers)
-        assert sum(result.stats[i].cached_tokens for i in range(4)) == hits
+        assert (sum(result.stats[i].cached_tokens for i in range(4)) > 0) is found
 
 
 def test_the_companys_own_words_are_found_by_every_customer(engine: Engine, sender: Sender) -> None:
