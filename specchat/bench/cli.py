@@ -73,6 +73,11 @@ def load(
     Closed loop: so many users, each with the next question when the last answer is there. Open
     loop: requests that arrive at random whatever the server does. The report is also kept for the
     dashboard.
+
+    --ablation compares, with the same engine and the same KV memory: sequential (one request at a
+    time), contiguous (batched, each request holding the whole context or --reserve-tokens, so that
+    only so many fit), paged (batched, pages as they are needed), plain (and the prefix cache),
+    speculative (and drafts). What does not fit waits in order.
     """
     with console.explained():
         from specchat.bench import load_setup as setup

@@ -24,7 +24,7 @@ def load_text(report: Report) -> str:
         + (f", {kv['bytes'] / 2**20:,.0f} MiB" if kv["bytes"] else ""),
         f"Objective: p95 TTFT at most {objective['ttft_ms']:g} ms, "
         f"p95 TPOT at most {objective['tpot_ms']:g} ms",
-        *[_sustained(name, arm) for name, arm in report["summary"]["arms"].items()],
+        *_sustained_by_arm(report["summary"]["arms"]),
         *_ratios(report["comparisons"]),
         *[_worst(arm, each) for arm, each in report["summary"]["worst_ratio"].items()],
         where(report["environment"]),
@@ -52,7 +52,16 @@ def _row(point: Report) -> tuple[str, ...]:
     )
 
 
-def _sustained(name: str, arm: Report) -> str:
+def _sustained_by_arm(arms: Report) -> list[str]:
+    lines = []
+    base = arms.get("sequential", {"users_sustained": 0})["users_sustained"]
+    for name, arm in arms.items():
+        times = f", {arm['users_sustained'] / base:.3g} times sequential" if base else ""
+        lines.append(_sustained(name, arm, "" if name == "sequential" else times))
+    return lines
+
+
+def _sustained(name: str, arm: Report, times: str) -> str:
     users, fails = arm["users_sustained"], arm["fails_at"]
     held = f"{users} user{'' if users == 1 else 's'}"
     limit = f"not {fails}" if fails else "the most that was tried"
@@ -60,7 +69,7 @@ def _sustained(name: str, arm: Report) -> str:
         limit = (
             f"too few answers at {arm['unknown_at']} for a p95: longer --seconds, more --repeats"
         )
-    text = f"{name}: {held} within the objective ({limit})"
+    text = f"{name}: {held} within the objective ({limit}){times}"
     text += f"; {arm['users_sustained_normalized']} when the wait counts as part of every token"
     text += f"; {arm['ran_together']} ran together"
     if arm["saturates_at"]:

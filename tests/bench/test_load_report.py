@@ -93,7 +93,11 @@ def test_users_sustained_and_what_bounds_an_arm() -> None:
         cell(PLAIN, 1, 1_000), cell(PLAIN, 4, 1_010),
         cell(SPECULATIVE, 1, 1_000), cell(SPECULATIVE, 4, 3_000),
     ]  # fmt: skip
-    arms = report(cells)["summary"]["arms"]
+    whole = report(cells)
+    arms = whole["summary"]["arms"]
+    assert "paged: 4 users within the objective (the most that was tried), 4 times" in load_text(
+        whole
+    )
     assert {name: arm["users_sustained"] for name, arm in arms.items()} == {
         "sequential": 1, "contiguous": 4, "paged": 4, "plain": 4, "speculative": 4,
     }  # fmt: skip
