@@ -16,6 +16,9 @@ import torch
 from specchat.engine.aux_states import AuxTape
 
 ROOT = -1
+DRAWN_CONFIDENCE = 0.9
+"""Of the first token drawn behind a node; of each further one, a third of that."""
+
 MAX_NODES = 63
 """Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
 
@@ -36,9 +39,9 @@ class DraftTree:
     `confidence[i]` is the drafter's own probability, in [0, 1], that the target picks node `i`
     given that it picked the node's parent. It orders candidates; it never changes the answer.
 
-    `draws` are read by the rejection rule, which needs them to be honest: whether a node is drafted
-    or kept may depend on what was drawn before it, never on its own token or a later one.
-    Candidates that are not among the draws are verified as chosen ones, which is always lossless.
+    `draws` are read by the rejection rule, which needs them to be honest: how many tokens are drawn
+    where, and which of them are kept, must not depend on the tokens. Candidates that are not among
+    the draws are verified as chosen ones, which is lossless however they were chosen.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -89,16 +92,21 @@ class DraftTree:
         self.confidence.append(float(confidence))
         return len(self.tokens) - 1
 
-    def draw(
-        self, token: int, parent: int, source: str, q: torch.Tensor, confidence: float = 1.0
-    ) -> int:
+    def draw(self, token: int, parent: int, source: str, q: torch.Tensor) -> int:
         """Append a node whose token was drawn from `q [vocab]`, probabilities that sum to 1, and
-        return its index. Siblings drawn without replacement have a `q` that leaves out the earlier
-        ones; a token drawn twice stays one node."""
-        twin = next((node for node in self.children(parent) if self.tokens[node] == token), None)
-        node = self.add(token, parent, source, confidence) if twin is None else twin
+        return its index. Siblings are drawn before others are added beside them, and without
+        replacement: the `q` of each leaves out the earlier ones.
+
+        A draw's confidence is the same for every token, since it decides what is kept.
+
+        Raises:
+            ValueError: `parent` has a child with that token already.
+        """
+        siblings = self.children(parent)
+        if token in (self.tokens[node] for node in siblings):
+            raise ValueError(f"draws are without replacement, got token {token} twice")
         self.draws.append(Draw(parent, int(token), q))
-        return node
+        return self.add(token, parent, source, DRAWN_CONFIDENCE / 3 ** len(siblings))
 
     def check(self, vocab_size: int) -> None:
         """Make sure that a target of that vocabulary can read every token.
@@ -128,18 +136,17 @@ class DraftTree:
         return all(parent == i - 1 for i, parent in enumerate(self.parents))
 
     def first(self, count: int) -> DraftTree:
-        """The first `count` nodes, with the draws that continue them.
-
-        Where to cut must not depend on the tokens. A draw whose node is cut off still counts at
-        its parent: the target may choose the token, only not go on behind it.
-        """
-        return self._part(range(min(count, len(self))))
+        """The first `count` nodes; see `part`."""
+        return self.part(range(min(count, len(self))))
 
     def shallow(self, depth: int) -> DraftTree:
-        """The nodes down to `depth`, with the draws that continue them; see `first`."""
-        return self._part([node for node, own in enumerate(self.depths) if own <= depth])
+        """The nodes down to `depth`; see `part`."""
+        return self.part([node for node, own in enumerate(self.depths) if own <= depth])
 
-    def _part(self, nodes: Sequence[int]) -> DraftTree:
+    def part(self, nodes: Sequence[int]) -> DraftTree:
+        """`nodes`, in order and with their parents, and the draws that continue them. Which nodes
+        must not depend on the tokens. A draw whose node is left out still counts at its parent: the
+        target may choose the token, only not go on behind it."""
         kept = self.select(nodes)
         index = {ROOT: ROOT, **{node: i for i, node in enumerate(nodes)}}
         kept.draws = [

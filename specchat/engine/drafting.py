@@ -60,13 +60,19 @@ class Drafting:
             if not worth.allow():
                 continue
             self._asked = {sequences[i].request.request_id for i in asked}
-            merged = self._merge(merged, asked, contexts, speculator)
+            base = [
+                # Draws stay, chosen drafts that do not pay need no place beside them.
+                whole if whole.draws else chosen
+                for whole, chosen in zip(merged, choice.trees, strict=True)
+            ]
+            rows = other_rows + sum(map(len, base))
+            merged = self._merge(merged, base, asked, contexts, speculator, rows)
             spent += self._cost(speculator)
             better = self.policy.choose(merged, greedy, other_rows, spent)
             worth.observe(better.rate / choice.rate)
             choice = better
         trees = [
-            # The policy looks at the tokens; what was drawn may only be kept as a whole.
+            # The policy looked at tokens: what is left of draws was decided before, in `_cut`.
             whole.first(self.policy.max_nodes) if whole.draws else chosen
             for whole, chosen in zip(merged, choice.trees, strict=True)
         ]
@@ -115,24 +121,36 @@ class Drafting:
     def _merge(
         self,
         trees: list[DraftTree],
+        base: list[DraftTree],
         asked: Seq[int],
         contexts: Seq[DraftContext],
         speculator: Speculator,
+        rows: int,
     ) -> list[DraftTree]:
-        """The trees with one more speculator's proposals in them; measures its cost."""
+        """The trees with one more speculator's proposals in them, drawn ones in `base` instead;
+        measures its cost. So far the step has `rows` rows besides each request's root."""
         start = time.perf_counter()
         proposals = self._ask(speculator, contexts)
         merged = list(trees)
         for i, context, proposal in zip(asked, contexts, proposals, strict=True):
             if proposal.max_depth > context.max_depth:
                 proposal = proposal.shallow(context.max_depth)
-            merged[i] = merge([trees[i], proposal]) if len(trees[i]) else proposal
+            whole = trees[i]
+            if proposal.draws:
+                whole, proposal = base[i], self._cut(proposal, len(trees), rows)
+            merged[i] = merge([whole, proposal]) if len(whole) else proposal
         ms = 1000 * (time.perf_counter() - start)
         old = self._cost_ms.get(speculator.name)
         # Down at once, up slowly: a first call or an interruption says little about the next one.
         rate = 0.5 if old is not None and ms < old else 0.05
         self._cost_ms[speculator.name] = ms if old is None else old + rate * (ms - old)
         return merged
+
+    def _cut(self, drawn: DraftTree, requests: int, rows: int) -> DraftTree:
+        """As much of a drawn tree as pays in a step of so many requests. Its confidence and its
+        shape are the same whatever was drawn, so this is not decided by the tokens."""
+        alone = [drawn, *(DraftTree() for _ in range(requests - 1))]
+        return drawn.part(self.policy.choose(alone, [False] * requests, rows, 0.0).nodes[0])
 
     def _cost(self, speculator: Speculator) -> float:
         """Average milliseconds of asking it; 0 before the first time."""

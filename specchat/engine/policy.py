@@ -22,6 +22,7 @@ class Choice:
     """The nodes to verify, and what is expected of them."""
 
     trees: list[DraftTree]
+    nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
     tokens: float  # expected of the step, over all requests
     rate: float  # expected tokens per millisecond
 
@@ -48,7 +49,7 @@ class Policy:
         fixed_ms = self.overhead_ms + draft_ms
         plain_rate = requests / (self.cost.step_ms(base_rows) + fixed_ms)
         if not any(map(len, trees)):
-            return Choice(list(trees), float(requests), plain_rate)
+            return Choice(list(trees), [[] for _ in trees], float(requests), plain_rate)
         ranked = sorted(
             (-chance, r, node)
             for r, (tree, flag) in enumerate(zip(trees, greedy, strict=True))
@@ -75,4 +76,4 @@ class Policy:
             tree if len(nodes) == len(tree) else tree.select(nodes)
             for tree, nodes in zip(trees, kept, strict=True)
         ]
-        return Choice(selected, best_tokens, best_rate)
+        return Choice(selected, [sorted(nodes) for nodes in kept], best_tokens, best_rate)

@@ -18,8 +18,7 @@ from specchat.engine.compiled import CompileQueue
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.pretrained import load_causal_lm
 from specchat.engine.runner import ModelRunner, read_shape
-from specchat.speculators.chain import LEAST_CHANCE, SIBLINGS, Chain, useful_depth
-from specchat.speculators.choosing import best_tokens
+from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
 from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
 from specchat.speculators.vocabulary import check_same_vocabulary
 
@@ -112,12 +111,10 @@ class DraftModelSpeculator:
         """One forward pass: the next token of every chain."""
         parts = [Rows.chunk(draft.rows.table, draft.pending, last=True) for draft in drafts]
         logits = self._runner.forward(parts).logits[:, : self._vocab]
-        contexts = [draft.chain.context for draft in drafts]
-        found = best_tokens(logits, contexts, place, SIBLINGS)
-        for draft, tokens, chances in zip(drafts, found.tokens, found.chances, strict=True):
+        tips = extend_all([draft.chain for draft in drafts], logits, place)
+        for draft, tip in zip(drafts, tips, strict=True):
             draft.rows.advance(draft.pending)
-            draft.chain.extend(tokens, chances)
-            draft.pending = tokens[:1]
+            draft.pending = [tip]
 
 
 def load_draft_model(

@@ -21,8 +21,7 @@ from specchat.engine.batch import Rows, pack
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.kv_cache import KVCache, KVShape
 from specchat.engine.runner import ModelRunner
-from specchat.speculators.chain import LEAST_CHANCE, SIBLINGS, Chain, useful_depth
-from specchat.speculators.choosing import best_tokens
+from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
 from specchat.speculators.eagle3_checkpoint import load_network
 from specchat.speculators.eagle3_network import Drafted, Eagle3Network
 from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
@@ -157,14 +156,9 @@ class Eagle3Speculator:
         """One call of the layer: the next token of every chain."""
         drafted = self._run(drafts)
         logits = self._network.logits(drafted.state)
-        contexts = [draft.chain.context for draft in drafts]
-        found = best_tokens(logits, contexts, place, SIBLINGS, self._token_ids)
-        following = drafted.following.split(1)
-        for draft, tokens, chances, state in zip(
-            drafts, found.tokens, found.chances, following, strict=True
-        ):
-            draft.chain.extend(tokens, chances)
-            draft.positions, draft.tokens = [draft.rows.position], tokens[:1]
+        tips = extend_all([draft.chain for draft in drafts], logits, place, self._token_ids)
+        for draft, tip, state in zip(drafts, tips, drafted.following.split(1), strict=True):
+            draft.positions, draft.tokens = [draft.rows.position], [tip]
             draft.states = state
 
     def _run(self, drafts: Sequence[_Draft]) -> Drafted:

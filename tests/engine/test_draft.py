@@ -130,11 +130,16 @@ def said(tree: DraftTree) -> list[tuple[int, int]]:
     return [(draw.parent, draw.token) for draw in tree.draws]
 
 
-def test_a_token_drawn_twice_is_one_node_and_two_draws() -> None:
-    tree = drawn_pairs()
-    assert tree.draw(1, ROOT, "x", uniform()) == 0
-    assert len(tree) == 4
-    assert said(tree) == [(ROOT, 1), (ROOT, 2), (0, 3), (0, 4), (ROOT, 1)]
+def test_a_token_drawn_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="without replacement, got token 1 twice"):
+        drawn_pairs().draw(1, ROOT, "x", uniform())
+
+
+def test_the_confidence_of_a_draw_does_not_depend_on_its_token() -> None:
+    other = DraftTree()
+    for token, parent in ((9, ROOT), (1, ROOT), (4, 0), (3, 0)):
+        other.draw(token, parent, "x", uniform())
+    assert other.confidence == drawn_pairs().confidence
 
 
 def test_a_cut_tree_keeps_the_draws_behind_its_nodes() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specchat.engine.aux_states import AuxTape
 from specchat.engine.calibration import Calibration
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.drafting import Drafting
 from specchat.engine.payoff import Payoff
 from specchat.engine.policy import Policy
@@ -243,3 +244,60 @@ def test_high_confidence_is_told_apart_finely() -> None:
         calibration.observe(chain(1, 0.94), [0] if n % 10 else [], greedy=True)
     assert calibration.chance("x", 0.997, greedy=True) > 0.99
     assert calibration.chance("x", 0.94, greedy=True) == pytest.approx(0.9, abs=0.03)
+
+
+class DrawsTokens(Script):
+    """Draws two tokens for each of four places; `shift` makes them other ones."""
+
+    name = "draws"
+    shift = 0
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        self.asked.append([context.request_id for context in batch])
+        trees = []
+        for _ in batch:
+            tree, parent, q = DraftTree(), ROOT, torch.full((VOCAB,), 1 / VOCAB)
+            for place in range(4):
+                token = 10 + self.shift + 2 * place
+                below, parent = parent, tree.draw(token, parent, self.name, q)
+                tree.draw(token + 1, below, self.name, q)
+            trees.append(tree)
+        return trees
+
+
+class Knows(Script):
+    """Has one token to offer that the other one may draw too."""
+
+    name = "knows"
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        return [DraftTree.chain([10, 50], self.name, [SURE, UNSURE]) for _ in batch]
+
+
+@pytest.mark.parametrize("row_ms", [0.0, 0.3, 0.6, 1.0, 2.0, 10.0])
+def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
+    one: Any, row_ms: float
+) -> None:
+    kept = []
+    for shift in (0, 1, 30):
+        script = DrawsTokens()
+        script.shift = shift
+        tree = Drafting([script], policy(row_ms), VOCAB).propose([one], 0).trees[0]
+        kept.append((len(tree), tree.parents))
+        assert {draw.parent for draw in tree.draws} >= {ROOT, *tree.parents}
+    assert kept[0] == kept[1] == kept[2]
+    assert (kept[0][0] == 8) == (row_ms <= 0.3)
+    assert (kept[0][0] == 0) == (row_ms >= 10.0)
+
+
+def test_draws_and_chosen_drafts_are_verified_in_one_tree(one: Any) -> None:
+    drafting = Drafting([Knows(), DrawsTokens()], policy(0.3), VOCAB)
+    tree = drafting.propose([one], 0).trees[0]
+    assert tree.tokens[0] == 10  # both offer it
+    assert 50 not in tree.tokens  # does not pay
+    assert [draw.token for draw in tree.draws][:2] == [10, 11]
+
+
+def test_no_more_draws_are_kept_than_allowed(one: Any) -> None:
+    tree = Drafting([DrawsTokens()], policy(0.0, max_nodes=3), VOCAB).propose([one], 0).trees[0]
+    assert len(tree) == 3

@@ -72,8 +72,9 @@ def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy verifies whatever is drafted, up to a whole tree of 63 nodes."""
 
     def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> Choice:
-        kept = [tree.select(range(min(len(tree), MAX_NODES))) for tree in trees]
-        return Choice(kept, tokens=1.0, rate=1.0)
+        nodes = [list(range(min(len(tree), MAX_NODES))) for tree in trees]
+        kept = [tree.select(own) for tree, own in zip(trees, nodes, strict=True)]
+        return Choice(kept, nodes, tokens=1.0, rate=1.0)
 
     monkeypatch.setattr(Policy, "choose", choose)
     for pause in (Payoff, Worth):
