@@ -29,6 +29,13 @@ LAYERS: dict[str, set[str]] = {
         "specchat.loader",
         "storage",
     },
+    "specchat.bench.gpu": {
+        "specchat.bench",
+        "specchat.engine",
+        "specchat.evidence",
+        "specchat.loader",
+        "specchat.speculators",
+    },
     "specchat.bench": {"specchat.engine", "specchat.evidence"},
     "specchat.training": {
         "specchat.chat.slots_vocab",
@@ -64,6 +71,8 @@ COMPOSERS = {
     "specchat",
     "specchat.__main__",
     "specchat.bench.cli",
+    "specchat.bench.gpu.__main__",
+    "specchat.bench.gpu.cli",
     "specchat.bench.load_setup",
     "specchat.cli",
     "specchat.console",

@@ -157,6 +157,7 @@ def test_weights_that_do_not_fit_say_by_how_much(
 
 
 def test_quantised_weights_take_less_and_answer(loaded: Loader) -> None:
+    pytest.importorskip("torchao", reason="needs the extra specchat[quantize]")
     full = loaded(dtype="bfloat16")
     half = loaded(dtype="bfloat16", quantize="int8")
     assert full.memory is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specchat import console
+from specchat.bench.gpu.cli import gpu
 from specchat.console import AsJson, Dtype, MaxTokens, Model, Out, Seed, Speculators, Temperature
 from specchat.settings import load_settings
 
@@ -27,6 +28,9 @@ bench_app = typer.Typer(
     rich_markup_mode=None,
     help="Measurements that take a while.",
 )
+
+
+bench_app.command()(gpu)
 
 
 @bench_app.callback()

@@ -12,6 +12,7 @@ import bisect
 import logging
 import math
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRAPH_ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+GRAPH_ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 640)
 """Rows of the recorded steps."""
 
 MAX_TABLE_PAGES = 1 << 20
@@ -65,6 +66,7 @@ def record(function: Callable[[], Any]) -> Recording:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, pool=_pool(device), capture_error_mode="thread_local"):
         output = function()
+    _LIVE[graph] = device
     return Recording(graph.replay, output)
 
 
@@ -148,13 +150,18 @@ class StepGraphs:
             return None
         self._buffers.send(step, layout, self._runner.cache.scratch_slot)
         step.recording.replay()
-        logits, hidden, aux = step.recording.output
+        logits, hidden, aux, best = step.recording.output
         rows = len(layout.ids)
         aux = None if aux is None else aux[:rows].clone()
+        if not layout.wanted:  # nothing to wait for
+            return StepOutput(logits[:0], hidden[:0], aux)
+        hidden = hidden[:rows].clone()
+        found = best[:rows].tolist()  # the step's one wait for the card, and its one small copy
         if len(layout.wanted) == rows:
-            return StepOutput(logits[:rows], hidden[:rows].clone(), aux)
+            return StepOutput(logits[:rows], hidden, aux, found)
         wanted = torch.tensor(layout.wanted, dtype=torch.int64).to(logits.device)
-        return StepOutput(logits[wanted], hidden[wanted], aux)
+        found = [found[row] for row in layout.wanted]
+        return StepOutput(logits[wanted], hidden[wanted], aux, found)
 
     def _plan(self, rows: int) -> TableSize:
         runner = self._runner
@@ -172,7 +179,8 @@ class StepGraphs:
 
         def step() -> Any:
             attention.set_step(attention.StepContext(runner.cache, tables["slots"], [], tables))
-            return runner.forward_rows(tables["input_ids"], tables["positions"])
+            logits, hidden, aux = runner.forward_rows(tables["input_ids"], tables["positions"])
+            return logits, hidden, aux, logits.argmax(-1)
 
         recording = self._recorder(step)
         return _RecordedStep(tables, recording, _time_ms(recording, runner.device))
@@ -212,13 +220,16 @@ class _Buffers:
             self._sent.record()
 
 
-_POOLS: dict[int, Any] = {}
+_LIVE: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+"""Recorded graphs: a pool lives as long as a graph that uses it."""
 
 
 def _pool(device: int) -> Any:
-    if device not in _POOLS:
-        _POOLS[device] = torch.cuda.graph_pool_handle()
-    return _POOLS[device]
+    """The working memory of the graphs recorded on a card, or a new one after they are gone."""
+    for graph, where in list(_LIVE.items()):
+        if where == device:
+            return graph.pool()
+    return torch.cuda.graph_pool_handle()
 
 
 def _time_ms(recording: Recording, device: torch.device) -> float:

@@ -15,7 +15,7 @@ import torch
 import triton
 import triton.language as tl
 
-from specchat.engine.step_tables import StepTables
+from specchat.engine.step_tables import MAX_SPLITS, StepTables
 
 _VOCAB_BLOCK = 1024
 _VOCAB_PARTS = 16
@@ -72,10 +72,10 @@ def attend(
         tables["split_keys"], tables["block_request"], tables["block_index"],
         tables["start"], tables["count"], tables["context"], tables["causal"], tables["table"],
         tables["pages"], tables["ancestors"], tables["positions"],
-        query.stride(0), query.stride(1), scale, softcap, window,
+        query.stride(0), query.stride(1), scale, softcap, window, splits,
         HEADS=heads, KV_HEADS=geometry.kv_heads, DIM=dim, BLOCK_DIM=block_dim,
         BLOCK_M=size.block, BLOCK_N=64 if block_dim <= 128 and not precise else 32,
-        PAGE=geometry.page_size, SPLITS=splits, HAS_SINKS=sinks is not None,
+        PAGE=geometry.page_size, HAS_SINKS=sinks is not None,
         HAS_CAP=softcap != 0.0, HAS_WINDOW=window != 0,
         PRECISION="ieee" if precise else "tf32",
         num_warps=8 if size.block >= 128 else 4, num_stages=2 if block_dim <= 128 else 1,
@@ -83,9 +83,8 @@ def attend(
     if splits > 1:
         _join_kernel[(rows, heads)](
             out, parts, weights, tables["split_keys"], tables["row_request"],
-            tables["count"], tables["context"],
-            HEADS=heads, DIM=dim, BLOCK_DIM=block_dim, SPLITS=splits,
-            BLOCK_SPLITS=triton.next_power_of_2(splits), num_warps=4,
+            tables["count"], tables["context"], splits,
+            HEADS=heads, DIM=dim, BLOCK_DIM=block_dim, BLOCK_SPLITS=MAX_SPLITS, num_warps=4,
         )  # fmt: skip
     return out
 
@@ -126,14 +125,14 @@ def _write_kernel(
     tl.store(values + target, source.to(values.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["splits", "window"])  # one compilation for every step
 def _attention_kernel(
     query, keys, values, out, parts, weights, sinks,
     split_keys, block_request, block_index, starts, counts, contexts, causals, tables,
     pages, ancestors, positions,
-    query_head_stride, query_row_stride, scale, softcap, window,
+    query_head_stride, query_row_stride, scale, softcap, window, splits,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK_DIM: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, PAGE: tl.constexpr, SPLITS: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, PAGE: tl.constexpr,
     HAS_SINKS: tl.constexpr, HAS_CAP: tl.constexpr, HAS_WINDOW: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -227,14 +226,14 @@ def _attention_kernel(
 
     safe = tl.where(total > 0.0, total, 1.0)
     answer = sums / safe[:, None]
-    if SPLITS == 1 or size >= length:
+    if splits == 1 or size >= length:
         tl.store(
             out + (row * HEADS + head)[:, None] * DIM + dims[None, :],
             answer.to(out.dtype.element_ty),
             mask=real[:, None] & inside[None, :],
         )
     else:
-        where = (row * HEADS + head) * SPLITS + split
+        where = (row * HEADS + head) * splits + split
         tl.store(
             parts + where[:, None] * BLOCK_DIM + dims[None, :],
             answer,
@@ -244,11 +243,10 @@ def _attention_kernel(
         tl.store(weights + where, weight, mask=real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["splits"])
 def _join_kernel(
-    out, parts, weights, split_keys, row_request, counts, contexts,
-    HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK_DIM: tl.constexpr, SPLITS: tl.constexpr,
-    BLOCK_SPLITS: tl.constexpr,
+    out, parts, weights, split_keys, row_request, counts, contexts, splits,
+    HEADS: tl.constexpr, DIM: tl.constexpr, BLOCK_DIM: tl.constexpr, BLOCK_SPLITS: tl.constexpr,
 ):  # fmt: skip
     row, head = tl.program_id(0), tl.program_id(1)
     request = tl.load(row_request + row)
@@ -258,11 +256,11 @@ def _join_kernel(
     length = (tl.load(counts + request) + tl.load(contexts + request)).to(tl.int32)
     if size >= length:
         return
-    splits = tl.arange(0, BLOCK_SPLITS)
+    part_index = tl.arange(0, BLOCK_SPLITS)
     dims = tl.arange(0, BLOCK_DIM)
     inside = dims < DIM
-    where = (row.to(tl.int64) * HEADS + head) * SPLITS + splits
-    used = splits * size < length
+    where = (row.to(tl.int64) * HEADS + head) * splits + part_index
+    used = part_index * size < length
     weight = tl.load(weights + where, mask=used, other=float("-inf"))
     chance = tl.exp2(weight - tl.max(weight, 0))
     part = tl.load(

@@ -26,6 +26,9 @@ from specchat.speculators.mlp_native import NativeMlp
 BATCH_BUCKETS = (1, 4, 16)
 """Requests per compiled call."""
 
+CARD_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Requests per recorded call on a card; sampled ones, which carry their noise, up to 16."""
+
 MAX_SIBLINGS = 2
 
 
@@ -50,10 +53,12 @@ class MlpSpeculator:
         self._dtype = heads.head[0].dtype
         self._neutral = torch.ones(1, 1, device=device), torch.zeros(1, 1, 1, device=device)
         self._siblings = min(MAX_SIBLINGS, config.vocab_size)
+        greedy = CARD_BUCKETS if device.type == "cuda" else BATCH_BUCKETS
+        self._buckets = {False: greedy, True: [n for n in greedy if n <= BATCH_BUCKETS[-1]]}
         self._graphs = {
             (size, sampled): self._graph(size, sampled)
-            for sampled in (False, True)
-            for size in BATCH_BUCKETS
+            for sampled, sizes in self._buckets.items()
+            for size in sizes
         }
         self._native = NativeMlp(heads, self._siblings, vocabulary)
         if queue is not None:
@@ -71,8 +76,9 @@ class MlpSpeculator:
                 for i, context in enumerate(batch)
                 if context.hidden is not None and (context.gumbel is not None) == sampled
             ]
-            for start in range(0, len(places), BATCH_BUCKETS[-1]):
-                part = places[start : start + BATCH_BUCKETS[-1]]
+            most = self._buckets[sampled][-1]
+            for start in range(0, len(places), most):
+                part = places[start : start + most]
                 for i, tree in zip(
                     part, self._draft([batch[i] for i in part], sampled), strict=True
                 ):
@@ -98,7 +104,7 @@ class MlpSpeculator:
         self, contexts: Sequence[DraftContext], sampled: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """In PyTorch: compiled where ready, padded to the next size that was made."""
-        size = next(size for size in BATCH_BUCKETS if size >= len(contexts))
+        size = next(size for size in self._buckets[sampled] if size >= len(contexts))
         extra = size - len(contexts)
         padded = [*contexts, *[contexts[-1]] * extra]
         hidden = torch.stack([c.hidden for c in padded if c.hidden is not None])

@@ -15,7 +15,7 @@ TYPES = {
     **dict.fromkeys(["query", "keys", "values", "key", "value", "out", "sinks", "logits"], "*bf16"),
     **dict.fromkeys(["parts", "weights", "temperatures", "best_out"], "*fp32"),
     **dict.fromkeys(["scale", "softcap"], "fp32"),
-    **dict.fromkeys(["window", "vocab", "part", "stride"], "i32"),
+    **dict.fromkeys(["window", "vocab", "part", "stride", "splits"], "i32"),
     **dict.fromkeys(
         ["split_keys", "block_request", "block_index", "starts", "counts", "contexts", "causals",
          "tables", "pages", "ancestors", "positions", "row_request", "slots", "rows", "where_out"],
@@ -44,14 +44,14 @@ def compile_kernel(name: str, constants: dict[str, Any], **changed: str) -> None
 
 
 def main() -> None:
-    head = {"DIM": 128, "BLOCK_DIM": 128, "SPLITS": 16, "HEADS": 32}
+    head = {"DIM": 128, "BLOCK_DIM": 128, "HEADS": 32}
     grid = head | {"KV_HEADS": 8, "BLOCK_M": 16, "BLOCK_N": 64, "PAGE": 16, "PRECISION": "tf32"}
     plain = {"HAS_SINKS": False, "HAS_CAP": False, "HAS_WINDOW": False}
     rich = {"HAS_SINKS": True, "HAS_CAP": True, "HAS_WINDOW": True}
     compile_kernel("attention", grid | plain)
-    wide = {"DIM": 256, "BLOCK_DIM": 256, "HEADS": 8, "KV_HEADS": 4, "BLOCK_N": 32, "SPLITS": 1}
+    wide = {"DIM": 256, "BLOCK_DIM": 256, "HEADS": 8, "KV_HEADS": 4, "BLOCK_N": 32}
     compile_kernel("attention", grid | rich | wide)
-    compile_kernel("join", head | {"BLOCK_SPLITS": 16})
+    compile_kernel("join", head | {"BLOCK_SPLITS": 64})
     compile_kernel("write", {"HEADS": 8, "DIM": 128, "BLOCK": 128})
     compile_kernel("sample", {"PARTS": 16, "BLOCK": 1024}, keys="*i64")
 

@@ -86,6 +86,7 @@ def test_recorded_steps_equal_eager_ones_at_every_padding() -> None:
         for out, (logits, hidden) in zip(steps(runner), expected, strict=True):
             torch.testing.assert_close(out.logits, logits, atol=1e-5, rtol=1e-5)
             torch.testing.assert_close(out.hidden, hidden, atol=1e-5, rtol=1e-5)
+            assert (out.best or []) == logits.argmax(-1).tolist()
 
 
 def test_inner_hidden_states_come_with_a_recorded_step() -> None:

@@ -1,0 +1,53 @@
+"""Time on a device, launches left out where they can be."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from specchat.engine.cuda_graphs import record
+
+
+def device_ms(work: Callable[[], Any], device: torch.device, runs: int) -> float:
+    """Median milliseconds of `work` on the device; on a card replayed as a CUDA graph, so that
+    what the host does between launches is not in it."""
+    with torch.inference_mode():
+        if device.type == "cuda":
+            return _events_ms(record(work).replay, runs)
+        work()
+        return wall_ms(work, device, runs)
+
+
+def wall_ms(work: Callable[[], Any], device: torch.device, runs: int) -> float:
+    """Median milliseconds until `work` is done, the host's part included."""
+    times = []
+    for _ in range(runs):
+        wait(device)
+        start = time.perf_counter()
+        work()
+        wait(device)
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has nothing left to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _events_ms(work: Callable[[], Any], runs: int) -> float:
+    work()
+    times = []
+    for _ in range(runs):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        work()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end))
+    return statistics.median(times)

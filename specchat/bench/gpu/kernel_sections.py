@@ -1,0 +1,125 @@
+"""The card's copy speed; the attention kernels against float64 and against the bytes they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from specchat.bench.gpu.bench import GpuBench, Report
+from specchat.bench.gpu.cases import CARD, KINDS, PAGE, Size, random_case
+from specchat.bench.gpu.clock import device_ms
+from specchat.engine.attention import Segment
+from specchat.engine.step_tables import Geometry, build
+
+TOLERANCE = {torch.float32: 2e-5, torch.float16: 6e-3, torch.bfloat16: 5e-2}
+"""Largest error of an output whose values are about 1, against float64 on the same inputs."""
+
+SWITCHED = 4
+"""So many caches are read in turn, so that none is found in the card's own cache."""
+
+
+def copy_speed(bench: GpuBench) -> Report:
+    """Gigabytes a second of a large copy, read and written bytes counted."""
+    size = 2**22 if bench.tiny else 2**31
+    source = torch.ones(size, dtype=torch.uint8, device=bench.device)
+    target = torch.empty_like(source)
+    ms = device_ms(lambda: target.copy_(source), bench.device, 3 if bench.tiny else 10)
+    bench.copy_gb_s = 2 * size / ms / 1e6
+    return {"bytes": 2 * size, "ms": ms, "gb_s": bench.copy_gb_s}
+
+
+def kernels_against_float64(bench: GpuBench) -> Report:
+    """Random steps in every dtype; the largest errors."""
+    from specchat.engine import kernels
+
+    size = Size(requests=2, divisions=((1, 2),), dims=(16, 64)) if bench.tiny else CARD
+    dtypes = [torch.float32] if bench.device.type == "cpu" else list(TOLERANCE)
+    rounds = 1 if bench.tiny else 4
+    worst: dict[str, float] = {}
+    cases = 0
+    for dtype in dtypes:
+        for kind in KINDS:
+            for seed in range(rounds if dtype == bench.dtype else 1):  # each may be compiled
+                bench.need(20)
+                case = random_case(seed, kind, bench.processors, size).to(bench.device, dtype)
+                with torch.inference_mode():
+                    out = kernels.attend(
+                        case.query, case.keys, case.values, case.tables, **case.options
+                    )
+                name = str(dtype).removeprefix("torch.")
+                error = float((out.double() - case.expected()).abs().max())
+                worst[name] = max(worst.get(name, 0.0), error)
+                cases += 1
+    limits = {str(dtype).removeprefix("torch."): limit for dtype, limit in TOLERANCE.items()}
+    good = all(error <= limits[name] for name, error in worst.items())
+    bench.target("kernels against float64", max(worst.values()), f"within {limits}", good)
+    return {"cases": cases, "largest_error": worst, "tolerance": limits, "ok": good}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A step whose attention is timed."""
+
+    batch: int
+    rows: int  # of each request
+    context: int
+
+
+def kernel_speed(bench: GpuBench) -> list[Report]:
+    """Attention of one layer with the heads of an 8B model (32 over 8, of 128): time, and the keys
+    and values it has to read against the card's copy speed."""
+    heads, kv_heads, dim = (4, 2, 64) if bench.tiny else (32, 8, 128)
+    geometry = Geometry(heads, kv_heads, PAGE, bench.processors)
+    rows = []
+    for load in _loads(bench.tiny):
+        bench.need(15)
+        ms = device_ms(_attention(bench, load, geometry, dim), bench.device, 3) / SWITCHED
+        read = 2 * load.batch * load.context * kv_heads * dim * bench.dtype.itemsize
+        speed = read / ms / 1e6
+        share = speed / bench.copy_gb_s if bench.copy_gb_s else None
+        rows.append(
+            {
+                "batch": load.batch, "rows": load.rows, "context": load.context,
+                "us": 1000 * ms, "kv_bytes": read, "gb_s": speed, "share_of_copy": share,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _loads(tiny: bool) -> Iterator[Load]:
+    if tiny:
+        yield Load(2, 2, 40)
+        return
+    for context in (512, 4096, 16384):
+        for batch in (1, 8, 32, 128):
+            if batch * context <= 600_000:
+                yield from (Load(batch, rows, context) for rows in (1, 8))
+
+
+def _attention(bench: GpuBench, load: Load, geometry: Geometry, dim: int) -> Callable[[], object]:
+    """Work that attends once in each of several caches."""
+    from specchat.engine import kernels
+
+    each = -(-(load.context + load.rows) // PAGE)
+    pages = torch.randperm(load.batch * each).tolist()
+    segments = [
+        Segment(
+            i * load.rows, load.rows, load.context, pages[i * each : (i + 1) * each], None,
+            list(range(load.context, load.context + load.rows)),
+        )
+        for i in range(load.batch)
+    ]  # fmt: skip
+    rows = load.batch * load.rows
+    tables = build(segments, rows, geometry, bench.device)
+    made = {"dtype": bench.dtype, "device": bench.device}
+    caches = torch.randn(SWITCHED, 2, len(pages) * PAGE, geometry.kv_heads, dim, **made)
+    query = torch.randn(rows, geometry.heads, dim, **made).transpose(0, 1)
+
+    def work() -> list[torch.Tensor]:
+        return [
+            kernels.attend(query, keys, values, tables, scale=dim**-0.5) for keys, values in caches
+        ]
+
+    return work

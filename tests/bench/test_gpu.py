@@ -1,0 +1,130 @@
+"""`specchat bench gpu` at its tiny size, on CPU: every section for real, kernels interpreted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from specchat.bench.gpu import kernel_sections
+from specchat.bench.gpu.bench import GpuBench, OutOfTimeError
+from specchat.bench.gpu.cli import gpu_app
+from specchat.bench.gpu.run import gpu_text, run_gpu_bench
+from specchat.bench.prompts import BenchPrompt
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--tiny", "--device", "cpu"]
+
+
+def test_every_section_runs_and_the_report_says_where(tmp_path: Path) -> None:
+    out = tmp_path / "gpu.json"
+    result = CliRunner().invoke(gpu_app, [*TINY, "--out", str(out), "--commit", "abc1234"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(out.read_text())
+    sections = report["sections"]
+    assert list(sections) == [
+        "copy speed", "kernels against float64", "kernel speed", "bundled family",
+        "stand-in with the shape of a tiny test model",
+    ]  # fmt: skip
+    assert all(section["ok"] for section in sections.values())
+    assert report["environment"]["commit"] == "abc1234"
+    assert report["environment"]["torch"] == torch.__version__
+    assert sections["kernels against float64"]["result"]["ok"]
+    standin = sections["stand-in with the shape of a tiny test model"]["result"]
+    assert standin["stand_in"] is True
+    for part in (standin, sections["bundled family"]["result"]):
+        assert [race["concurrency"] for race in part["races"]] == [1, 2]
+        assert all(race["identical"] == race["pairs"] for race in part["races"])
+        assert part["summary"]["plain_tpot_ms"] > 0
+        assert part["memory_bytes"]["weights"] > 0
+    assert report["targets"] == []  # a tiny run on a CPU proves nothing
+    assert "They are not those models" in result.stdout
+
+
+def test_a_failing_section_is_recorded_and_the_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(bench: GpuBench) -> None:
+        raise RuntimeError("the card is on fire")
+
+    monkeypatch.setattr(kernel_sections, "kernel_speed", fail)
+    report = run_gpu_bench(device="cpu", minutes=5, tiny=True, out=None, only=("copy", "kernel s"))
+    assert report["sections"]["kernel speed"]["error"] == "RuntimeError: the card is on fire"
+    assert report["sections"]["copy speed"]["ok"]
+    assert not report["ok"]
+    assert "FAILED: RuntimeError: the card is on fire" in gpu_text(report)
+
+
+def test_what_there_is_no_time_for_is_said() -> None:
+    report = run_gpu_bench(device="cpu", minutes=0, tiny=True, out=None, only=("kernel s", "stand"))
+    for section in report["sections"].values():
+        assert section["error"].startswith("out of time")
+
+
+def test_figures_of_a_card_are_held_against_what_they_should_be() -> None:
+    bench = GpuBench(torch.device("cuda"), torch.bfloat16, False, 0.0, print)
+    bench.target("speed", 2.0, "at least 2.5", met=False)
+    assert bench.targets == [
+        {"name": "speed", "value": 2.0, "wanted": "at least 2.5", "met": False}
+    ]
+    with pytest.raises(OutOfTimeError, match="needed"):
+        bench.need(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--device", "cpu"], "only --tiny is of use"),
+        (["--device", "mps"], "got 'mps'"),
+        ([*TINY, "--out", "/nowhere/x.json"], "/nowhere/x.json"),
+    ],
+)
+def test_a_mistake_is_explained(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(gpu_app, arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_no_card_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = CliRunner().invoke(gpu_app, [])
+    assert result.exit_code == 2
+    assert "must be a usable CUDA card" in result.stderr
+
+
+def test_the_questions_are_distinct_and_encoded(tiny_model_dir: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from specchat.bench.gpu.models import Measured
+
+    nothing: Any = None
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
+    prompts = Measured("x", nothing, nothing, tokenizer, nothing, 0).prompts(128)
+    assert all(isinstance(prompt, BenchPrompt) and prompt.ids for prompt in prompts)
+    assert len({prompt.ids for prompt in prompts}) == 128
+
+
+BLOCKED = """
+import importlib.abc, sys
+class Absent(importlib.abc.MetaPathFinder):
+    names = {"gradio", "plotly", "sqlalchemy", "alembic", "pydantic", "pydantic_settings",
+             "platformdirs", "phonenumbers", "starlette"}
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import specchat.bench.gpu.run, specchat.bench.gpu.cli, specchat.bench.gpu.__main__
+"""
+
+
+def test_it_needs_only_what_the_engine_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED], cwd=ROOT, env=dict(os.environ), capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
