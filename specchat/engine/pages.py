@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from specchat.engine.counters import EngineCounters
-from specchat.engine.prefix import Node, PrefixIndex, Tenant
+from specchat.engine.prefix import Node, PageName, PrefixIndex, Tenant
 
 
 class OutOfPagesError(Exception):
@@ -238,6 +238,15 @@ class PageTable:
             self.pool.release(self.pages[place : place + 1])
             self.pages[place : place + 1] = [tail.page]
             self.length += known
+
+    def next_name(self, tokens: Sequence[int]) -> PageName | None:
+        """What the page computed next will be found by; None in the middle of one, and where
+        `tokens` do not fill it."""
+        place, size = self._published, self.pool.page_size
+        name = tuple(tokens[place * size : (place + 1) * size])
+        if self.length != place * size or len(name) < size:
+            return None
+        return self._owner(place), self._last, name
 
     @property
     def room(self) -> int:

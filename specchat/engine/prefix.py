@@ -31,14 +31,15 @@ class Node:
     tokens: tuple[int, ...]  # a tail has fewer than fit
 
 
-_Key = tuple[Tenant | None, Node | None, tuple[int, ...]]
+PageName = tuple[Tenant | None, Node | None, tuple[int, ...]]
+"""Owner, the page before, and the page's own tokens."""
 
 
 class PrefixIndex:
     """Which page holds which part of which text. Knows nothing of who holds the pages."""
 
     def __init__(self) -> None:
-        self._by_name: dict[_Key, Node] = {}
+        self._by_name: dict[PageName, Node] = {}
         self._tails: dict[tuple[Tenant, Node | None], Node] = {}
         self._by_page: dict[int, Node] = {}  # tails too
         self._tenants: WeakValueDictionary[str, Tenant] = WeakValueDictionary()

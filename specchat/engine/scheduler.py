@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from specchat.engine.counters import EngineCounters
 from specchat.engine.errors import QueueFullError
 from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.prefix import PageName
 from specchat.engine.sequence import Sequence
 from specchat.engine.waiting import Waiting
 
@@ -92,15 +93,7 @@ class Scheduler:
         filling: list[Sequence] = []
         for sequence in self.running:
             (decode if sequence.decodes else filling).append(sequence)
-        prefill: list[Prefill] = []
-        budget = self.prefill_budget(len(decode))
-        for sequence in filling:
-            count = self._chunk(sequence, budget, alone=not prefill)
-            if not count:
-                break
-            prefill.append(Prefill(sequence, count))
-            budget -= count
-        return Plan(decode, prefill)
+        return Plan(decode, self._chunks(filling, self.prefill_budget(len(decode))))
 
     def prefill_budget(self, decoding: int) -> int:
         """Prompt rows of a step in which so many requests decode."""
@@ -127,19 +120,52 @@ class Scheduler:
             if victim is sequence:
                 return 0
 
-    def _chunk(self, sequence: Sequence, budget: int, *, alone: bool) -> int:
-        """Prompt tokens to compute next: up to a page's end where the rest does not fit, so that
-        others can take whole pages over; less than a page only of the step's first prompt. Takes
-        over what others computed meanwhile."""
-        table = sequence.table
-        assert table is not None
-        gained = table.adopt(sequence.tokens)
+    def _chunks(self, filling: list[Sequence], budget: int) -> list[Prefill]:
+        """Chunks of prompts, in order. A prompt that mostly begins with what another one computes
+        in this step waits for that, and takes it over in the next."""
+        chunks: list[Prefill] = []
+        leaders: dict[PageName, Prefill] = {}
+        for sequence in filling:
+            self._adopt(sequence)
+            assert sequence.table is not None
+            name = sequence.table.next_name(sequence.tokens)
+            if name in leaders and self._mostly_computed(sequence, leaders[name]):
+                continue
+            count = self._chunk(sequence, budget, alone=not chunks)
+            if not count:
+                break
+            chunks.append(Prefill(sequence, count))
+            if name is not None:
+                leaders.setdefault(name, chunks[-1])
+            budget -= count
+        return chunks
+
+    def _adopt(self, sequence: Sequence) -> None:
+        """Take over what others computed meanwhile."""
+        assert sequence.table is not None
+        gained = sequence.table.adopt(sequence.tokens)
         if not sequence.counters.preemptions:
             sequence.counters.cached_tokens += gained
             self.counters.prefix_hit_tokens += gained
+
+    def _mostly_computed(self, sequence: Sequence, leader: Prefill) -> bool:
+        """True when the leader's chunk, which begins at the same place, holds at least half of
+        what the request needs."""
+        assert sequence.table is not None
+        size, start = self.pool.page_size, sequence.table.length
+        own, others, end = sequence.tokens, leader.sequence.tokens, start
+        last = min(start + leader.count, len(own) - 1)
+        while end + size <= last and own[end : end + size] == others[end : end + size]:
+            end += size
+        return 2 * (end - start) >= sequence.pending
+
+    def _chunk(self, sequence: Sequence, budget: int, *, alone: bool) -> int:
+        """Prompt tokens to compute next: up to a page's end where the rest does not fit, so that
+        others can take whole pages over; less than a page only of the step's first prompt."""
+        assert sequence.table is not None
         count = min(sequence.pending, budget)
         if count < sequence.pending:
-            over = (table.length + count) % self.pool.page_size
+            over = (sequence.table.length + count) % self.pool.page_size
             if over < count or not alone:
                 count = max(0, count - over)
         return count

@@ -109,8 +109,9 @@ def test_the_oldest_prompt_is_computed_first() -> None:
     assert steps == [[first], [first, second]]
 
 
-def test_equal_prompts_that_arrive_together_are_computed_once() -> None:
-    scheduler = made(token_budget=16)
+@pytest.mark.parametrize("budget", [4, 16, 64])
+def test_equal_prompts_that_arrive_together_are_computed_once(budget: int) -> None:
+    scheduler = made(token_budget=budget)
     prompt = tuple(range(17))
     same = [queued(prompt=prompt) for _ in range(4)]
     for sequence in same:
@@ -122,7 +123,19 @@ def test_equal_prompts_that_arrive_together_are_computed_once() -> None:
     assert [s.counters.cached_tokens for s in same] == [0, 16, 16, 16]
     assert scheduler.counters.prefix_hit_tokens == 3 * 16
     assert scheduler.counters.prefix_query_tokens == 4 * 17
-    assert scheduler.pool.held == 4 + 4  # the shared prompt, and a tail each
+
+
+def test_a_prompt_waits_for_another_only_where_that_computes_most_of_it() -> None:
+    scheduler = made()
+    start_alike, long_rest = tuple(range(12)), tuple(range(50, 70))
+    first = queued(prompt=(*start_alike, 90))
+    near, far = queued(prompt=(*start_alike, 91)), queued(prompt=(*start_alike, *long_rest))
+    other_tenant = queued("bank", prompt=(*start_alike, 92))
+    for sequence in (first, near, far, other_tenant):
+        scheduler.add(sequence)
+    steps = [[p.sequence for p in run_step(scheduler).prefill] for _ in range(2)]
+    assert steps == [[first, far, other_tenant], [near]]
+    assert near.counters.cached_tokens == 12
 
 
 def test_a_request_is_admitted_with_a_page_to_spare_for_each_running_one() -> None:
