@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
 from specchat.engine.engine import Engine, EngineOptions, ModelInfo
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.hardware import describe_hardware, usable_cpus
+from specchat.engine.hardware import describe_hardware, multiplies_bf16, usable_cpus
 from specchat.engine.memory import MemoryPlan, devices, page_count, stored_bytes, work_bytes
 from specchat.engine.pretrained import find_files, load_causal_lm, load_tokenizer
 from specchat.engine.request import Verification
@@ -50,7 +51,7 @@ class LoadOptions:
     quantize: str | None = None  # "int8" or "fp8": weights of the target, by torchao
     kv_memory_bytes: int | None = None
     kv_memory_share: float | None = None  # of what is free after the weights; bytes win
-    max_nodes: int = 16
+    max_nodes: int = 32
     compile: bool = True
     max_waiting: int = 256
     max_running: int = 64
@@ -83,7 +84,7 @@ def load(options: LoadOptions) -> LoadedModel:
     torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cpus()))
     device = _device(options.device)
     directory = resolve(options.model)
-    dtype = _dtype(options.dtype, device)
+    dtype = _dtype(options.dtype, device, directory)
     tokenizer = load_tokenizer(directory)
     model = load_causal_lm(directory, dtype, device, options.quantize)
     shape = read_shape(model.config, dtype)
@@ -197,12 +198,25 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _dtype(name: str, device: torch.device) -> torch.dtype:
+def _dtype(name: str, device: torch.device, directory: Path) -> torch.dtype:
+    """`auto` is bfloat16 where the device multiplies it and, on a CPU, the weights are stored in
+    it: float32 would hold the same weights and take longer."""
     if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
+        stored = device.type != "cpu" or (
+            multiplies_bf16() and _stored_dtype(directory) == "bfloat16"
+        )
+        return torch.bfloat16 if stored else torch.float32
     if name not in DTYPES:
         raise ModelLoadError(f"dtype must be 'auto' or one of {', '.join(DTYPES)}, got {name!r}")
     return DTYPES[name]
+
+
+def _stored_dtype(directory: Path) -> str | None:
+    try:
+        config = json.loads((directory / "config.json").read_text())
+    except (OSError, ValueError):
+        return None  # whoever reads the model says what is wrong with it
+    return config.get("dtype") or config.get("torch_dtype")
 
 
 def plan_memory(options: LoadOptions, model: Any, shape: ModelShape) -> tuple[int, MemoryPlan]:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
+from specchat import loader
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.memory import Device
 from specchat.engine.request import Request, SamplingParams
@@ -366,3 +368,22 @@ def test_an_unknown_dtype_is_named(loaded: Loader) -> None:
 def test_too_little_cache_memory_is_named(loaded: Loader, size: int) -> None:
     with pytest.raises(ModelLoadError, match=rf"at least \d+ bytes \(two pages\), got {size}"):
         loaded(kv_memory_bytes=size)
+
+
+@pytest.mark.parametrize(("stored", "fast", "wanted"), [
+    (torch.bfloat16, True, "bfloat16"),
+    (torch.bfloat16, False, "float32"),
+    (torch.float32, True, "float32"),
+])  # fmt: skip
+def test_a_cpu_runs_in_bf16_where_it_multiplies_it_and_the_weights_are_in_it(
+    loaded: Loader,
+    copied: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stored: torch.dtype,
+    fast: bool,
+    wanted: str,
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(copied).to(stored)
+    model.save_pretrained(copied)
+    monkeypatch.setattr(loader, "multiplies_bf16", lambda: fast)
+    assert loaded(model=str(copied), device="cpu").engine.info.dtype == wanted

@@ -85,7 +85,7 @@ class EngineOptions:
     prefill_rows: int = 64  # of these for prompts while other requests stream
     max_running: int = 64
     max_waiting: int = 256
-    max_nodes: int = 16  # draft nodes per request and step
+    max_nodes: int = 32  # draft nodes per request and step
     exact: bool = False  # plain steps get the rows of speculative ones, for the same kernels
     check_pages: bool = False  # assert the pool's invariant after every step
 

@@ -31,6 +31,21 @@ def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     return max(1, cpus)
 
 
+def multiplies_bf16() -> bool:
+    """Whether this CPU has instructions that multiply bfloat16 numbers at twice float32's rate."""
+    return "avx512_bf16" in _cpu_flags()
+
+
+def _cpu_flags() -> list[str]:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("flags"):
+                return line.split()
+    except OSError:
+        pass
+    return []
+
+
 def _cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

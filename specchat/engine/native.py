@@ -28,6 +28,7 @@ FLAGS = (
 )  # fmt: skip
 BUILD_TIMEOUT_S = 300
 _building = threading.Lock()
+_library: ctypes.CDLL | None = None
 
 
 class NativeUnavailableError(Exception):
@@ -140,13 +141,25 @@ def load_library() -> ctypes.CDLL:
     Raises:
         NativeUnavailableError: no compiler, or it failed.
     """
+    global _library
+    with _building:
+        if _library is None:
+            _library = _load()
+        return _library
+
+
+def loaded_library() -> ctypes.CDLL | None:
+    """The library if somebody loaded it."""
+    return _library
+
+
+def _load() -> ctypes.CDLL:
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         raise NativeUnavailableError("no C++ compiler found")
     path = _cache_directory() / f"native-{_fingerprint(compiler)}.so"
-    with _building:
-        if not path.exists():
-            _build(compiler, path)
+    if not path.exists():
+        _build(compiler, path)
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -155,6 +168,8 @@ def load_library() -> ctypes.CDLL:
     library.scratch_floats.argtypes = [POINTER(Model), POINTER(Step), c_int64]
     library.run_step.restype = None
     library.run_step.argtypes = [POINTER(Model), POINTER(Step), c_int64]
+    library.gumbel_noise.restype = None
+    library.gumbel_noise.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
     library.run_draft.restype = c_int64
     library.run_draft.argtypes = [
         POINTER(Drafter), c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,

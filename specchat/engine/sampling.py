@@ -10,6 +10,7 @@ Suresh, "Coupling without communication and drafter-invariant speculative decodi
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import torch
 
 from specchat.engine.dice import Dice, Stream, stream_seed
 from specchat.engine.mixing import GOLDEN, MASK64, mix, mix_int, signed
+from specchat.engine.native import loaded_library
 from specchat.engine.request import SamplingParams
 
 
@@ -28,6 +30,17 @@ def gumbel_noise(
     Counter-based: SplitMix64 of (seed, position, token).
     """
     keys = [noise_key(seed, start + i) for i in range(count)]
+    library = loaded_library() if device.type == "cpu" else None
+    if library is not None:  # the same up to rounding, twenty times faster
+        noise = torch.empty(count, vocab)
+        numbers = array("q", keys)
+        library.gumbel_noise(numbers.buffer_info()[0], count, vocab, noise.data_ptr())
+        return noise
+    return torch_gumbel_noise(keys, vocab, device)
+
+
+def torch_gumbel_noise(keys: Sequence[int], vocab: int, device: torch.device) -> torch.Tensor:
+    """`gumbel_noise` of positions whose keys are known, on any device."""
     key = torch.tensor(keys, dtype=torch.int64, device=device)
     token = torch.arange(1, vocab + 1, dtype=torch.int64, device=device) * signed(GOLDEN)
     bits = mix(key[:, None] + token) >> 32 & 0xFFFFFFFF

@@ -90,8 +90,9 @@ class MlpHeads(nn.Module):
 
         `hidden [batch, emb_dim]` of the heads' dtype, `token [batch]`, `inverse_temperature
         [batch, 1]` (1 when greedy), `gumbel [batch, n_predict, vocab]` (zeros when greedy; an axis
-        of size 1 broadcasts) -> tokens and the drafter's probabilities, both
-        `[batch, n_predict, siblings]`, best first.
+        of size 1 broadcasts) -> tokens and the drafter's probabilities of them, both
+        `[batch, n_predict, siblings]`, best first. With noise these are the chances of being the
+        largest after the noise for a drafter that is off by as much as the noise.
         """
         tokens, chances = [], []
         state = hidden
@@ -102,7 +103,8 @@ class MlpHeads(nn.Module):
             state = state + (self.emb_weight / self.state_weight) * F.embedding(token, self.emb[i])
             state = F.gelu(_rms(state) * self.ln_weight[i] + self.ln_bias[i])
             logits = F.linear(state, self.head[i]).float() * inverse_temperature
-            best = (logits + gumbel[:, min(i, gumbel.shape[1] - 1)]).topk(siblings, dim=-1).indices
+            logits = logits + gumbel[:, min(i, gumbel.shape[1] - 1)]
+            best = logits.topk(siblings, dim=-1).indices
             log_total = logits.logsumexp(-1, keepdim=True)
             chances.append((logits.gather(-1, best) - log_total).exp())
             tokens.append(best)

@@ -33,7 +33,7 @@ class SuffixOptions:
 
     longest: int = 16  # tokens of a match
     shortest: int = 1
-    most_nodes: int = 24
+    most_nodes: int = 32
     branches: int = 2
     least_chance: float = 0.12  # of a node's whole path
     doubt: float = 0.3  # occurrences of something else, added to those of a match

@@ -16,9 +16,19 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from specchat.engine import native
 from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.request import SamplingParams
-from specchat.engine.sampling import NoiseTape, RowGroup, choose, gumbel_noise, scores, warp
+from specchat.engine.sampling import (
+    NoiseTape,
+    RowGroup,
+    choose,
+    gumbel_noise,
+    noise_key,
+    scores,
+    torch_gumbel_noise,
+    warp,
+)
 from specchat.engine.step import _histories
 
 CPU = torch.device("cpu")
@@ -210,3 +220,21 @@ def test_half_precision_logits_are_sampled_in_float32() -> None:
     mine = scores(logits, [RowGroup(params, 3, noise, None)])
     assert mine.dtype == torch.float32
     assert torch.equal(mine, scores(logits.float(), [RowGroup(params, 3, noise, None)]))
+
+
+def test_native_noise_is_that_of_torch() -> None:
+    native.load_library()
+    keys = [noise_key(11, position) for position in range(300)]
+    wanted = torch_gumbel_noise(keys, 1003, CPU)
+    found = gumbel_noise(11, 0, 300, 1003, CPU)
+    torch.testing.assert_close(found, wanted, rtol=2e-6, atol=2e-6)
+    assert found.isfinite().all()
+
+
+def test_native_noise_is_right_where_it_is_largest() -> None:
+    native.load_library()
+    found = gumbel_noise(5, 0, 1500, 4096, CPU)
+    wanted = torch_gumbel_noise([noise_key(5, position) for position in range(1500)], 4096, CPU)
+    extreme = (wanted > 12) | (wanted < -2.7)
+    assert extreme.sum() > 20
+    torch.testing.assert_close(found[extreme], wanted[extreme], rtol=1e-6, atol=2e-6)

@@ -106,7 +106,7 @@ def reference(
             logits = logits / asked.temperature
             ranked = logits + asked.gumbel[i].double()
         best = ranked.topk(MAX_SIBLINGS).indices
-        stages.append((best.tolist(), logits.softmax(-1)[best].tolist()))
+        stages.append((best.tolist(), ranked.softmax(-1)[best].tolist()))
         token = int(best[0])
     return stages
 

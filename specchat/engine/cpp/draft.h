@@ -4,19 +4,27 @@
 
 #include "product.h"
 
-// The `many` largest of row (+ noise), largest first; of equals the first.
-static void best_of(const Drafter& d, const float* row, const float* noise, int64_t many,
-                    int64_t* best) {
+// The `many` largest of a row, largest first; of equals the first.
+static void best_of(const float* row, int64_t count, int64_t many, int64_t* best) {
     float bar[16];
     for (int64_t k = 0; k < many; k++) best[k] = 0, bar[k] = -INFINITY;
-    for (int64_t i = 0; i < d.draft_vocab; i++) {
+    for (int64_t i = 0; i < count; i++) {
         float v = row[i];
-        if (noise) v += noise[d.token_of ? d.token_of[i] : i];
         if (v <= bar[many - 1]) continue;
         int64_t k = many - 1;
         for (; k > 0 && v > bar[k - 1]; k--) bar[k] = bar[k - 1], best[k] = best[k - 1];
         bar[k] = v, best[k] = i;
     }
+}
+
+// The Gaussian error linear unit, close enough for drafts (Abramowitz, Stegun 7.1.26).
+static inline Vec gelu(Vec v) {
+    Vec x = v * 0.70710678118654752f, size = x < 0.0f ? -x : x;
+    Vec t = 1.0f / (1.0f + size * 0.3275911f);
+    Vec tail = t * (0.254829592f +
+                    t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+    Vec erf = 1.0f - tail * exponential(-x * x);
+    return 0.5f * v * (1.0f + (x < 0.0f ? -erf : erf));
 }
 
 // Tokens drafted for each request, the best of every stage and its runners-up:
@@ -54,9 +62,10 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
                 embed(d.embedding[i], token, d.embedding_weight / d.state_weight, s);
                 for (int64_t n = 0; n < d.inner; n++) s[n] += next[q * d.inner + n];
                 float scale = inverse_rms(s, d.inner, 1e-6f);
-                for (int64_t n = 0; n < d.inner; n++) {
-                    float v = s[n] * scale * d.norm_weight[i][n] + d.norm_bias[i][n];
-                    s[n] = 0.5f * v * (1.0f + erff(v * 0.70710678118654752f));
+                for (int64_t n = 0; n < d.inner; n += LANES) {
+                    int64_t many = d.inner - n < LANES ? d.inner - n : LANES;
+                    Vec v = load_some(s + n, many) * scale * load_some(d.norm_weight[i] + n, many);
+                    store_some(s + n, gelu(v + load_some(d.norm_bias[i] + n, many)), many);
                 }
             });
             product(team, d.head[i], state, requests, room,
@@ -69,7 +78,10 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
                 const float* noise = gumbel ? gumbel + (q * d.stages + i) * d.vocab : nullptr;
                 int64_t* best = tokens + (q * d.stages + i) * siblings;
                 float* chance = chances + (q * d.stages + i) * siblings;
-                best_of(d, row, noise, siblings, best);
+                // With noise: how likely each is the largest, if the drafter is off by as much.
+                for (int64_t n = 0; noise && n < d.draft_vocab; n++)
+                    row[n] += noise[d.token_of ? d.token_of[n] : n];
+                best_of(row, d.draft_vocab, siblings, best);
                 for (int64_t k = 0; k < siblings; k++) chance[k] = row[best[k]];
                 float most = row[0];
                 for (int64_t n = 0; n < d.draft_vocab; n++) most = row[n] > most ? row[n] : most;

@@ -12,6 +12,7 @@
 
 #include "attention.h"
 #include "draft.h"
+#include "noise.h"
 #include "suffix.h"
 
 // Columns of the widest product.
