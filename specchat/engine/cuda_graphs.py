@@ -140,8 +140,11 @@ class StepGraphs:
         step = self._steps.get(rows)
         return None if step is None else step.idle_ms
 
-    def run(self, layout: Layout) -> StepOutput | None:
-        """Replay a step; None when no recorded size holds it."""
+    def run(
+        self, layout: Layout, meanwhile: Callable[[], None] = lambda: None
+    ) -> StepOutput | None:
+        """Replay a step, with `meanwhile` called while the card computes; None (and no call) when
+        no recorded size holds it."""
         bucket = self.bucket(len(layout.ids))
         if bucket is None or self._buffers is None:
             return None
@@ -150,6 +153,7 @@ class StepGraphs:
             return None
         self._buffers.send(step, layout, self._runner.cache.scratch_slot)
         step.recording.replay()
+        meanwhile()
         logits, hidden, aux, best = step.recording.output
         rows = len(layout.ids)
         aux = None if aux is None else aux[:rows].clone()

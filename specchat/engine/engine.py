@@ -128,6 +128,8 @@ class Engine:
         policy = Policy(cost, self.options.max_nodes)
         self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._sequences: dict[str, Sequence] = {}
+        self._ready: list[tuple[TokenStream, TokenDelta]] = []  # not handed over yet
+        runner.meanwhile = self._hand_over
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._closed = False
@@ -265,6 +267,7 @@ class Engine:
             self._scoring.advance(self.pool, rows)
         plan = self._scheduler.plan(admit=not self._scoring.starved)
         if not plan:
+            self._hand_over()
             return
         result = steps.run(
             plan, self._scheduler, self._drafting, self._runner, self.rows_per_request
@@ -283,7 +286,17 @@ class Engine:
             self._end(sequence, committed.finish, committed.emitted)
         elif committed.emitted:
             now = sequence.counters.since_submit(sequence.counters.last_token)
-            sequence.stream.put(TokenDelta(sequence.request.request_id, committed.emitted, now))
+            delta = TokenDelta(sequence.request.request_id, committed.emitted, now)
+            self._ready.append((sequence.stream, delta))
+            if not self._runner.graphs.ready:
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give streams what is ready for them. On a card that is done while it computes the next
+        step, so that readers wake up when they keep nothing waiting."""
+        for stream, delta in self._ready:
+            stream.put(delta)
+        self._ready.clear()
 
     def _end(self, sequence: Sequence, reason: FinishReason, emitted: tuple = ()) -> None:
         self._scheduler.remove(sequence)
@@ -294,11 +307,13 @@ class Engine:
     def _finish(self, request_id: str, reason: FinishReason) -> None:
         sequence = self._sequences.get(request_id)
         if sequence is not None:
+            self._hand_over()
             self._end(sequence, reason)
 
     def _fail_running(self, error: Exception) -> None:
         """End what ran in a failed step. What waited goes on waiting, unless nothing ran: then the
         error is none of a step's, and would come again for ever."""
+        self._hand_over()
         waiting = self._scheduler.waiting if self._scheduler.running else None
         kept = {sequence.request.request_id for sequence in waiting or ()}
         for request_id in [name for name in self._sequences if name not in kept]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +124,7 @@ class ModelRunner:
         self._warm_up()
         self.native = NativeSteps(self)
         self.graphs = StepGraphs(self)
+        self.meanwhile: Callable[[], None] = lambda: None  # called while a card computes a step
         self.compiled = CompiledSteps({rows: self._graph(rows) for rows in buckets})
         if queue is not None:
             queue.add(self.native)
@@ -156,7 +157,7 @@ class ModelRunner:
             layout = lay_out(parts)
             if self.native.ready:
                 return self.native.run(layout)
-            recorded = self.graphs.run(layout)
+            recorded = self.graphs.run(layout, self.meanwhile)
             return recorded or self._run(to_batch(layout, self.device))
 
     def place(self, rows: int) -> tuple[str, int]:

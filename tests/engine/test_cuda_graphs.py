@@ -22,7 +22,7 @@ from specchat.engine.runner import ModelRunner
 from specchat.engine.step_output import StepOutput
 from specchat.engine.step_tables import Geometry
 
-from .running import Engines, Oracle, ask
+from .running import Engines, Oracle, ask, request, wait_idle
 from .test_attention import CONFIGS, GROUPED, build, bushy
 
 PAGES = 24
@@ -149,6 +149,23 @@ def test_an_engine_on_recorded_steps_answers_as_an_eager_one(
     again = ask(engine, prompt, max_tokens=12)
     assert again.said == answer.said
     assert again.stats.accepted > 0
+
+
+def test_streams_get_every_token_though_they_are_served_a_step_later(engines: Engines) -> None:
+    prompt = list(range(5, 20))
+    engine = engines(pages=PAGES)
+    expected = ask(engine, prompt, max_tokens=6, ignore_eos=True).tokens
+    with_graphs(engine._runner, (1, 16))
+    with engine.submit(request(prompt, max_tokens=60, ignore_eos=True)) as stream:
+        deltas = [next(stream) for _ in range(3)]
+        stream.cancel()
+        deltas += list(stream)
+    tokens = [token.token_id for delta in deltas for token in delta.tokens]
+    assert tuple(tokens[:6]) == expected[: len(tokens)]
+    assert deltas[-1].finish == "cancelled"
+    assert deltas[-1].stats is not None
+    assert len(tokens) == deltas[-1].stats.completion_tokens
+    wait_idle(engine)
 
 
 def test_a_recorded_function_works_on_its_own_copies() -> None:
