@@ -161,15 +161,19 @@ class DraftTree:
 
         Its nodes count as chosen, not as drawn: a selection may favour tokens.
         """
-        kept = DraftTree()
+        kept = sorted(nodes)
         index = {ROOT: ROOT}
-        for i in sorted(nodes):
+        for place, i in enumerate(kept):
             if self.parents[i] not in index:
                 raise ValueError(f"node {i} is selected without its parent {self.parents[i]}")
-            index[i] = kept.add(
-                self.tokens[i], index[self.parents[i]], self.sources[i], self.confidence[i]
-            )
-        return kept
+            index[i] = place
+        return DraftTree(
+            [self.tokens[i] for i in kept],
+            [index[self.parents[i]] for i in kept],
+            [self.depths[i] for i in kept],
+            [self.sources[i] for i in kept],
+            [self.confidence[i] for i in kept],
+        )
 
     def ancestor_bits(self, rows: int = 0) -> list[int]:
         """One int64 mask per row (root first): bit j is set when the row attends to row j.

@@ -50,9 +50,11 @@ class StepCost:
         self._place = place
         self._prior_ms = prior_ms
         self._curves: dict[str, _Curve] = {}
+        self._known: dict[int, float] = {}  # by rows, since the last observation
 
     def observe(self, rows: int, ms: float) -> None:
         """Take in a step's time."""
+        self._known.clear()
         backend, place = self._key(rows)
         curve = self._curves.setdefault(backend, _Curve())
         expected = self._prior(backend, place) * curve.factor(place)
@@ -60,10 +62,15 @@ class StepCost:
 
     def step_ms(self, rows: int) -> float:
         """Expected time of a step of `rows` rows."""
-        backend, place = self._key(rows)
-        curve = self._curves.get(backend)
-        prior = self._prior(backend, place)
-        return prior if curve is None else prior * curve.factor(place)
+        known = self._known.get(rows)
+        if known is None:
+            backend, place = self._key(rows)
+            curve = self._curves.get(backend)
+            known = self._prior(backend, place)
+            if curve is not None:
+                known *= curve.factor(place)
+            self._known[rows] = known
+        return known
 
     def _key(self, rows: int) -> tuple[str, int]:
         backend, padded = self._place(rows)
