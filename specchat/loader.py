@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -59,6 +60,7 @@ class LoadOptions:
     exact: bool = False  # plain steps get the rows of speculative ones
     check_pages: bool = False
     skip_bad_speculators: bool = False  # go on without one that cannot be loaded
+    keep_calibration: bool = False  # from run to run, in the user's cache directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def load(options: LoadOptions) -> LoadedModel:
             exact=options.exact,
             check_pages=options.check_pages,
         ),
+        calibration_file=_calibration_file(options, directory, info),
     )
     uses_slots = any(re.fullmatch(r"\{\{\w+\}\}", t) for t in tokenizer.get_added_vocab())
     return LoadedModel(
@@ -247,6 +250,17 @@ def plan_memory(options: LoadOptions, model: Any, shape: ModelShape) -> tuple[in
     memory = MemoryPlan(weights, work, pages * shape.kv.page_bytes(PAGE_SIZE))
     log.info("memory: %s", memory)
     return pages, memory
+
+
+def _calibration_file(options: LoadOptions, directory: Path, info: ModelInfo) -> Path | None:
+    """One for each model, dtype and set of speculators: what drafts are worth depends on them."""
+    if not options.keep_calibration:
+        return None
+    import platformdirs
+
+    told = (str(directory.resolve()), info.dtype, info.device, str(options.quantize))
+    key = hashlib.sha256("\n".join((*told, *info.speculators)).encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("specchat")) / "calibration" / f"{key}.json"
 
 
 def _keep_compiled_work() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from specchat.engine.draft import ROOT, DraftTree
 
@@ -14,6 +15,23 @@ _EDGES = (
 """Bounds of the bins of confidence; closer where long candidates are decided."""
 
 _MIDDLES = tuple((low + high) / 2 for low, high in zip((0.0, *_EDGES), (*_EDGES, 1.0), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often nodes of one source were tried and agreed with, by bin of confidence."""
+
+    source: str
+    greedy: bool
+    hits: tuple[float, ...]
+    trials: tuple[float, ...]
+
+    def check(self) -> None:
+        """Raise ValueError unless 0 <= hits <= trials holds in each of the bins."""
+        pairs = list(zip(self.hits, self.trials, strict=True))
+        sound = all(0 <= hits <= trials <= Calibration.MEMORY + 1 for hits, trials in pairs)
+        if len(pairs) != len(_MIDDLES) or not sound:
+            raise ValueError(f"no counts of {len(_MIDDLES)} bins: {self.hits}, {self.trials}")
 
 
 class Calibration:
@@ -62,9 +80,32 @@ class Calibration:
         hits, trials = self._hits[key], self._trials[key]
         hits[place] += hit
         trials[place] += 1.0
-        self._chances[key][place] = (hits[place] + _MIDDLES[place] * self.PRIOR_TRIALS) / (
-            trials[place] + self.PRIOR_TRIALS
-        )
+        self._chances[key][place] = self._estimate(key, place)
         if trials[place] > self.MEMORY:
             hits[place] *= 0.5
             trials[place] *= 0.5
+
+    def _estimate(self, key: tuple[str, bool], place: int) -> float:
+        hits, trials = self._hits[key][place], self._trials[key][place]
+        return (hits + _MIDDLES[place] * self.PRIOR_TRIALS) / (trials + self.PRIOR_TRIALS)
+
+    def counts(self) -> list[Counts]:
+        """What was learned so far."""
+        return [
+            Counts(source, greedy, tuple(hits), tuple(self._trials[source, greedy]))
+            for (source, greedy), hits in self._hits.items()
+        ]
+
+    def restore(self, learned: Iterable[Counts]) -> None:
+        """Begin with what was learned before.
+
+        Raises:
+            ValueError: counts that no verification can have led to.
+        """
+        learned = list(learned)
+        for counts in learned:
+            counts.check()
+        for counts in learned:
+            key = counts.source, counts.greedy
+            self._hits[key], self._trials[key] = list(counts.hits), list(counts.trials)
+            self._chances[key] = [self._estimate(key, place) for place in range(len(_MIDDLES))]

@@ -51,31 +51,43 @@ class Drafting:
         self._asked = set()
         if not asked:
             return Drafts(empty, 0.0)
-        contexts = [_context(sequences[i]) for i in asked]
+        contexts = {i: _context(sequences[i]) for i in asked}
         greedy = [s.request.params.greedy for s in sequences]
         merged, spent = empty, 0.0
         choice = self.policy.choose(empty, greedy, other_rows, spent)
         for speculator in sorted(self.speculators, key=self._cost):
+            those = [i for i in asked if _may_draft(speculator, sequences[i])]
             worth = self._worth_of(speculator, choice, len(sequences))
-            if not worth.allow():
+            paid = bool(those) and worth.allow()
+            if not paid:
+                those = [i for i in those if not sequences[i].request.params.adaptive]
+            if not those:
                 continue
-            self._asked = {sequences[i].request.request_id for i in asked}
+            self._asked |= {sequences[i].request.request_id for i in those}
             base = [
                 # Draws stay, chosen drafts that do not pay need no place beside them.
                 whole if whole.draws else chosen
                 for whole, chosen in zip(merged, choice.trees, strict=True)
             ]
             rows = other_rows + sum(map(len, base))
-            merged = self._merge(merged, base, asked, contexts, speculator, rows)
+            own = [(sequences[i], contexts[i]) for i in those]
+            merged = self._merge(merged, base, those, own, speculator, rows)
             spent += self._cost(speculator)
             better = self.policy.choose(merged, greedy, other_rows, spent)
-            worth.observe(better.rate / choice.rate)
+            if paid:
+                worth.observe(better.rate / choice.rate)
             choice = better
         trees = [
             # The policy looked at tokens: what is left of draws was decided before, in `_cut`.
             whole.first(self.policy.max_nodes) if whole.draws else chosen
             for whole, chosen in zip(merged, choice.trees, strict=True)
         ]
+        for i in asked:
+            sequence, tree = sequences[i], merged[i]
+            if not sequence.request.params.adaptive and not tree.draws:
+                trees[i] = self.policy.likeliest(tree, greedy[i])
+            if not trees[i] and (tree or sequence.request.request_id not in self._asked):
+                sequence.counters.plain_steps += 1
         return Drafts(trees, 1000 * (time.perf_counter() - start))
 
     def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
@@ -111,6 +123,16 @@ class Drafting:
             except Exception:
                 self._switch_off(speculator)
 
+    def learn_answers(self, answers: Seq[Seq[int]], salt: str, fresh: bool) -> None:
+        """Let the speculators that draft from earlier answers take these in; with `fresh` in the
+        place of what they learned under this salt before. Safe from any thread."""
+        for speculator in list(self.speculators):
+            learn = getattr(speculator, "learn", None)
+            if learn is not None:
+                if fresh:
+                    speculator.evict_salt(salt)  # type: ignore[attr-defined]
+                learn(answers, salt)
+
     def evict_salt(self, salt: str) -> None:
         """Let the speculators that keep something between requests forget a tenant's part."""
         for speculator in self.speculators:
@@ -122,17 +144,17 @@ class Drafting:
         self,
         trees: list[DraftTree],
         base: list[DraftTree],
-        asked: Seq[int],
-        contexts: Seq[DraftContext],
+        those: Seq[int],
+        own: Seq[tuple[Sequence, DraftContext]],
         speculator: Speculator,
         rows: int,
     ) -> list[DraftTree]:
         """The trees with one more speculator's proposals in them, drawn ones in `base` instead;
         measures its cost. So far the step has `rows` rows besides each request's root."""
         start = time.perf_counter()
-        proposals = self._ask(speculator, contexts)
+        proposals = self._ask(speculator, [context for _, context in own])
         merged = list(trees)
-        for i, context, proposal in zip(asked, contexts, proposals, strict=True):
+        for i, (_, context), proposal in zip(those, own, proposals, strict=True):
             if proposal.max_depth > context.max_depth:
                 proposal = proposal.shallow(context.max_depth)
             whole = trees[i]
@@ -140,6 +162,8 @@ class Drafting:
                 whole, proposal = base[i], self._cut(proposal, len(trees), rows)
             merged[i] = merge([whole, proposal]) if len(whole) else proposal
         ms = 1000 * (time.perf_counter() - start)
+        for sequence, _ in own:
+            sequence.counters.ask(speculator.name, ms / len(own))
         old = self._cost_ms.get(speculator.name)
         # Down at once, up slowly: a first call or an interruption says little about the next one.
         rate = 0.5 if old is not None and ms < old else 0.05
@@ -174,10 +198,16 @@ class Drafting:
 
     def _wants_drafts(self, sequence: Sequence) -> bool:
         params = sequence.request.params
-        if not params.speculate or not self.speculators or sequence.remaining < 2:
+        wanted = params.speculate and params.speculators != () and self.speculators
+        if not wanted or sequence.remaining < 2:
             return False
+        if not params.adaptive:
+            return True
         payoff = self._payoff.setdefault(sequence.request.request_id, Payoff())
-        return payoff.allow()
+        if payoff.allow():
+            return True
+        sequence.counters.plain_steps += 1
+        return False
 
     def _ask(self, speculator: Speculator, contexts: Seq[DraftContext]) -> list[DraftTree]:
         """A speculator that fails costs its drafts, never the answer."""
@@ -196,6 +226,11 @@ class Drafting:
         """A drafter is optional by design: go on without it. Called while its error is handled."""
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
+
+
+def _may_draft(speculator: Speculator, sequence: Sequence) -> bool:
+    chosen = sequence.request.params.speculators
+    return chosen is None or speculator.name in chosen
 
 
 def _context(sequence: Sequence) -> DraftContext:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from specchat.engine import step as steps
+from specchat.engine.calibration_file import restore_calibration, save_calibration
 from specchat.engine.commit import OutputText
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.counters import EngineCounters
@@ -98,7 +100,8 @@ class EngineOptions:
 
 
 class Engine:
-    """Serves one model. `submit`, `cancel`, `snapshot` and `close` are safe from any thread.
+    """Serves one model. `submit`, `cancel`, `learn`, `snapshot` and `close` are safe from any
+    thread.
 
     A step that raises fails the requests that ran in it with that error; the engine goes on with a
     fresh pool for those that waited and for the next ones.
@@ -114,7 +117,9 @@ class Engine:
         speculators: Seq[Speculator] = (),
         queue: CompileQueue | None = None,
         options: EngineOptions | None = None,
+        calibration_file: Path | None = None,
     ) -> None:
+        """`calibration_file` is where what drafts were worth is kept from one run to the next."""
         self.info = info
         self.options = options or EngineOptions()
         self._counters = EngineCounters()
@@ -126,6 +131,9 @@ class Engine:
         self._queue = queue or CompileQueue(enabled=False)
         cost = StepCost(runner.place, runner.prior_ms)
         policy = Policy(cost, self.options.max_nodes)
+        self._calibration_file = calibration_file
+        if calibration_file is not None:
+            restore_calibration(calibration_file, policy.calibration)
         self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._sequences: dict[str, Sequence] = {}
         self._ready: list[tuple[TokenStream, TokenDelta]] = []  # not handed over yet
@@ -228,6 +236,18 @@ class Engine:
         self._post(lambda: _settle(future, lambda: self._evict_salt(salt)))
         return future.result()
 
+    def learn(self, answers: Seq[Seq[int]], salt: str = "", *, fresh: bool = False) -> None:
+        """Let speculators draft from these answers too, for all requests or those of one salt: each
+        the token that opens an answer, the answer and its end. Give redacted ones. With `fresh`
+        whatever was learned under the salt before is forgotten. Safe from any thread.
+
+        Raises:
+            RequestError: unknown tokens.
+        """
+        for answer in answers:
+            self._validate_tokens(answer)
+        self._drafting.learn_answers(answers, salt, fresh)
+
     def close(self) -> None:
         """Cancel everything and stop; returns when the step loop has ended."""
         with self._wake:
@@ -237,6 +257,8 @@ class Engine:
             self._wake.notify()
         self._queue.stop()
         self._thread.join()
+        if self._calibration_file is not None:
+            save_calibration(self._calibration_file, self._drafting.policy.calibration)
 
     # On the engine thread
 
@@ -374,18 +396,19 @@ class Engine:
                 f"public_tokens must be from 0 to the prompt's {len(request.prompt_ids)} tokens, "
                 f"got {request.public_tokens}"
             )
-        vocab = self.info.vocab_size
-        for token in (*request.params.logit_bias, *request.params.stop_token_ids):
-            if not 0 <= token < vocab:
-                raise RequestError(f"token ids must be below {vocab}, got {token}")
+        self._validate_tokens((*request.params.logit_bias, *request.params.stop_token_ids))
+        for name in request.params.speculators or ():
+            if name not in self.info.speculators:
+                raise RequestError(
+                    f"speculators must be among {', '.join(self.info.speculators) or 'none'}, "
+                    f"got {name!r}"
+                )
 
     def _validate_ids(self, ids: Seq[int], max_tokens: int) -> None:
         if not ids:
             raise RequestError("the prompt is empty; at least one token is needed")
-        vocab, limit = self.info.vocab_size, self.info.context_length
-        bad = next((i for i in ids if not 0 <= i < vocab), None)
-        if bad is not None:
-            raise RequestError(f"token ids must be below {vocab}, got {bad}")
+        self._validate_tokens(ids)
+        limit = self.info.context_length
         wanted = len(ids) + max_tokens
         if wanted > limit:
             raise RequestError(
@@ -398,6 +421,12 @@ class Engine:
                 f"prompt and answer must fit into the KV cache of {room} tokens, got {wanted}; "
                 "raise the KV memory or lower max_tokens"
             )
+
+    def _validate_tokens(self, ids: Seq[int]) -> None:
+        vocab = self.info.vocab_size
+        bad = next((i for i in ids if not 0 <= i < vocab), None)
+        if bad is not None:
+            raise RequestError(f"token ids must be below {vocab}, got {bad}")
 
 
 def _settle(future: Future[Any], compute: Callable[[], Any]) -> None:

@@ -77,3 +77,9 @@ class Policy:
             for tree, nodes in zip(trees, kept, strict=True)
         ]
         return Choice(selected, [sorted(nodes) for nodes in kept], best_tokens, best_rate)
+
+    def likeliest(self, tree: DraftTree, greedy: bool) -> DraftTree:
+        """The most probable nodes there is room for, whatever they cost."""
+        chances = self.calibration.path_chances(tree, greedy)
+        ranked = sorted(range(len(tree)), key=lambda node: (-chances[node], node))
+        return tree.select(ranked[: self.max_nodes])

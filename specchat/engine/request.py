@@ -59,6 +59,8 @@ class SamplingParams:
     stop_token_ids: tuple[int, ...] = ()
     ignore_eos: bool = False
     speculate: bool = True
+    speculators: tuple[str, ...] | None = None  # names of those that may draft; None is all
+    adaptive: bool = True  # draft where it pays; else at every step, with all and as much as fits
     verification: Verification = "coupled"  # the same at temperature 0
     logprobs: int | None = None  # report each token's log-probability, and this many alternatives
 
@@ -213,6 +215,9 @@ class TurnStats:
     verify_ms: float  # spent in the target's forward passes of decode steps
     peak_pages: int
     preemptions: int
+    plain_steps: int = 0  # without drafts although they were wanted: none was expected to pay
+    asked_by_speculator: Mapping[str, int] = field(default_factory=dict)  # steps it drafted in
+    draft_ms_by_speculator: Mapping[str, float] = field(default_factory=dict)  # this request's part
 
     @property
     def tpot_ms(self) -> float:

@@ -99,6 +99,15 @@ class Counters:
     verify_ms: float = 0.0
     peak_pages: int = 0
     preemptions: int = 0
+    plain_steps: int = 0
+    asked_by_speculator: Counter[str] = field(default_factory=Counter)
+    draft_ms_by_speculator: dict[str, float] = field(default_factory=dict)
+
+    def ask(self, speculator: str, ms: float) -> None:
+        """Count a draft asked for, and this request's part of its time."""
+        self.asked_by_speculator[speculator] += 1
+        spent = self.draft_ms_by_speculator
+        spent[speculator] = spent.get(speculator, 0.0) + ms
 
     def step(self, tree: DraftTree, accepted: list[int]) -> None:
         """Count one verification; `accepted` are the tree's nodes that were committed."""
@@ -138,6 +147,9 @@ class Counters:
             verify_ms=self.verify_ms,
             peak_pages=self.peak_pages,
             preemptions=self.preemptions,
+            plain_steps=self.plain_steps,
+            asked_by_speculator=dict(self.asked_by_speculator),
+            draft_ms_by_speculator=dict(self.draft_ms_by_speculator),
         )
 
 

@@ -56,7 +56,9 @@ def compose(settings: Settings) -> Parts:
     company = load_company(settings.company)
     store = open_store(settings.database_url)
     try:
-        loaded = load(replace(settings.load_options(), skip_bad_speculators=True))
+        loaded = load(
+            replace(settings.load_options(), skip_bad_speculators=True, keep_calibration=True)
+        )
     except BaseException:
         store.close()
         raise

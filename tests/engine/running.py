@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ class Engines:
         *speculators: Speculator,
         pages: int = 256,
         model: Any = None,
+        calibration_file: Path | None = None,
         **options: Any,
     ) -> Engine:
         model = model or self._model
@@ -48,6 +50,7 @@ class Engines:
             eos_ids=[EOS],
             speculators=speculators,
             options=EngineOptions(**{"check_pages": True, "max_nodes": MAX_NODES, **options}),
+            calibration_file=calibration_file,
         )
         self._made.append(engine)
         return engine

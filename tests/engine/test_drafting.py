@@ -16,6 +16,7 @@ from specchat.engine.drafting import Drafting
 from specchat.engine.payoff import Payoff
 from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
+from specchat.engine.sequence import Counters
 from specchat.engine.step_cost import StepCost
 
 from .running import Oracle
@@ -130,6 +131,7 @@ class Running:
         self.prompt_length = 2
         self.remaining = 900
         self.aux = AuxTape()
+        self.counters = Counters()
         self.noise = self.draw_noise = self.hidden = None
 
 

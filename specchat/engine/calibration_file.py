@@ -1,0 +1,58 @@
+"""What drafts were worth, kept between runs: the first answers draft as well as later ones."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+from specchat.engine.calibration import Calibration, Counts
+
+log = logging.getLogger(__name__)
+
+FORMAT = "specchat calibration 1"
+
+
+def restore_calibration(path: Path, calibration: Calibration) -> bool:
+    """Begin with what `save_calibration` wrote. A missing file is none; one that is damaged or of
+    another version is left aside, with a warning. True when something was restored."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["format"] != FORMAT:
+            raise ValueError(f"the format is {stored['format']!r}, but {FORMAT!r} is read")
+        calibration.restore([_counts(each) for each in stored["counts"]])
+    except FileNotFoundError:
+        return False
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        log.warning("%s holds no calibration and is not used: %s", path, error)
+        return False
+    return True
+
+
+def save_calibration(path: Path, calibration: Calibration) -> None:
+    """Write what was learned, whole or not at all. A full disk costs it, nothing else."""
+    counts = calibration.counts()
+    if not counts:
+        return
+    draft = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stored = {"format": FORMAT, "counts": [asdict(each) for each in counts]}
+        draft.write_text(json.dumps(stored), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", path, error)
+
+
+def _counts(stored: dict[str, object]) -> Counts:
+    source, greedy, hits, trials = (stored[name] for name in ("source", "greedy", "hits", "trials"))
+    if not (isinstance(source, str) and isinstance(greedy, bool)):
+        raise ValueError(f"no source: {source!r}, {greedy!r}")
+    return Counts(source, greedy, _numbers(hits), _numbers(trials))
+
+
+def _numbers(stored: object) -> tuple[float, ...]:
+    if not isinstance(stored, list) or not all(type(each) in (int, float) for each in stored):
+        raise ValueError(f"no list of numbers: {stored!r}")
+    return tuple(map(float, stored))
