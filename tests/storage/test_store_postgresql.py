@@ -1,0 +1,131 @@
+"""The store on a real PostgreSQL, where one is named.
+
+SPECCHAT_TEST_POSTGRESQL=postgresql://user@host/database python -m pytest tests/storage
+
+The database is emptied. It needs the `postgres` extra: pip install -e '.[postgres]'.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from storage import (
+    FeedbackRecord,
+    HandoffRecord,
+    OrderRow,
+    Store,
+    StoreError,
+    TurnFilter,
+    open_store,
+)
+from storage.database import connect
+from storage.models import Base
+from tests.storage.stored_examples import metrics, race, turn
+
+URL = os.environ.get("SPECCHAT_TEST_POSTGRESQL", "")
+pytestmark = pytest.mark.skipif(not URL, reason="SPECCHAT_TEST_POSTGRESQL names no database")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """An empty store."""
+    database = connect(URL)
+    with database.writer.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    database.dispose()
+    with open_store(URL) as opened:
+        yield opened
+
+
+def test_migrations_lead_to_the_models(store: Store) -> None:
+    with connect(URL).readers.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    assert store.health().database.startswith("PostgreSQL ")
+
+
+def test_a_second_store_opens_what_the_first_has_made(store: Store) -> None:
+    conversation = store.create_conversation("ann", "My lamp")
+    with open_store(URL) as second:
+        assert second.conversation(conversation, "ann").title == "My lamp"
+
+
+def test_turns_come_back_as_they_were_written(store: Store) -> None:
+    conversation = store.create_conversation("ann")
+    written = turn(conversation, question="Where \x00 is\ud800 it? ünïcode 🙂")
+    store.record_turn(written)
+    store.record_turn(written)  # twice is once
+    store.record_turn(turn(conversation, metrics=metrics(ttft_ms=float("nan"))))
+    assert store.flush()
+    first, second = store.turns(conversation)
+    assert first.question == "Where \ufffd is\ufffd it? ünïcode 🙂"
+    assert (first.position, second.position) == (0, 1)
+    assert first.created_at == written.created_at
+    assert first.metrics is not None
+    assert first.metrics.seed == 2**63 - 1
+    assert first.metrics.accepted_by_depth == (25, 20, 15, 10)
+    assert second.metrics is not None
+    assert second.metrics.ttft_ms is None
+    store.remove_turn(first.turn_id)
+    assert [row.turn_id for row in store.turns(conversation)] == [second.turn_id]
+    assert store.health().lost == 0
+
+
+def test_the_dashboard_and_search_read_it(store: Store) -> None:
+    lamp = store.create_conversation("ann", "My LAMP, 100%")
+    store.create_conversation("ben", "lamp")
+    store.record_turn(turn(lamp))
+    store.record_race(race(owner="ann"))
+    assert store.flush()
+    assert len(store.metrics(TurnFilter(kind="chat"))) == 1
+    assert store.races()[0].plain.mode == "plain"
+    assert set(store.facets().kinds) == {"chat", "race"}
+    assert [row.id for row in store.conversations("ann", search="lamp 100% refund")] == [lamp]
+    assert store.conversations("ann", search="_amp") == []
+
+
+def test_care_and_erasure(store: Store) -> None:
+    conversation = store.create_conversation("ann")
+    store.record_turn(turn(conversation, turn_id="t"))
+    store.record_race(race(owner="ann"))
+    store.care.record_feedback(
+        FeedbackRecord(kind="answer", score=1, conversation_id=conversation, turn_id="t")
+    )
+    store.care.open_handoff(
+        HandoffRecord(conversation_id=conversation, ticket="T-1", reason="asked", summary="s")
+    )
+    order = OrderRow(
+        number="4417", status="shipped", items=("a", "b"), total="$1", ordered_on=date(2026, 1, 2),
+        due_on=None, carrier="", tracking="",
+    )  # fmt: skip
+    store.care.put_orders([order])
+    store.care.put_orders([order])
+    assert store.care.order("4417") == order
+    (handoff,) = store.care.open_handoffs()
+    assert handoff.position == 1
+    store.care.move_handoff(handoff.handoff_id, "active")
+    assert store.care.desk(handoff.handoff_id).handoff.status == "active"
+    assert [row.score for row in store.care.feedback(conversation)] == [1]
+
+    store.delete_owner("ann")
+
+    assert store.conversations("ann") == []
+    assert store.races() == []
+    assert store.care.feedback() == []
+    assert store.care.open_handoffs() == []
+    assert store.metrics() == []
+
+
+def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
+    url = sa.make_url(URL).set(database="no_such_database", password="hunter2")
+    with pytest.raises(StoreError, match="no_such_database") as raised:
+        open_store(url.render_as_string(hide_password=False))
+    assert "hunter2" not in str(raised.value)
