@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, pattern=r"^[a-z0-9+]+://", description="a database URL such as 'sqlite:///FILE'"
     )
+    desk_key: str | None = Field(
+        None, min_length=8, description="at least 8 characters that open the support desk"
+    )
     host: str = Field(
         default_factory=lambda: "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
         min_length=1,

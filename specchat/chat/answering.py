@@ -54,6 +54,7 @@ class Answering:
     slots: bool  # the model writes slot tokens
     notes: tuple[str, ...] = ()
     sources: tuple[FaqEntry, ...] = ()
+    in_context: bool = False  # the model has the sources before it; else they are only shown
     lookups: tuple[OrderLookup, ...] = ()
     opening: Parts = ()  # the start of the answer that stands in the prompt already
     turn_id: str = field(default_factory=new_id)

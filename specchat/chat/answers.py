@@ -82,7 +82,7 @@ class Answers:
             created_at=answering.created_at,
             segments=tuple(answering.segments),
             sources=answering.sources,
-            in_context=self._asking.grounds_in_context and bool(answering.sources),
+            in_context=answering.in_context,
             lookups=answering.lookups,
         )
         update = replace(answering.update(), doubts=doubts(shown))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from specchat.chat import orders
 from specchat.chat import wording as say
 from specchat.chat.answering import Answering
-from specchat.chat.company import Company
+from specchat.chat.company import Company, FaqEntry
 from specchat.chat.conversation import LiveConversation, LiveTurn
 from specchat.chat.faq import FaqIndex
 from specchat.chat.grounding import system_messages, with_facts
 from specchat.chat.orders import OrderLookup
-from specchat.chat.parts import Message, Parts
+from specchat.chat.parts import Message, Parts, with_slots
 from specchat.chat.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
 from specchat.chat.rewrite import Rewrite, currency_of, rewrite_input
 from specchat.chat.slots import SlotFiller, SlotValues
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Asking:
     """Prepares questions for one model and one company. Safe to use from any thread.
 
-    The bundled model knows slots: what was looked up becomes slot values and the first sentence
-    of its answer. Other models read it next to the question.
+    The bundled model knows slots: what was looked up becomes slot values and the start of its
+    answer. Other models read it next to the question.
     """
 
     def __init__(self, loaded: LoadedModel, company: Company, store: Store) -> None:
@@ -47,27 +47,23 @@ class Asking:
         self._faq = FaqIndex(company.faq)
         self.values = SlotValues.of(company)
 
-    @property
-    def grounds_in_context(self) -> bool:
-        """True when the model reads FAQ passages and orders."""
-        return not self._slots
-
     def task(self, live: LiveConversation, text: str, replaces: tuple[LiveTurn, ...] = ()) -> Task:
         """What is to be answered, and what is known when it is asked."""
         earlier = live.turns[: len(live.turns) - len(replaces)]
         before = replaces[0].values if replaces else live.values
         asked = earlier[-1].shown.answer if earlier else ""
         rewrite = self.rewritten(text, asked)
-        sources = self._faq.search(text)
         lookups = self._lookups(text, asked, before.known.get("order_number", ""))
+        same = self._faq.same(text) if self._slots and not lookups else None
         return Task(
             text=text,
             question=self._grounded(rewrite.parts, text, lookups),
             history=tuple(message for turn in earlier for message in turn.messages),
             before=before,
             values=before.with_customer(rewrite.values),
-            sources=sources,
+            sources=self._faq.search(text) if same is None else (same,),
             lookups=lookups,
+            opening=self._opening(lookups, same),
             position=replaces[0].position if replaces else live.asked,
             attempt=replaces[0].attempt + 1 if replaces else 0,
             replaces=replaces,
@@ -78,8 +74,7 @@ class Asking:
     ) -> Answering:
         """The request for a task, ready to be submitted. Raises ChatError as `answer` does."""
         params = self._params(live, options, task)
-        opening = orders.opening(task.lookups) if self._slots else ()
-        prompt = self._prompt(task, opening, params.max_tokens)
+        prompt = self._prompt(task, params.max_tokens)
         if prompt.dropped_turns:
             notes = (*notes, say.dropped(prompt.dropped_turns))
         values = task.values.with_customer(orders.values(task.lookups) if self._slots else {})
@@ -93,7 +88,8 @@ class Asking:
             notes=notes,
             sources=task.sources,
             lookups=task.lookups,
-            opening=opening,
+            opening=task.opening,
+            in_context=bool(task.sources) and (not self._slots or task.opens_with_source),
         )
 
     def rewritten(self, text: str, asked: str) -> Rewrite:
@@ -133,6 +129,14 @@ class Asking:
         except StoreError:
             return ()
 
+    def _opening(self, lookups: tuple[OrderLookup, ...], same: FaqEntry | None) -> Parts:
+        """How the answer of a model with slots begins: what was looked up, said in slots."""
+        if not self._slots:
+            return ()
+        if lookups or same is None:
+            return orders.opening(lookups)
+        return with_slots(same.answer, self.slot_texts(self.values))
+
     def _grounded(self, parts: Parts, text: str, lookups: tuple[OrderLookup, ...]) -> Parts:
         if self._slots:
             return parts
@@ -154,15 +158,15 @@ class Asking:
         except RequestError as error:
             raise ChatError(say.bad_setting(error)) from error
 
-    def _prompt(self, task: Task, opening: Parts, max_tokens: int) -> PromptBuild:
+    def _prompt(self, task: Task, max_tokens: int) -> PromptBuild:
         messages = [*task.history, Message("user", task.question)]
         try:
-            return self._built(messages, opening, max_tokens)
+            return self._built(messages, task.opening, max_tokens)
         except ChatError:
             if self._slots:
                 raise
         plain = self.rewritten(task.text, "").parts  # the facts do not fit: the question alone
-        return self._built([*task.history, Message("user", plain)], opening, max_tokens)
+        return self._built([*task.history, Message("user", plain)], task.opening, max_tokens)
 
     def _built(self, messages: list[Message], opening: Parts, max_tokens: int) -> PromptBuild:
         context = self._context

@@ -28,9 +28,15 @@ class Task:
     values: SlotValues  # with it
     sources: tuple[FaqEntry, ...]
     lookups: tuple[OrderLookup, ...]
+    opening: Parts  # the start of the answer, from an order or a source
     position: int  # of the question in the conversation
     attempt: int
     replaces: tuple[LiveTurn, ...]  # turns whose place the new one takes
+
+    @property
+    def opens_with_source(self) -> bool:
+        """True when the answer begins with what a help page says."""
+        return bool(self.opening) and not self.lookups
 
 
 def last_turn(live: LiveConversation) -> LiveTurn:

@@ -1,26 +1,44 @@
-"""The chat tab and the sidebar with past conversations."""
+"""The chat tab: what a customer sees, as components."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from specchat.chat.types import ChatError
-from specchat.ui import messages as say
-from specchat.ui.chat_events import ChatEvents, Screen, answer_options
-from specchat.ui.options import EngineQueue, Options, build_options
+from specchat.chat.company import Company
+from specchat.ui import chat_text as text
+from specchat.ui.options import Options, build_options
+from specchat.ui.screen import Screen
+from specchat.ui.sidebar import Sidebar
 
-EXAMPLES = (
-    "Where is my refund for order 4417?",
-    "I want to cancel my order",
-    "How do I change my delivery address?",
-    "I cannot find my invoice",
-    "I want to talk to a person",
-)
+POLL_S = 2.0
+"""How often a customer who waits for a person is told how it stands."""
+
+DEFAULT_TOPICS = ("Where is my order?", "I want my money back", "I want to talk to a person")
+
+
+@dataclass(frozen=True)
+class Rating:
+    """The question at the end of a conversation."""
+
+    group: gr.Column
+    score: gr.Radio
+    comment: gr.Textbox
+    send: gr.Button
+    skip: gr.Button
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The question at the first contact."""
+
+    group: gr.Column
+    yes: gr.Button
+    no: gr.Button
 
 
 @dataclass(frozen=True)
@@ -28,81 +46,93 @@ class ChatTab:
     """The components of the chat that events read or change."""
 
     identity: gr.BrowserState
+    consent: Consent
     chatbot: gr.Chatbot
+    panel: gr.HTML
+    back: gr.Button
+    alert: gr.HTML
+    notes: gr.HTML
+    offer: gr.HTML
     box: gr.Textbox
     send: gr.Button
     stop: gr.Button
-    alert: gr.HTML
-    notes: gr.HTML
-    conversations: gr.Radio
-    new: gr.Button
+    person: gr.Button
+    end: gr.Button
+    rating: Rating
     options: Options
+    timer: gr.Timer
+    sidebar: Sidebar
 
     def outputs(self) -> list[Any]:
-        """In the order of `rendered`."""
+        """Everything that `rendered` may change."""
+        side = self.sidebar
         return [
-            self.chatbot,
-            self.box,
-            self.identity,
-            self.alert,
-            self.notes,
-            self.conversations,
-            self.send,
-            self.stop,
-        ]
+            self.chatbot, self.box, self.identity, self.alert, self.notes, self.offer,
+            self.panel, self.back, self.send, self.stop, self.timer,
+            self.rating.group, self.rating.score, self.rating.comment, self.consent.group,
+            side.conversations, side.listed, side.opened, side.title, side.download, side.keep,
+        ]  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Sidebar:
-    """The list of past conversations."""
-
-    new: gr.Button
-    conversations: gr.Radio
-
-
-def build_sidebar() -> Sidebar:
-    """Past conversations, above every tab's content."""
-    with gr.Sidebar(label="Conversations", open=False, width=280, elem_id="sc-sidebar"):
-        new = gr.Button("New conversation", variant="primary", elem_id="sc-new")
-        conversations = gr.Radio(
-            choices=[],
-            label="Past conversations",
-            info="Kept for this browser only",
-            elem_id="sc-conversations",
-        )
-    return Sidebar(new, conversations)
+    def rendered(self, screen: Screen) -> dict[Any, Any]:
+        """A screen as updates of the components that it changes."""
+        side = self.sidebar
+        plain = {
+            self.box: screen.box,
+            self.alert: screen.alert,
+            self.notes: screen.notes,
+            self.offer: screen.offer,
+            self.panel: screen.panel,
+            side.listed: screen.listed,
+            side.download: screen.download,
+        }
+        changes: dict[Any, Any] = {
+            part: value for part, value in plain.items() if value is not None
+        }
+        if screen.messages is not None or screen.opinions is not None:
+            changes[self.chatbot] = _chatbot(screen)
+        if screen.identity is not None:
+            changes[self.identity] = screen.identity.stored()
+            changes[side.keep] = bool(screen.identity.keeps)
+        if screen.answering is not None:
+            changes[self.send] = gr.update(visible=not screen.answering)
+            changes[self.stop] = gr.update(visible=screen.answering)
+        if screen.waits is not None:
+            changes[self.timer] = gr.Timer(active=screen.waits)
+            changes[self.back] = gr.update(visible=screen.waits)
+        if screen.rating is not None:
+            changes[self.rating.group] = gr.update(visible=screen.rating)
+            changes |= {self.rating.score: None, self.rating.comment: ""}
+        if screen.asks_consent is not None:
+            changes[self.consent.group] = gr.update(visible=screen.asks_consent)
+        if screen.conversations is not None:
+            changes[side.conversations] = _listed(screen.conversations, screen.current)
+        if screen.title is not None:
+            changes[side.title] = screen.title
+            changes[side.opened] = gr.update(visible=bool(screen.title))
+        return changes or {self.alert: gr.skip()}
 
 
 def build_chat_tab(
-    sidebar: Sidebar, identity: gr.BrowserState, company: str, max_tokens: int, temperature: float
+    sidebar: Sidebar,
+    identity: gr.BrowserState,
+    company: Company,
+    max_tokens: int,
+    temperature: float,
 ) -> ChatTab:
     """Lay the chat out; events are bound by `bind_chat`."""
-    gr.HTML(
-        f'<div class="sc-disclosure" role="note">You are talking to an <b>AI assistant</b> of '
-        f"{escape(company)}, not to a person. It can be wrong. Please do not send passwords or "
-        "card numbers.</div>"
-    )
-    chatbot = gr.Chatbot(
-        elem_id="sc-chat",
-        label="Conversation",
-        show_label=False,
-        height=560,
-        sanitize_html=True,
-        allow_tags=False,
-        buttons=["copy"],
-        layout="bubble",
-        latex_delimiters=[],
-        feedback_options=None,
-        placeholder=f"### How can we help?\nAsk {_plain(company)}'s AI assistant anything about "
-        "orders, delivery, refunds or your account.",
-        examples=[{"text": example} for example in EXAMPLES],
-    )
+    gr.HTML(f'<div class="sc-disclosure" role="note">{text.disclosure(escape(company.name))}</div>')
+    consent = _build_consent()
+    chatbot = _build_chatbot(company.name, company.topics or DEFAULT_TOPICS)
+    panel = gr.HTML("", elem_id="sc-panel")
+    back = gr.Button(text.BACK_TO_ASSISTANT, size="sm", visible=False, elem_id="sc-back")
     alert = gr.HTML("", elem_id="sc-alert")
     notes = gr.HTML("", elem_id="sc-notes")
+    offer = gr.HTML("", elem_id="sc-offer")
+    rating = _build_rating()
     with gr.Row(equal_height=True, elem_id="sc-ask"):
         box = gr.Textbox(
-            placeholder="Type your question and press Enter",
-            label="Your question",
+            placeholder=text.QUESTION_HINT,
+            label=text.QUESTION_LABEL,
             show_label=False,
             lines=1,
             max_lines=6,
@@ -110,129 +140,95 @@ def build_chat_tab(
             min_width=160,
             elem_id="sc-question",
         )
-        send = gr.Button("Send", variant="primary", scale=1, min_width=88, elem_id="sc-send")
+        send = gr.Button(text.SEND, variant="primary", scale=1, min_width=88, elem_id="sc-send")
         stop = gr.Button(
-            "Stop", variant="stop", scale=1, min_width=88, visible=False, elem_id="sc-stop"
+            text.STOP, variant="stop", scale=1, min_width=88, visible=False, elem_id="sc-stop"
         )
+    with gr.Row(elem_id="sc-actions"):
+        person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
+        end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
     options = build_options(max_tokens, temperature, with_mode=True)
     return ChatTab(
-        identity,
-        chatbot,
-        box,
-        send,
-        stop,
-        alert,
-        notes,
-        sidebar.conversations,
-        sidebar.new,
-        options,
+        identity=identity,
+        consent=consent,
+        chatbot=chatbot,
+        panel=panel,
+        back=back,
+        alert=alert,
+        notes=notes,
+        offer=offer,
+        box=box,
+        send=send,
+        stop=stop,
+        person=person,
+        end=end,
+        rating=rating,
+        options=options,
+        timer=gr.Timer(POLL_S, active=False),
+        sidebar=sidebar,
     )
 
 
-def bind_chat(tab: ChatTab, events: ChatEvents, queue: EngineQueue, page: gr.Blocks) -> None:
-    """Connect every control of the chat."""
-    answering = {**queue.answering(), "outputs": tab.outputs(), "show_progress": "hidden"}
-    quick = {**queue.quick(), "outputs": tab.outputs(), "show_progress": "hidden"}
-    asking = [tab.box, tab.identity, *tab.options.inputs()]
-    gr.on([tab.box.submit, tab.send.click], _ask(tab, events), inputs=asking, **answering)
-    tab.chatbot.example_select(_ask_example(tab, events), inputs=asking[1:], **answering)
-    tab.chatbot.retry(
-        _retry(tab, events), inputs=[tab.identity, *tab.options.inputs()], **answering
-    )
-    tab.chatbot.undo(_single(tab, events.undo), inputs=tab.identity, **quick)
-    tab.stop.click(_single(tab, events.stop), inputs=tab.identity, **quick)
-    gr.on([tab.new.click, tab.chatbot.clear], _single(tab, events.new), tab.identity, **quick)
-    tab.conversations.input(
-        _single(tab, events.open), inputs=[tab.conversations, tab.identity], **quick
-    )
-    page.load(_single(tab, events.load), inputs=tab.identity, **quick)
+def _build_consent() -> Consent:
+    with gr.Column(elem_id="sc-consent", elem_classes="sc-box") as group:
+        gr.HTML(f'<div class="sc-consent">{text.CONSENT}</div>')
+        with gr.Row(elem_classes="sc-buttons"):
+            yes = gr.Button(
+                text.CONSENT_YES, size="sm", variant="primary", min_width=110, elem_id="sc-agree"
+            )
+            no = gr.Button(text.CONSENT_NO, size="sm", min_width=110, elem_id="sc-decline")
+    return Consent(group, yes, no)
 
 
-def _ask(tab: ChatTab, events: ChatEvents) -> Callable[..., Generator[Any, None, None]]:
-    def ask(question: str, stored: Any, *options: Any) -> Generator[Any, None, None]:
-        yield from _rendered_all(
-            tab, lambda: events.ask(question, stored, answer_options(*options))
+def _build_chatbot(company: str, topics: Sequence[str]) -> gr.Chatbot:
+    return gr.Chatbot(
+        elem_id="sc-chat",
+        label=text.CONVERSATION,
+        show_label=False,
+        height=560,
+        sanitize_html=True,
+        allow_tags=False,
+        buttons=["copy"],
+        editable="user",
+        layout="bubble",
+        latex_delimiters=[],
+        feedback_options=(text.LIKE, text.DISLIKE),
+        placeholder=text.placeholder(_plain(company)),
+        examples=[{"text": topic} for topic in topics],
+    )
+
+
+def _build_rating() -> Rating:
+    with gr.Column(visible=False, elem_id="sc-rating", elem_classes="sc-box") as group:
+        score = gr.Radio(
+            choices=["1", "2", "3", "4", "5"],
+            label=text.CSAT,
+            info=text.CSAT_SCALE,
+            elem_id="sc-score",
         )
-
-    return ask
-
-
-def _ask_example(tab: ChatTab, events: ChatEvents) -> Callable[..., Generator[Any, None, None]]:
-    def ask_example(
-        stored: Any,
-        speculate: Any,
-        temperature: Any,
-        max_tokens: Any,
-        seed: Any,
-        chosen: gr.SelectData,
-    ) -> Generator[Any, None, None]:
-        yield from _rendered_all(
-            tab,
-            lambda: events.ask(
-                str(chosen.value["text"]),
-                stored,
-                answer_options(speculate, temperature, max_tokens, seed),
-            ),
+        comment = gr.Textbox(
+            label=text.CSAT_COMMENT, lines=1, max_lines=4, max_length=2000, elem_id="sc-comment"
         )
-
-    return ask_example
-
-
-def _retry(tab: ChatTab, events: ChatEvents) -> Callable[..., Generator[Any, None, None]]:
-    def retry(stored: Any, *options: Any) -> Generator[Any, None, None]:
-        yield from _rendered_all(tab, lambda: events.retry(stored, answer_options(*options)))
-
-    return retry
+        with gr.Row(elem_classes="sc-buttons"):
+            send = gr.Button(
+                text.CSAT_SEND, size="sm", variant="primary", min_width=110, elem_id="sc-rate"
+            )
+            skip = gr.Button(text.CSAT_SKIP, size="sm", min_width=110, elem_id="sc-rate-skip")
+    return Rating(group, score, comment, send, skip)
 
 
-def _rendered_all(
-    tab: ChatTab, begin: Callable[[], Generator[Screen, None, None]]
-) -> Generator[Any, None, None]:
-    try:
-        screens = begin()
-    except ChatError as error:
-        yield rendered(Screen(alert=say.problem(error)))
-        return
-    try:
-        for screen in screens:
-            yield rendered(screen)
-    finally:
-        screens.close()
+def _chatbot(screen: Screen) -> Any:
+    if screen.opinions is None:
+        return screen.messages
+    if screen.messages is None:
+        return gr.update(feedback_value=screen.opinions)
+    return gr.update(value=screen.messages, feedback_value=screen.opinions)
 
 
-def _single(tab: ChatTab, event: Callable[..., Screen]) -> Callable[..., Any]:
-    def handle(*arguments: Any) -> Any:
-        try:
-            return rendered(event(*arguments))
-        except say.EXPECTED as error:
-            return rendered(Screen(alert=say.problem(error)))
-
-    return handle
+def _listed(conversations: list[tuple[str, str]], current: str) -> Any:
+    ids = {row_id for _, row_id in conversations}
+    return gr.update(choices=conversations, value=current if current in ids else None)
 
 
-def rendered(screen: Screen) -> tuple[Any, ...]:
-    """A screen as values for `ChatTab.outputs`."""
-    keep = gr.skip()
-    who = screen.identity
-    return (
-        keep if screen.messages is None else screen.messages,
-        keep if screen.box is None else screen.box,
-        keep if who is None else who.stored(),
-        keep if screen.alert is None else screen.alert,
-        keep if screen.notes is None else screen.notes,
-        _listed(screen),
-        keep if screen.answering is None else gr.update(visible=not screen.answering),
-        keep if screen.answering is None else gr.update(visible=screen.answering),
-    )
-
-
-def _listed(screen: Screen) -> Any:
-    if screen.conversations is None:
-        return gr.skip()
-    ids = {row_id for _, row_id in screen.conversations}
-    current = screen.current if screen.current in ids else None
-    return gr.update(choices=screen.conversations, value=current)
-
-
-def _plain(text: str) -> str:
-    return escape(text).replace("*", "").replace("_", " ").replace("[", "(")
+def _plain(said: str) -> str:
+    return escape(said).replace("*", "").replace("_", " ").replace("[", "(")

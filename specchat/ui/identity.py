@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 STORAGE_KEY = "specchat-identity"
@@ -17,18 +17,23 @@ _OWNER = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Identity:
-    """The owner of conversations, and the conversation that is open ("" before the first)."""
+    """The owner of conversations, the one that is open ("" before the first), and consent."""
 
     owner: str
     conversation: str = ""
+    keeps: bool | None = None  # whether conversations may be kept; None: not asked yet
 
-    def stored(self) -> dict[str, str]:
+    def stored(self) -> dict[str, str | bool | None]:
         """The form kept in the browser."""
-        return {"owner": self.owner, "conversation": self.conversation}
+        return {"owner": self.owner, "conversation": self.conversation, "keeps": self.keeps}
 
     def opened(self, conversation: str) -> Identity:
         """The same owner with another conversation open."""
-        return Identity(self.owner, conversation)
+        return replace(self, conversation=conversation)
+
+    def consenting(self, keeps: bool) -> Identity:
+        """The same owner, having agreed or not."""
+        return replace(self, keeps=keeps)
 
 
 def new_owner() -> str:
@@ -39,5 +44,10 @@ def new_owner() -> str:
 def identity_of(stored: Any) -> Identity:
     """The identity a browser sent; a fresh one when it sent none or something else."""
     if isinstance(stored, dict) and _OWNER.fullmatch(str(stored.get("owner", ""))):
-        return Identity(stored["owner"], str(stored.get("conversation") or ""))
+        keeps = stored.get("keeps")
+        return Identity(
+            stored["owner"],
+            str(stored.get("conversation") or ""),
+            keeps if isinstance(keeps, bool) else None,
+        )
     return Identity(new_owner())

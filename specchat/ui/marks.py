@@ -33,6 +33,7 @@ STYLES: Mapping[str, SourceStyle] = {
     "mlp": SourceStyle("mlp", "MLP speculator", "solid line"),
     "ngram": SourceStyle("ngram", "n-gram of the prompt", "dotted line"),
     "suffix": SourceStyle("suffix", "past answers", "dashed line"),
+    "records": SourceStyle("records", "looked up in our records", "thick line"),
     "draft_model": SourceStyle("draft", "draft model", "double line"),
 }
 

@@ -50,3 +50,8 @@ def notes(texts: Sequence[str]) -> str:
     if not texts:
         return ""
     return f'<div class="sc-note" role="status">{escape(" · ".join(texts))}</div>'
+
+
+def hint(text: str) -> str:
+    """A quiet remark, such as why a list is empty."""
+    return f'<div class="sc-hint" role="status">{escape(text)}</div>' if text else ""

@@ -1,7 +1,9 @@
-"""The page: header, sidebar and three tabs, put together."""
+"""The page: header, sidebar and tabs, put together."""
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -10,10 +12,14 @@ import gradio as gr
 
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
+from specchat.ui import desk_text
 from specchat.ui.api import add_api
+from specchat.ui.chat_bind import bind_chat
 from specchat.ui.chat_events import ChatEvents
-from specchat.ui.chat_tab import bind_chat, build_chat_tab, build_sidebar
+from specchat.ui.chat_tab import build_chat_tab
 from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
+from specchat.ui.desk_events import DeskEvents
+from specchat.ui.desk_tab import bind_desk, build_desk_tab
 from specchat.ui.format import model_name
 from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
 from specchat.ui.load_section import bind_load, build_load_section
@@ -21,11 +27,15 @@ from specchat.ui.messages import notes
 from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
 from specchat.ui.race_tab import bind_race, build_race_tab
+from specchat.ui.sidebar import build_sidebar
+from specchat.ui.sidebar_events import SidebarEvents
 from specchat.ui.theme import LOGO
 from storage import Store
 
 if TYPE_CHECKING:
     from specchat.engine.engine import Engine
+
+log = logging.getLogger(__name__)
 
 TITLE = "specchat: customer care, answered speculatively"
 
@@ -50,19 +60,31 @@ def build_app(
             gr.HTML(notes(problems), elem_id="sc-problems")
         with gr.Tabs(elem_id="sc-tabs"):
             with gr.Tab("Chat", id="chat") as chat:
-                talk = build_chat_tab(sidebar, identity, service.company.name, *sampling)
+                talk = build_chat_tab(sidebar, identity, service.company, *sampling)
             with gr.Tab("Race", id="race") as race:
                 track = build_race_tab(identity, engine.info.speculators, *sampling)
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab()
                 under_load = build_load_section()
-        bind_chat(talk, ChatEvents(service), queue, page)
+            with gr.Tab(desk_text.TAB, id="desk"):
+                desk = build_desk_tab([reply.name for reply in service.company.replies])
+        chats = ChatEvents(service)
+        bind_chat(talk, chats, SidebarEvents(service, chats), queue, page)
+        bind_desk(desk, _desk_events(service, settings), queue)
         bind_race(track, races, queue)
         bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
         bind_load(under_load, queue)
         add_api(service, races, queue, *sampling)
     page.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
     return page
+
+
+def _desk_events(service: ChatService, settings: Settings) -> DeskEvents:
+    key = settings.desk_key
+    if key is None:
+        key = secrets.token_urlsafe(9)
+        log.info("the support desk opens with the key %s", key)
+    return DeskEvents(service.handoffs, key, service.company.replies)
 
 
 def header_html(info: Any, company: str) -> str:

@@ -1,12 +1,17 @@
-"""A conversation as chatbot messages: the question, the answer, and its evidence on demand."""
+"""A conversation as chatbot messages: question, cards, answer, sources, and its evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from specchat.chat.company import FaqEntry
+from specchat.chat.orders import OrderLookup
 from specchat.chat.types import ChatTurn
+from specchat.ui import cards
+from specchat.ui import chat_text as text
 from specchat.ui.format import count, duration, footer, percent
 from specchat.ui.marks import Run, legend, marked_text, style_of
 from storage import TurnMetrics
@@ -15,32 +20,75 @@ Message = dict[str, Any]
 """One entry of `gr.Chatbot`: role, content and, for evidence, metadata."""
 
 
-def transcript(turns: Sequence[ChatTurn]) -> list[Message]:
-    """Messages of finished turns."""
+@dataclass(frozen=True)
+class Transcript:
+    """What the chatbot shows, and whose turn each message is."""
+
+    messages: list[Message]
+    turn_ids: list[str]  # one for each message
+    opinions: list[str | None]  # one for each run of messages that are not the customer's
+
+
+def transcript(turns: Sequence[ChatTurn]) -> Transcript:
+    """Finished turns."""
     messages: list[Message] = []
+    turn_ids: list[str] = []
+    opinions: list[str | None] = []
     for turn in turns:
-        messages.append(user_message(turn.question))
-        messages.append(assistant_message(turn.answer or _nothing_said(turn.status)))
-        messages.append(_evidence_message(turn))
-    return messages
+        shown = messages_of(turn)
+        opinion = {1: text.LIKE, -1: text.DISLIKE}.get(turn.opinion)
+        for message in shown:
+            if message["role"] == "assistant" and not _goes_on(messages):
+                opinions.append(opinion)
+            messages.append(message)
+        turn_ids += [turn.turn_id] * len(shown)
+    return Transcript(messages, turn_ids, opinions)
 
 
-def user_message(text: str) -> Message:
+def _goes_on(messages: Sequence[Message]) -> bool:
+    """True when the shop had the last word, so that its next message is in the same run."""
+    return bool(messages) and messages[-1]["role"] == "assistant"
+
+
+def messages_of(turn: ChatTurn) -> list[Message]:
+    """One turn."""
+    question = [user_message(turn.question)] if turn.question else []
+    if turn.by_person:
+        said = [] if not turn.answer else [colleague_message(turn.answer)]
+        return [*question, *said]
+    answer = turn.answer or text.NOTHING_SAID[turn.status]
+    return [
+        *question,
+        *answer_messages(answer, turn.lookups),
+        *_sources(turn.sources, turn.in_context),
+        _evidence_message(turn),
+    ]
+
+
+def answer_messages(answer: str, lookups: Sequence[OrderLookup] = ()) -> list[Message]:
+    """The cards of the orders it is about, and the answer, so far or whole."""
+    found = [{"role": "assistant", "content": cards.order_cards(lookups)}] if lookups else []
+    return [*found, assistant_message(answer)]
+
+
+def user_message(said: str) -> Message:
     """What the customer typed, shown as typed: markup in it stays text."""
-    return {"role": "user", "content": text.replace("&", "&amp;").replace("<", "&lt;")}
+    return {"role": "user", "content": said.replace("&", "&amp;").replace("<", "&lt;")}
 
 
-def assistant_message(text: str) -> Message:
+def assistant_message(said: str) -> Message:
     """The answer, so far or whole."""
-    return {"role": "assistant", "content": text}
+    return {"role": "assistant", "content": said}
 
 
-def _nothing_said(status: str) -> str:
-    if status == "cancelled":
-        return "*Stopped before the first word.*"
-    if status == "failed":
-        return "*No answer: something went wrong. The question is kept; please try again.*"
-    return "*The model ended its answer without a word.*"
+def colleague_message(said: str) -> Message:
+    """What a person wrote, shown as written."""
+    body = said.replace("&", "&amp;").replace("<", "&lt;")
+    return assistant_message(f"**{text.COLLEAGUE}:** {body}")
+
+
+def _sources(entries: Sequence[FaqEntry], read: bool) -> list[Message]:
+    return [assistant_message(cards.sources(entries, read=read))] if entries else []
 
 
 def _evidence_message(turn: ChatTurn) -> Message:

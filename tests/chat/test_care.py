@@ -48,6 +48,22 @@ def test_an_order_that_does_not_exist_is_said_not_to(make_chat: Make) -> None:
     assert last.doubts == ("no_such_order",)
 
 
+def test_a_question_of_the_help_pages_is_answered_with_their_words(make_chat: Make) -> None:
+    chat = make_chat()
+    chat.engine.says((" Anything else?", "target"))
+    last = ask(chat, "how much does the delivery cost?")[-1]
+    assert last.text.startswith("Standard delivery costs $4.90 and is free from $60.")
+    assert last.text.endswith(" Anything else?")
+    assert [entry.id for entry in last.sources] == ["delivery-cost"]
+    conversation = chat.service.new_conversation(OWNER)
+    text = ask(chat, "how do I reach customer support?", conversation)[-1].text
+    assert "+1 503-555-0142" in text
+    assert "{{support_phone}}" in chat.prompt()  # the model goes on from its own slots
+    assert chat.service.history(conversation, OWNER)[0].in_context
+    ask(chat, "my lamp is broken since the delivery", conversation)
+    assert not chat.service.history(conversation, OWNER)[1].in_context
+
+
 def test_another_model_reads_order_and_passages_next_to_the_question(make_chat: Make) -> None:
     chat = make_chat(uses_slots=False, orders=True)
     conversation = chat.service.new_conversation(OWNER)
@@ -284,15 +300,15 @@ def test_conversations_are_renamed_and_found(chat: Chat) -> None:
 
 def test_an_export_holds_the_conversation_with_its_parameters(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
-    ask(chat, "where is my refund?", conversation, temperature=0.5, seed=7)
+    ask(chat, "please send my refund", conversation, temperature=0.5, seed=7)
     read: Any = json.loads(chat.service.export(conversation, "json", owner=OWNER))
     (turn,) = read["turns"]
-    assert (turn["question"], turn["answer"]) == ("where is my refund?", "Hello there.")
+    assert (turn["question"], turn["answer"]) == ("please send my refund", "Hello there.")
     assert (turn["metrics"]["temperature"], turn["metrics"]["seed"]) == (0.5, 7)
     assert turn["sources"][0] == "refund-status"
     text = chat.service.export(conversation, "markdown", owner=OWNER, title="Walrus")
     assert text.startswith("# Walrus\n")
-    assert "**You:**\n\n> where is my refund?" in text
+    assert "**You:**\n\n> please send my refund" in text
     with pytest.raises(LookupError):
         chat.service.export(conversation, "json", owner="eve")
 

@@ -40,7 +40,7 @@ def stored(chat: Chat, conversation: str) -> list[TurnRow]:
 
 
 def test_an_answer_streams_and_ends_with_its_statistics(chat: Chat) -> None:
-    *streaming, last = ask(chat, "where is my order?")
+    *streaming, last = ask(chat, "has my order gone?")
     assert streaming[0].text == ""
     assert {update.status for update in streaming} == {"streaming"}
     assert (last.text, last.status, last.done) == ("Hello there.", "completed", True)
@@ -145,7 +145,7 @@ def test_owners_share_no_prefix_pages(chat: Chat) -> None:
 
 def test_a_turn_is_stored_with_its_metrics_and_title(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
-    last = ask(chat, "where is my order?", conversation, temperature=0.5, seed=7, mode="plain")[-1]
+    last = ask(chat, "has my order gone?", conversation, temperature=0.5, seed=7, mode="plain")[-1]
     (row,) = stored(chat, conversation)
     assert (row.turn_id, row.status, row.answer) == (last.turn_id, "completed", "Hello there.")
     assert row.metrics is not None
@@ -153,7 +153,7 @@ def test_a_turn_is_stored_with_its_metrics_and_title(chat: Chat) -> None:
     assert row.metrics.speculators == ()
     assert row.metrics.tpot_ms == pytest.approx(4.0)
     (summary,) = chat.service.conversations(OWNER)
-    assert (summary.title, summary.turns) == ("where is my order?", 1)
+    assert (summary.title, summary.turns) == ("has my order gone?", 1)
 
 
 def test_personal_data_reaches_the_model_but_not_the_store(chat: Chat) -> None:
@@ -174,7 +174,7 @@ def test_after_a_restart_the_redacted_conversation_goes_on(make_chat: Make) -> N
     before = make_chat()
     conversation = before.service.new_conversation(OWNER)
     before.engine.says(("Order ", "t"), ("{{order_number}}", "t"), (": mail a@b.example", "t"))
-    ask(before, "where is order 4417?", conversation)
+    ask(before, "order 4417 has not come", conversation)
     assert before.store.flush()
     after = make_chat()
     (turn,) = after.service.history(conversation, OWNER)
@@ -384,7 +384,7 @@ def test_one_question_of_a_conversation_at_a_time(chat: Chat) -> None:
 
 def test_retry_replaces_the_answer_with_a_new_seed(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
-    first = ask(chat, "where is order 4417?", conversation, temperature=0.8)[-1]
+    first = ask(chat, "order 4417 has not come", conversation, temperature=0.8)[-1]
     chat.engine.says(("Better.", "target"))
     options = AnswerOptions(temperature=0.8)
     again = list(chat.service.retry(conversation, owner=OWNER, options=options))[-1]
@@ -453,7 +453,7 @@ def test_many_conversations_at_once_each_get_their_answer(chat: Chat) -> None:
     answers: dict[int, str] = {}
 
     def run(number: int) -> None:
-        answers[number] = ask(chat, f"where is order {number}?")[-1].text
+        answers[number] = ask(chat, f"order {number} has not come")[-1].text
 
     threads = [threading.Thread(target=run, args=(1000 + i,)) for i in range(16)]
     for thread in threads:

@@ -43,6 +43,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+DESK_KEY = "open-sesame"
 START_S = 120.0
 WAIT_MS = 120_000  # generous: the machine may be busy with other work
 
@@ -52,6 +53,7 @@ class Site:
     """A page on the network and what it stands on."""
 
     url: str
+    database: Path
     engine: ScriptedEngine
     store: Store
     service: ChatService
@@ -113,7 +115,12 @@ def page(new_context: Callable[..., BrowserContext]) -> Page:
 def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a real chat service and store; the engine keeps a fixed pace."""
     database = tmp_path_factory.mktemp("site") / "site.db"
-    settings = Settings(port=free_port(), database_url=f"sqlite:///{database}", host="127.0.0.1")
+    settings = Settings(
+        port=free_port(),
+        database_url=f"sqlite:///{database}",
+        host="127.0.0.1",
+        desk_key=DESK_KEY,
+    )
     engine = ScriptedEngine()
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
     loaded: Any = SimpleNamespace(
@@ -123,7 +130,7 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         service = ChatService(loaded, store, load_company())
         blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]
         listen(blocks, settings)
-        yield Site(f"http://127.0.0.1:{settings.port}", engine, store, service)
+        yield Site(f"http://127.0.0.1:{settings.port}", database, engine, store, service)
         blocks.close(verbose=False)
 
 

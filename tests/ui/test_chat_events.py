@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 from transformers import AutoTokenizer
 
@@ -15,11 +16,15 @@ from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.loader import LoadOptions
-from specchat.ui.chat_events import ChatEvents, Screen, answer_options
-from specchat.ui.chat_tab import rendered
+from specchat.ui.chat_events import ChatEvents, answer_options
+from specchat.ui.chat_tab import build_chat_tab
+from specchat.ui.desk_events import DeskEvents
 from specchat.ui.identity import identity_of, new_owner
 from specchat.ui.race_events import RaceEvents, RaceSettings
 from specchat.ui.race_tab import race_settings
+from specchat.ui.screen import Screen
+from specchat.ui.sidebar import build_sidebar
+from specchat.ui.sidebar_events import SidebarEvents
 from storage import Store, open_store
 
 from .double import ScriptedEngine
@@ -63,8 +68,83 @@ def test_a_question_is_answered_and_the_box_let_go(events: ChatEvents) -> None:
     assert last.messages is not None
     assert [message["role"] for message in last.messages] == ["user", "assistant", "assistant"]
     assert "tok/s" in last.messages[2]["metadata"]["title"]
-    assert last.conversations
-    assert last.conversations[0][0] == "Where is it?"
+    assert last.asks_consent
+    assert last.conversations == []  # not kept before the customer agrees
+
+
+def kept() -> dict[str, object]:
+    """A customer who has agreed that conversations are kept."""
+    return {"owner": new_owner(), "conversation": "", "keeps": True}
+
+
+def test_agreeing_keeps_what_is_said_from_then_on(events: ChatEvents, service: ChatService) -> None:
+    who = asked(events, "Where is it?")[-1].identity
+    assert who is not None
+    agreed = events.consent(True, who.stored()).identity
+    assert agreed is not None
+    last = asked(events, "And when?", agreed.stored())[-1]
+    assert last.conversations is not None
+    assert [name for name, _ in last.conversations] == ["And when?"]
+    declined = events.consent(False, agreed.stored()).identity
+    assert declined is not None
+    assert declined.keeps is False
+    asked(events, "A new one", declined.opened("").stored())
+    assert len(service.conversations(who.owner)) == 1
+
+
+def test_thumbs_and_edits_find_their_turn(events: ChatEvents, store: Store) -> None:
+    who = asked(events, "How do I pay?", kept())[-1].identity
+    assert who is not None
+    *_, last = asked(events, "Where is order 9999?", who.stored())
+    roles = [message["role"] for message in last.messages or []]
+    second = roles.index("user", 1)
+    screen = events.rate_answer(second + 1, False, who.stored())
+    assert screen.opinions == [None, "Dislike"]
+    assert [row.score for row in store.care.feedback()] == [-1]
+    assert events.rate_answer((second + 1, 0), "", who.stored()).opinions == [None, None]
+    assert store.care.feedback() == []
+    *_, edited = events.edit(0, "Can I pay &lt;later&gt;?", who.stored(), OPTIONS)
+    assert edited.messages is not None
+    assert [m["content"] for m in edited.messages if m["role"] == "user"] == [
+        "Can I pay &lt;later>?"
+    ]
+    with pytest.raises(LookupError):
+        events.rate_answer(99, True, who.stored())
+    assert 'role="alert"' in (next(events.edit(99, "x", who.stored(), OPTIONS)).alert or "")
+
+
+def test_saving_and_forgetting_without_a_conversation_say_so(
+    service: ChatService, events: ChatEvents
+) -> None:
+    sidebar = SidebarEvents(service, events)
+    assert "Open a conversation" in (sidebar.save("json", "", kept()).listed or "")
+    assert "Open a conversation" in (sidebar.delete(kept()).listed or "")
+    assert "Open a conversation" in (sidebar.rename("x", kept()).listed or "")
+    before = kept()
+    after = sidebar.forget(before).identity
+    assert after is not None
+    assert after.owner != before["owner"]
+    assert after.keeps is True
+    who = asked(events, "Keep this to yourself")[-1].identity
+    assert who is not None
+    assert "not kept" in (sidebar.rename("x", who.stored()).listed or "")
+
+
+def test_the_desk_does_nothing_without_its_key(service: ChatService, events: ChatEvents) -> None:
+    desk = DeskEvents(service.handoffs, "a long key", service.company.replies)
+    who = events.person("", kept()).identity
+    assert who is not None
+    (waiting,) = service.handoffs.queue()
+    for key in ("", "wrong", None):
+        assert desk.enter(key).opened is False
+        assert desk.refresh(key, waiting.handoff_id).case is None
+        assert desk.choose(key, waiting.handoff_id).customers is None
+        assert desk.reply(key, waiting.handoff_id, "Hello").alert
+        assert desk.close(key, waiting.handoff_id).alert
+    assert service.handoffs.queue() == [waiting]
+    assert desk.enter(" a long key ").opened
+    assert "Choose a customer" in (desk.reply("a long key", None, "Hello").alert or "")
+    assert "write a reply" in (desk.reply("a long key", waiting.handoff_id, " ").alert or "")
 
 
 def test_an_identity_is_made_when_the_browser_has_none() -> None:
@@ -145,7 +225,10 @@ def test_retry_answers_the_same_question(events: ChatEvents) -> None:
     assert who is not None
     last = list(events.retry(who.stored(), OPTIONS))[-1]
     assert last.messages is not None
-    assert [message["role"] for message in last.messages] == ["user", "assistant", "assistant"]
+    question, _, sources, evidence = last.messages
+    assert question["content"] == "How do I pay?"
+    assert "Which payment methods" in sources["content"]
+    assert "tok/s" in evidence["metadata"]["title"]
 
 
 def test_retry_and_undo_of_nothing_say_so(events: ChatEvents) -> None:
@@ -154,7 +237,13 @@ def test_retry_and_undo_of_nothing_say_so(events: ChatEvents) -> None:
 
 
 def test_a_screen_that_changes_nothing_changes_nothing() -> None:
-    assert all(value == {"__type__": "update"} for value in rendered(Screen()))
+    with gr.Blocks():
+        sidebar, identity = build_sidebar(), gr.BrowserState(None)
+        tab = build_chat_tab(sidebar, identity, load_company(), 64, 0.0)
+    assert list(tab.rendered(Screen()).values()) == [gr.skip()]
+    shown = tab.rendered(Screen(box="", answering=True, waits=True, conversations=[("a", "1")]))
+    assert set(shown) <= set(tab.outputs())
+    assert shown[tab.box] == ""
 
 
 @pytest.mark.parametrize("wrong", ["x", [], float("inf")])

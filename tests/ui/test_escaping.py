@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
 
+from specchat.chat.company import FaqEntry
+from specchat.chat.orders import OrderLookup
 from specchat.chat.types import ChatTurn, Segment
 from specchat.engine.errors import RequestError
-from specchat.ui import messages
+from specchat.ui import cards, messages
 from specchat.ui.chat_tab import build_chat_tab  # noqa: F401  (imports must not need a page)
+from specchat.ui.desk_events import case_html
 from specchat.ui.marks import legend, marked_text
 from specchat.ui.page import header_html
 from specchat.ui.race_record import headline_html
-from specchat.ui.transcript import transcript
+from specchat.ui.transcript import colleague_message, transcript
+from storage import Desk, HandoffRow, OrderRow, TurnRow
 
 from .made_up import metrics, pair, plain_stats, stats
 
@@ -27,6 +31,7 @@ PAYLOADS = (
     "<b\nonmouseover=alert(1)>",
 )
 HARMLESS = {"div", "span", "p", "br", "strong", "h1", "svg", "path", "circle", "b", "i"}
+HARMLESS |= {"small", "details", "summary", "h3"}
 
 
 class Elements(HTMLParser):
@@ -78,10 +83,36 @@ def test_the_question_and_the_evidence_of_a_turn(payload: str) -> None:
         "t", payload, "fine", "completed", "speculative", metrics(),
         datetime.now(UTC), (Segment(payload, "ngram"),),
     )  # fmt: skip
-    question, _, evidence = transcript([turn])
+    question, _, evidence = transcript([turn]).messages
     assert_harmless(evidence["content"])
     assert Elements(question["content"]).tags == set()
     assert Elements(question["content"]).text == payload
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_cards_and_the_desk(payload: str) -> None:
+    today = date(2026, 1, 2)
+    order = OrderRow(
+        number=payload, status="shipped", items=(payload,), total=payload, ordered_on=today,
+        due_on=today, carrier=payload, tracking=payload,
+    )  # fmt: skip
+    found = (OrderLookup(payload, order), OrderLookup(payload, None))
+    entry = FaqEntry(id="a", question=payload.replace("\n", " "), answer=payload)
+    now = datetime.now(UTC)
+    handoff = HandoffRow(
+        handoff_id="h", ticket=payload, conversation_id="c", title=payload, reason="asked",
+        summary=payload, status="waiting", position=1, created_at=now, taken_at=None,
+        closed_at=None,
+    )  # fmt: skip
+    said = TurnRow(
+        turn_id="t", conversation_id="c", position=0, kind="person", status="completed",
+        question=payload, answer=payload, created_at=now, metrics=None,
+    )  # fmt: skip
+    assert_harmless(cards.order_cards(found))
+    assert_harmless(cards.sources([entry], read=True))
+    assert_harmless(cards.handoff_panel(handoff))
+    assert_harmless(case_html(Desk(handoff=handoff, turns=(said,))))
+    assert Elements(colleague_message(payload)["content"]).tags == set()
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
