@@ -174,7 +174,7 @@ def test_a_model_that_cannot_be_loaded_is_explained(
 
 
 def test_ask_answers_with_statistics_and_leaves_a_turn(run: Run, tmp_path: Path) -> None:
-    result = run("ask", "Where is my refund?", "--max-tokens", 7)
+    result = run("ask", "Hello", "--max-tokens", 7)
     assert result.exit_code == 0, result.output
     assert "7 tokens · τ 3.0 · 100% drafts accepted · TTFT 10 ms" in result.stdout
     with open_store(f"sqlite:///{tmp_path / 'specchat.db'}") as store:
