@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from specchat.engine.batch import Rows
+from specchat.engine.card_sampling import by_temperature_alone
 from specchat.engine.commit import Committed
 from specchat.engine.draft import DraftTree
 from specchat.engine.drafting import Drafting, Drafts
@@ -71,8 +72,11 @@ def run(
     if rows:
         out = _without_padding(out, jobs)
     asking = [job for job in jobs if job.choices]
-    groups, trees = [_row_group(job) for job in asking], [job.tree for job in asking]
-    walks = verify(out.logits, groups, trees, out.best) if asking else []
+    by_kernel = runner.geometry is not None and all(
+        by_temperature_alone(job.sequence.request.params) for job in asking
+    )
+    groups, trees = [_row_group(job, by_kernel) for job in asking], [job.tree for job in asking]
+    walks = verify(out.logits, groups, trees, out.best, by_kernel=by_kernel) if asking else []
     after = time.perf_counter()
     model_ms = 1000 * (after - before)
     updates = _commit(jobs, walks, out, runner, after)
@@ -116,11 +120,11 @@ def _without_padding(out: StepOutput, jobs: Seq[_Job]) -> StepOutput:
     return StepOutput(out.logits[kept], out.hidden[kept], out.aux)
 
 
-def _row_group(job: _Job) -> RowGroup:
+def _row_group(job: _Job, by_kernel: bool) -> RowGroup:
     sequence, tree = job.sequence, job.tree
     params, position = sequence.request.params, len(sequence.tokens)
     noise = histories = None
-    if sequence.noise is not None:
+    if sequence.noise is not None and not by_kernel:  # the kernel makes its own
         noise = sequence.noise.rows(position, tree.max_depth + 1)
         if not tree.is_chain:
             noise = noise[[0, *tree.depths]]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from specchat.engine.card_sampling import choose_by_kernel
 from specchat.engine.dice import Dice
 from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.rejection import Proposal, settle
@@ -38,11 +39,16 @@ def verify(
     groups: Sequence[RowGroup],
     trees: Sequence[DraftTree],
     best: Sequence[int] | None = None,
+    *,
+    by_kernel: bool = False,
 ) -> list[Walk]:
     """One walk per request. `logits [rows, vocab]` holds, request after request, the root's row and
-    one row per node; `best` the largest of each, where that is known already."""
+    one row per node; `best` the largest of each, where that is known already. `by_kernel` samples
+    on a card in one launch; every group must be `by_temperature_alone`, and none needs noise."""
     if best is not None and all(group.is_plain for group in groups):
         return _walk_all(best, groups, trees)
+    if by_kernel:
+        return _walk_all(choose_by_kernel(logits, groups, trees, best), groups, trees)
     targets = target_logits(logits, groups)
     kept = _rows_to_keep(targets, groups)
     choices = add_noise(targets, groups).argmax(-1).tolist()

@@ -14,11 +14,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from specchat.engine.attention import StepContext, set_step
 from specchat.engine.batch import Rows, lay_out
+from specchat.engine.card_sampling import choose_by_kernel
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.cuda_graphs import Recording, StepGraphs, recorded_function
 from specchat.engine.draft import DraftTree
 from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.request import SamplingParams
 from specchat.engine.runner import ModelRunner
+from specchat.engine.sampling import RowGroup, choose, gumbel_noise
 from specchat.engine.step_output import StepOutput
 from specchat.engine.step_tables import Geometry
 
@@ -149,6 +152,38 @@ def test_an_engine_on_recorded_steps_answers_as_an_eager_one(
     again = ask(engine, prompt, max_tokens=12)
     assert again.said == answer.said
     assert again.stats.accepted > 0
+
+
+def test_sampled_answers_are_those_of_an_eager_engine(
+    engines: Engines, keep_all_drafts: None
+) -> None:
+    """A sampled, a filtered and a greedy request: by the kernel together, or not where one asks for
+    more than temperature."""
+    prompt = list(range(5, 20))
+    wanted: list[dict[str, Any]] = [
+        {"temperature": 0.9, "seed": 3}, {"temperature": 0.7, "top_p": 0.8}, {"temperature": 0.0}
+    ]  # fmt: skip
+    eager = engines()
+    answers = [ask(eager, prompt, max_tokens=8, **params) for params in wanted]
+    drafter = Oracle({tuple(prompt): answers[0].tokens})
+    engine = engines(drafter, pages=PAGES)
+    with_graphs(engine._runner, (1, 8, 16))
+    for params, answer in zip(wanted, answers, strict=True):
+        assert ask(engine, prompt, max_tokens=8, **params).said == answer.said
+
+
+def test_rows_are_sampled_by_their_own_depth() -> None:
+    tree = bushy(random.Random(1), 6)
+    params = SamplingParams(temperature=0.8, seed=5)
+    logits = torch.randn(9, 400) * 2
+    noise = gumbel_noise(5, 30, 8, 400, torch.device("cpu"))[[0, *tree.depths]]
+    sampled = RowGroup(params, 7, noise, None, position=30)
+    greedy = RowGroup(SamplingParams(), 2, None, None)
+    chain = DraftTree.chain([5], "x")
+    expected = choose(logits, [sampled, greedy])
+    assert choose_by_kernel(logits, [sampled, greedy], [tree, chain]) == expected
+    best = logits.argmax(-1).tolist()
+    assert choose_by_kernel(logits, [sampled, greedy], [tree, chain], best) == expected
 
 
 def test_streams_get_every_token_though_they_are_served_a_step_later(engines: Engines) -> None:
