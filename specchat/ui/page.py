@@ -21,6 +21,7 @@ from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.desk_events import DeskEvents
 from specchat.ui.desk_tab import bind_desk, build_desk_tab
 from specchat.ui.format import model_name
+from specchat.ui.gpu_section import build_gpu_section
 from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
 from specchat.ui.load_section import bind_load, build_load_section
 from specchat.ui.messages import notes
@@ -66,6 +67,7 @@ def build_app(
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab()
                 under_load = build_load_section()
+                build_gpu_section()
             with gr.Tab(desk_text.TAB, id="desk"):
                 desk = build_desk_tab([reply.name for reply in service.company.replies])
         chats = ChatEvents(service)
