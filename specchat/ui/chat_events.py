@@ -248,11 +248,18 @@ class ChatEvents:
     # -- consent -------------------------------------------------------------------------------
 
     def consent(self, keeps: bool, stored: Any) -> Screen:
-        """The customer agrees that conversations are kept, or does not."""
+        """The customer agrees that conversations are kept, or does not.
+
+        What is said from then on is kept, or else a conversation begins that is not.
+        """
         who = identity_of(stored).consenting(bool(keeps))
+        kept = {key for _, key in self.titles(who)}
         if keeps and who.conversation:
             with suppress(LookupError):
                 self._service.keep(who.conversation, owner=who.owner)
+        elif who.conversation in kept:
+            shown = self.show(who.opened(""))
+            return replace(shown, notes=say.notes([text.NO_LONGER_KEPT]))
         return Screen(identity=who, asks_consent=False)
 
     # -- parts ---------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ NOTHING_SAID = {
     "failed": "*No answer: something went wrong. The question is kept; please try again.*",
     "completed": "*The model ended its answer without a word.*",
 }
+MARKS_FORGOTTEN = (
+    "The marks of single tokens are kept only while specchat runs; the counts are stored."
+)
+NOT_MEASURED = "No measurements were stored for this answer."
 COLLEAGUE = "Colleague"
 SOURCES_READ = "Sources of this answer"
 SOURCES_SHOWN = "From our help pages"
@@ -103,7 +107,8 @@ def waiting(position: int, ticket: str) -> str:
     place = "You are next" if position <= 1 else f"You are number {position} in the queue"
     return (
         f"{place}. Your ticket is {ticket}. A colleague will read a summary of what you wrote and "
-        "answer here; until then the assistant goes on helping."
+        "answer here; for that this conversation is kept, redacted. Until then the assistant goes "
+        "on helping."
     )
 
 
@@ -151,6 +156,9 @@ EXPORT_MARKDOWN = "Save as Markdown"
 YOUR_DATA = "Your data"
 KEEP = "Keep my conversations"
 KEEP_INFO = "Redacted. Without it only what answers cost is stored."
+NO_LONGER_KEPT = (
+    "From now on nothing is kept. Your earlier conversations stay until you delete them."
+)
 FORGET = "Forget me"
 FORGET_SURE = (
     "This erases all your conversations, ratings, hand-offs and races from our database and from "

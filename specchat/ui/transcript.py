@@ -107,17 +107,14 @@ def evidence_html(numbers: TurnMetrics | None, mode: str, runs: Sequence[Run]) -
         parts.append(f'<div class="sc-marked">{marked_text(runs)}</div>')
         parts.append(legend(run.source for run in runs))
     elif mode != "plain":
-        parts.append(
-            "<div>The marks of single tokens are kept only while specchat runs; "
-            "the counts are stored.</div>"
-        )
+        parts.append(f"<div>{text.MARKS_FORGOTTEN}</div>")
     parts.append(f'<div class="sc-facts">{escape(_facts(numbers, mode))}</div>')
     return f'<div class="sc-evidence">{"".join(parts)}</div>'
 
 
 def _facts(numbers: TurnMetrics | None, mode: str) -> str:
     if numbers is None:
-        return "No measurements were stored for this answer."
+        return text.NOT_MEASURED
     facts = [f"end to end {duration(numbers.e2e_ms)}", f"TPOT {duration(numbers.tpot_ms)}"]
     facts.append(f"prompt {count(numbers.prompt_tokens, 'token')}")
     if numbers.cached_tokens:

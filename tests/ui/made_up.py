@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from specchat.bench.arms import ArmResult
@@ -56,7 +56,9 @@ def plain_stats(tokens: int = 148, e2e_ms: float = 1_900.0) -> TurnStats:
 def metrics(mode: str = "speculative", **changes: Any) -> TurnMetrics:
     """Stored metrics of one turn."""
     made = plain_stats() if mode == "plain" else stats()
-    values = {**asdict(made), "tpot_ms": made.tpot_ms}
+    stored = {field.name for field in fields(TurnMetrics)}
+    values = {name: value for name, value in asdict(made).items() if name in stored}
+    values["tpot_ms"] = made.tpot_ms
     values |= {
         "mode": mode,
         "model": "care",

@@ -77,6 +77,8 @@ def _take(
 
 
 def _chat(page: Page) -> None:
+    page.locator("#sc-agree").click()
+    expect(page.locator("#sc-consent")).to_have_count(0)
     page.locator("#sc-question textarea").fill(QUESTIONS[0])
     page.locator("#sc-send").click()
     title = page.locator("#sc-chat .thought-group .title")

@@ -85,10 +85,12 @@ def test_agreeing_keeps_what_is_said_from_then_on(events: ChatEvents, service: C
     last = asked(events, "And when?", agreed.stored())[-1]
     assert last.conversations is not None
     assert [name for name, _ in last.conversations] == ["And when?"]
-    declined = events.consent(False, agreed.stored()).identity
+    screen = events.consent(False, agreed.stored())
+    assert "stay until you delete them" in (screen.notes or "")
+    declined = screen.identity
     assert declined is not None
-    assert declined.keeps is False
-    asked(events, "A new one", declined.opened("").stored())
+    assert (declined.keeps, declined.conversation) == (False, "")
+    asked(events, "A new one", declined.stored())
     assert len(service.conversations(who.owner)) == 1
 
 
