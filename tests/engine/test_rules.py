@@ -18,7 +18,7 @@ from .test_speculation import KINDS, asked, balanced, known, plain_answers
 
 pytestmark = pytest.mark.usefixtures("keep_all_drafts")
 
-ANSWERS = 750
+ANSWERS = 500
 LIMITS: dict[str, Any] = {"top_k": 4, "temperature": 1.5}
 PROMPT = prompts(1, 24, seed=8)[0]
 
