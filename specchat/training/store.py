@@ -8,28 +8,30 @@ from specchat.speculators.registry import SUFFIX_STORE
 from specchat.speculators.suffix_file import save_store, vocabulary_of
 from specchat.training.generate import read_answers
 from specchat.training.stages import Workplace
-from specchat.training.tokenizer import ASSISTANT, load_tokenizer
+from specchat.training.tokenizer import load_tokenizer
 
-MOST_TOKENS = 2_000_000
-"""Of a bundled store: a quarter of a megabyte on disk, a second to sort."""
+MOST_TOKENS = 3_000_000
+"""Of a bundled store: a third of a megabyte on disk, a second to sort."""
+
+PROMPT_TOKENS = 8
+"""Of the prompt's end that stand before each answer: they tell how it begins."""
 
 
 def run_store(place: Workplace, most_tokens: int = MOST_TOKENS) -> Path:
-    """Write the greedy own answers as a store beside the target; questions stay out of it.
+    """Write the greedy own answers as a store beside the target.
 
-    Each sequence is the token that opens the agent's turn, the answer and its end. The same answer
-    twice counts twice: frequency is what drafts go by.
+    Each sequence is the end of the prompt, the answer and its end. The same answer twice counts
+    twice: frequency is what drafts go by.
 
     Raises:
         FileNotFoundError: there are no answers; `specchat train generate` makes them.
     """
     tokenizer = load_tokenizer(place.out / "target")
-    opening = tokenizer.convert_tokens_to_ids(ASSISTANT)
     kept: list[list[int]] = []
     tokens = 0
     for answer in read_answers(place.work / "own_answers.jsonl"):
         if answer.temperature == 0 and tokens + len(answer.answer) < most_tokens:
-            kept.append([opening, *answer.answer])
+            kept.append([*answer.prompt[-PROMPT_TOKENS:], *answer.answer])
             tokens += len(kept[-1])
     if not kept:
         raise FileNotFoundError(
