@@ -35,12 +35,14 @@ class Drafting:
         self.policy = policy
         self._vocab_size = vocab_size
         self._payoff: dict[str, Payoff] = {}
-        self._cost_ms: dict[str, float] = {}  # by speculator, exponential average
+        # By speculator and requests asked for, in powers of two; exponential averages.
+        self._cost_ms: dict[tuple[str, int], float] = {}
         self._worth: dict[tuple[str, int, int], Worth] = {}
         self._asked: set[str] = set()  # requests that a speculator was asked about in this step
 
-    def propose(self, sequences: Seq[Sequence], other_rows: int) -> Drafts:
-        """Trees for all decoding requests; empty ones for those that run plain.
+    def propose(self, sequences: Seq[Sequence], other_rows: int, waiting: int = 0) -> Drafts:
+        """Trees for all decoding requests; empty ones for those that run plain. `waiting` requests
+        have no token yet.
 
         Cheap speculators are asked first, a dearer one only where it has paid on top of what the
         cheaper ones offer.
@@ -55,7 +57,7 @@ class Drafting:
         greedy = [s.request.params.greedy for s in sequences]
         merged, spent = empty, 0.0
         choice = self.policy.choose(empty, greedy, other_rows, spent)
-        for speculator in sorted(self.speculators, key=self._cost):
+        for speculator in sorted(self.speculators, key=lambda s: self._cost(s, len(asked))):
             those = [i for i in asked if _may_draft(speculator, sequences[i])]
             worth = self._worth_of(speculator, choice, len(sequences))
             paid = bool(those) and worth.allow()
@@ -72,8 +74,8 @@ class Drafting:
             rows = other_rows + sum(map(len, base))
             own = [(sequences[i], contexts[i]) for i in those]
             merged = self._merge(merged, base, those, own, speculator, rows)
-            spent += self._cost(speculator)
-            better = self.policy.choose(merged, greedy, other_rows, spent)
+            spent += self._cost(speculator, len(those))
+            better = self.policy.choose(merged, greedy, other_rows, spent, waiting)
             if paid:
                 worth.observe(better.rate / choice.rate)
             choice = better
@@ -164,10 +166,11 @@ class Drafting:
         ms = 1000 * (time.perf_counter() - start)
         for sequence, _ in own:
             sequence.counters.ask(speculator.name, ms / len(own))
-        old = self._cost_ms.get(speculator.name)
+        key = speculator.name, len(own).bit_length()
+        old = self._cost_ms.get(key)
         # Down at once, up slowly: a first call or an interruption says little about the next one.
         rate = 0.5 if old is not None and ms < old else 0.05
-        self._cost_ms[speculator.name] = ms if old is None else old + rate * (ms - old)
+        self._cost_ms[key] = ms if old is None else old + rate * (ms - old)
         return merged
 
     def _cut(self, drawn: DraftTree, requests: int, rows: int) -> DraftTree:
@@ -176,9 +179,9 @@ class Drafting:
         alone = [drawn, *(DraftTree() for _ in range(requests - 1))]
         return drawn.part(self.policy.choose(alone, [False] * requests, rows, 0.0).nodes[0])
 
-    def _cost(self, speculator: Speculator) -> float:
-        """Average milliseconds of asking it; 0 before the first time."""
-        return self._cost_ms.get(speculator.name, 0.0)
+    def _cost(self, speculator: Speculator, requests: int) -> float:
+        """Average milliseconds of asking it for so many; 0 before the first time."""
+        return self._cost_ms.get((speculator.name, requests.bit_length()), 0.0)
 
     def _worth_of(self, speculator: Speculator, choice: Choice, requests: int) -> Worth:
         """Kept apart by how many tokens a request may expect without this speculator."""
@@ -192,8 +195,8 @@ class Drafting:
         minus its share of the added rows and of the drafting."""
         cost = self.policy.cost
         plain = cost.step_ms(requests)
-        added = cost.step_ms(requests + drafted) - plain
-        token_ms = (plain + self.policy.overhead_ms) / requests
+        added = cost.step_ms(requests + drafted) - plain + self.policy.overhead.node_ms * drafted
+        token_ms = (plain + self.policy.overhead.ms(requests)) / requests
         return accepted * token_ms - share * added - draft_ms / requests
 
     def _wants_drafts(self, sequence: Sequence) -> bool:

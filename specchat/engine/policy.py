@@ -1,10 +1,11 @@
 """How many draft nodes to verify: measured costs against calibrated chances.
 
-Each step maximises expected tokens per millisecond, (B + sum of P) / (t(B + m) + d), over the m
+Each step maximises expected tokens per millisecond, (B + sum of P) / (t(B + m) + d + o), over the m
 most probable nodes of all requests' trees, where B is the number of decoding requests, P a node's
-chance of being accepted, t the measured time of a step of that many rows and d what drafting and
-the rest of the step cost. The empty tree is always a candidate. A request whose drafts do not pay
-is decoded plainly and tried again later.
+chance of being accepted, t the measured time of a step of that many rows, d what drafting and o
+what the rest of the step costs. Where prompts wait, added time counts for their requests as well.
+The empty tree is always a candidate. A request whose drafts do not pay is decoded plainly and tried
+again later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 from specchat.engine.calibration import Calibration
 from specchat.engine.draft import DraftTree
-from specchat.engine.step_cost import StepCost
+from specchat.engine.step_cost import Overhead, StepCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Policy:
     cost: StepCost
     max_nodes: int  # per request
     calibration: Calibration = field(default_factory=Calibration)
-    overhead_ms: float = 0.3  # of a step outside the model, drafting left out; refined
+    overhead: Overhead = field(default_factory=Overhead)
 
     def choose(
         self,
@@ -42,12 +43,17 @@ class Policy:
         greedy: Sequence[bool],
         other_rows: int,
         draft_ms: float,
+        waiting: int = 0,
     ) -> Choice:
         """The part of each tree worth verifying in a step that also has `other_rows` rows of
-        prefill. `trees` holds one, possibly empty, tree per decoding request."""
+        prefill. `trees` holds one, possibly empty, tree per decoding request. `waiting` requests
+        have no token yet: what drafts add to a step makes them wait as well, so it counts for them
+        too."""
         requests, base_rows = len(trees), len(trees) + other_rows
-        fixed_ms = self.overhead_ms + draft_ms
-        plain_rate = requests / (self.cost.step_ms(base_rows) + fixed_ms)
+        base_ms = self.cost.step_ms(base_rows)
+        fixed_ms = base_ms + self.overhead.ms(requests) + draft_ms
+        plain_rate = requests / fixed_ms
+        price = 1.0 + waiting / max(1, requests)
         if not any(map(len, trees)):
             return Choice(list(trees), [[] for _ in trees], float(requests), plain_rate)
         ranked = sorted(
@@ -66,7 +72,10 @@ class Policy:
             chosen.append((r, node))
             count += 1
             expected -= negative
-            rate = expected / (self.cost.step_ms(base_rows + count) + fixed_ms)
+            added_ms = (
+                self.cost.step_ms(base_rows + count) - base_ms + self.overhead.node_ms * count
+            )
+            rate = expected / (fixed_ms + price * added_ms)
             if rate > best_rate:
                 best_rate, best_tokens, best_count = rate, expected, count
         kept: list[list[int]] = [[] for _ in trees]

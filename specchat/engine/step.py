@@ -63,7 +63,8 @@ def run(
     as long as there are pages for them (exact mode)."""
     started = time.perf_counter()
     prefill_rows = sum(prefill.count for prefill in plan.prefill)
-    drafts = drafting.propose(plan.decode, prefill_rows)
+    prefilling = len(scheduler.running) - len(plan.decode)
+    drafts = drafting.propose(plan.decode, prefill_rows, prefilling)
     jobs = _prepare(plan, drafts, scheduler, rows)
     if not jobs:
         return StepResult([])
@@ -236,4 +237,5 @@ def _time(
     if len(decoding) == len(jobs):
         policy.cost.observe(sum(len(job.rows.tokens) for job in jobs), model_ms)
         overhead = max(0.0, total_ms - model_ms - drafts.ms)
-        policy.overhead_ms += 0.05 * (min(overhead, 4 * policy.overhead_ms) - policy.overhead_ms)
+        nodes = sum(len(job.tree) for job in decoding)
+        policy.overhead.observe(len(decoding), nodes, overhead)

@@ -17,7 +17,7 @@ from specchat.engine.payoff import Payoff
 from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sequence import Counters
-from specchat.engine.step_cost import StepCost
+from specchat.engine.step_cost import Overhead, StepCost
 
 from .running import Oracle
 from .test_draft import paths, trees
@@ -303,3 +303,34 @@ def test_draws_and_chosen_drafts_are_verified_in_one_tree(one: Any) -> None:
 def test_no_more_draws_are_kept_than_allowed(one: Any) -> None:
     tree = Drafting([DrawsTokens()], policy(0.0, max_nodes=3), VOCAB).propose([one], 0).trees[0]
     assert len(tree) == 3
+
+
+def test_overhead_is_told_apart_by_requests_and_nodes() -> None:
+    overhead = Overhead()
+    for n in range(400):
+        requests, nodes = 1 + n % 8, n % 37
+        overhead.observe(requests, nodes, 0.05 * requests + 0.02 * nodes)
+    assert overhead.request_ms == pytest.approx(0.05, rel=0.2)
+    assert overhead.node_ms == pytest.approx(0.02, rel=0.2)
+    assert overhead.ms(4, 10) == pytest.approx(0.4, rel=0.1)
+
+
+def test_overhead_stays_sensible_where_every_step_is_alike() -> None:
+    overhead = Overhead()
+    for _ in range(1000):
+        overhead.observe(1, 0, 0.3)
+    assert overhead.ms(1) == pytest.approx(0.3, rel=0.05)
+    for _ in range(1000):
+        overhead.observe(2, 10, 0.5)
+    assert overhead.ms(2, 10) == pytest.approx(0.5, rel=0.05)
+    assert overhead.request_ms > 0
+    assert overhead.node_ms >= 0
+
+
+def test_prompts_that_wait_make_drafts_dearer() -> None:
+    one = policy(0.9)
+    tree = chain(8, 0.8)
+    alone = one.choose([tree], [True], 0, 0.0).trees[0]
+    waited_for = one.choose([tree], [True], 0, 0.0, waiting=20).trees[0]
+    assert len(alone) > 0
+    assert len(waited_for) < len(alone)
