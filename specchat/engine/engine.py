@@ -294,6 +294,7 @@ class Engine:
         result = steps.run(
             plan, self._scheduler, self._drafting, self._runner, self.rows_per_request
         )
+        self._scheduler.observe(sum(len(u.tokens) for u in result.updates), len(result.updates))
         for update in result.updates:
             self._deliver(update)
         self._counters.steps += 1

@@ -1,11 +1,11 @@
 """Which requests run in a step and with how many tokens.
 
 Requests that decode always run. Prompts are computed in chunks, most urgent and oldest first; while
-others stream, at most `prefill_rows` of them a step, so that a long prompt never stalls an answer
-for longer than that takes. A request is admitted when its whole prompt fits into the pages at hand
-with one to spare for each running one; `waiting` says whose turn it is. When pages run out, the
-least urgent and youngest request gives its pages back and is recomputed later; an interactive
-request that waits takes the place of batch work.
+others stream, at most `prefill_rows` of them for each token that a step brings a stream, so that a
+long prompt never stalls an answer for longer than that takes. A request is admitted when its whole
+prompt fits into the pages at hand with one to spare for each running one; `waiting` says whose turn
+it is. When pages run out, the least urgent and youngest request gives its pages back and is
+recomputed later; an interactive request that waits takes the place of batch work.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Scheduler:
         self.waiting = waiting
         self.running: list[Sequence] = []  # most urgent and oldest first
         self._short: _Short | None = None  # what the head of the queue lacks
+        self._pace = 1.0  # tokens that a step brings a stream, exponential average
 
     @property
     def counters(self) -> EngineCounters:
@@ -98,7 +99,12 @@ class Scheduler:
     def prefill_budget(self, decoding: int) -> int:
         """Prompt rows of a step in which so many requests decode."""
         room = max(1, self.token_budget - decoding)
-        return min(room, self.prefill_rows) if decoding else room
+        return min(room, int(self.prefill_rows * self._pace)) if decoding else room
+
+    def observe(self, tokens: int, streams: int) -> None:
+        """Take in how many tokens a step brought so many streams."""
+        if streams:
+            self._pace += 0.1 * (max(1.0, tokens / streams) - self._pace)
 
     def reserve(self, sequence: Sequence, rows: int) -> int:
         """Hold pages for `rows` more rows of a running request, or for as many as the pages at hand

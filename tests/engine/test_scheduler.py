@@ -339,3 +339,17 @@ class Scheduling(RuleBasedStateMachine):
 
 Scheduling.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
 TestScheduling = Scheduling.TestCase
+
+
+def test_prompts_get_more_rows_where_a_step_brings_more_tokens() -> None:
+    scheduler = Scheduler(
+        PagePool(8, 4), token_budget=512, prefill_rows=64, max_running=4, waiting=Waiting(4)
+    )
+    assert scheduler.prefill_budget(decoding=2) == 64
+    for _ in range(100):
+        scheduler.observe(tokens=8, streams=2)
+    assert scheduler.prefill_budget(decoding=2) == pytest.approx(256, abs=2)
+    for _ in range(100):
+        scheduler.observe(tokens=2, streams=2)
+    scheduler.observe(tokens=0, streams=0)
+    assert scheduler.prefill_budget(decoding=2) == 64
