@@ -8,7 +8,6 @@ context variable, since some models drop extra keyword arguments.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from specchat.engine.hardware import on_card
 from specchat.engine.kv_cache import KVCache
 from specchat.engine.step_tables import StepTables
 
@@ -171,8 +171,7 @@ def _by_kernels(
     from specchat.engine import kernels
 
     assert step.tables is not None
-    card = torch.cuda.device(keys.device) if keys.is_cuda else contextlib.nullcontext()
-    with card:
+    with on_card(keys.device):
         kernels.write_rows(keys, values, _dense(key[0]), _dense(value[0]), step.slots)
         out = kernels.attend(
             _dense(query[0]), keys, values, step.tables,

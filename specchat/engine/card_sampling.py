@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from specchat.engine.draft import DraftTree
+from specchat.engine.hardware import on_card
 from specchat.engine.request import SamplingParams
 from specchat.engine.sampling import RowGroup, noise_key
 
@@ -50,7 +51,8 @@ def choose_by_kernel(
     if rows:
         numbers = torch.tensor([rows, keys], dtype=torch.int64).to(logits.device)
         heat = torch.tensor(temperatures, dtype=torch.float32).to(logits.device)
-        sampled = kernels.sample(logits, numbers[0], numbers[1], heat).tolist()
+        with on_card(logits.device):
+            sampled = kernels.sample(logits, numbers[0], numbers[1], heat).tolist()
         for place, token in zip(rows, sampled, strict=True):
             choices[place] = token
     return choices

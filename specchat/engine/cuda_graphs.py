@@ -21,6 +21,7 @@ import torch
 
 from specchat.engine import attention
 from specchat.engine.draft import MAX_NODES
+from specchat.engine.hardware import on_card
 from specchat.engine.step_output import StepOutput
 from specchat.engine.step_tables import StepTables, TableSize, fill, table_length
 
@@ -75,7 +76,8 @@ def recorded_function(
 ) -> Callable[..., Any]:
     """`function` as a recording on copies of `inputs`; call it with tensors of their shapes."""
     static = [tensor.clone() for tensor in inputs]
-    recording = recorder(lambda: function(*static))
+    with on_card(inputs[0].device):
+        recording = recorder(lambda: function(*static))
 
     def call(*tensors: torch.Tensor) -> Any:
         for mine, given in zip(static, tensors, strict=True):
@@ -116,7 +118,7 @@ class StepGraphs:
         """Record every size, largest first so that the smaller ones find working memory, and time
         them. A size that cannot be recorded is left out."""
         before = _used_bytes(self._runner.device)
-        with torch.inference_mode():
+        with torch.inference_mode(), on_card(self._runner.device):
             sizes = {rows: self._plan(rows) for rows in self._sizes}
             self._buffers = _Buffers(max(map(table_length, sizes.values())), self._runner.device)
             for rows in reversed(self._sizes):
@@ -221,7 +223,7 @@ class _Buffers:
         )  # fmt: skip
         self.device[: len(used)].copy_(self._host[: len(used)], non_blocking=True)
         if self._sent is not None:
-            self._sent.record()
+            self._sent.record(torch.cuda.current_stream(self.device.device))
 
 
 _LIVE: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()

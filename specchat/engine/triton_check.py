@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from specchat.engine.hardware import on_card
 from specchat.engine.step_tables import Geometry, StepTables, TableSize
 
 
@@ -21,7 +22,7 @@ def unusable(
         )
         query = torch.zeros(geometry.heads, 1, head_dim, dtype=dtype, device=device)
         row = torch.zeros(geometry.kv_heads, 1, head_dim, dtype=dtype, device=device)
-        with torch.inference_mode():
+        with torch.inference_mode(), on_card(device):
             kernels.write_rows(cache, cache, row, row, tables["slots"])
             kernels.attend(query, cache, cache, tables, scale=1.0)
         if device.type == "cuda":
