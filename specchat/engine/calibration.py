@@ -52,16 +52,26 @@ class Calibration:
         return known[bisect.bisect_right(_EDGES, confidence)]
 
     def path_chances(self, tree: DraftTree, greedy: bool) -> list[float]:
-        """Of each node: that it and all its ancestors are accepted."""
+        """Of each node: that it and all its ancestors are accepted.
+
+        Siblings exclude each other, so where drafters disagree and both are sure, each is believed
+        less.
+        """
         known = {
             source: self._chances.get((source, greedy), _MIDDLES) for source in set(tree.sources)
         }
+        own = [
+            known[source][bisect.bisect_right(_EDGES, confidence)]
+            for source, confidence in zip(tree.sources, tree.confidence, strict=True)
+        ]
+        claimed: dict[int, float] = {}
+        for parent, chance in zip(tree.parents, own, strict=True):
+            claimed[parent] = claimed.get(parent, 0.0) + chance
         out: list[float] = []
-        for parent, source, confidence in zip(
-            tree.parents, tree.sources, tree.confidence, strict=True
-        ):
-            own = known[source][bisect.bisect_right(_EDGES, confidence)]
-            out.append(own if parent == ROOT else own * out[parent])
+        for parent, chance in zip(tree.parents, own, strict=True):
+            if claimed[parent] > 1.0:
+                chance /= claimed[parent]
+            out.append(chance if parent == ROOT else chance * out[parent])
         return out
 
     def observe(self, tree: DraftTree, accepted: Sequence[int], greedy: bool) -> None:

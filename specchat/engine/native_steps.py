@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -88,15 +89,16 @@ class NativeSteps:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 
     def _time(self, model: NativeModel) -> None:
-        model.run(self._scratch_layout(1))  # a first call wakes the threads
-        for rows in range(1, self._runner.cache.page_size + 1):
-            layout = self._scratch_layout(rows)
-            times = []
-            for _ in range(self.TIMES):
+        layouts = [self._scratch_layout(n + 1) for n in range(self._runner.cache.page_size)]
+        model.run(layouts[0])  # a first call wakes the threads
+        times = dict.fromkeys(range(1, len(layouts) + 1), math.inf)
+        for _ in range(self.TIMES):  # one after the other: what disturbs one time passes by
+            for layout in layouts:
                 start = time.perf_counter()
                 model.run(layout)
-                times.append(1000 * (time.perf_counter() - start))
-            self._prior_ms[rows] = min(times)
+                rows = len(layout.ids)
+                times[rows] = min(times[rows], 1000 * (time.perf_counter() - start))
+        self._prior_ms = without_disturbance(times)
 
     def _scratch_layout(self, rows: int) -> Layout:
         """Known tokens at the start of a text, on the scratch page."""
@@ -107,3 +109,16 @@ class NativeSteps:
         slots = [cache.scratch_slot + row for row in positions]
         segment = Segment(0, rows, 0, [page], None, positions)
         return Layout(ids, positions, slots, positions, [segment])
+
+
+def without_disturbance(times: dict[int, float]) -> dict[int, float]:
+    """Times of steps by rows, less what another process did to some of them: a step of fewer rows
+    takes no longer, and one of more rows no longer than several with as many rows in all."""
+    sizes = sorted(times)
+    found = dict(times)
+    for fewer, more in zip(reversed(sizes[:-1]), reversed(sizes[1:]), strict=True):
+        found[fewer] = min(found[fewer], found[more])
+    for place, rows in enumerate(sizes):
+        for fewer in sizes[:place]:
+            found[rows] = min(found[rows], found[fewer] * rows / fewer)
+    return found

@@ -288,7 +288,7 @@ def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
         kept.append((len(tree), tree.parents))
         assert {draw.parent for draw in tree.draws} >= {ROOT, *tree.parents}
     assert kept[0] == kept[1] == kept[2]
-    assert (kept[0][0] == 8) == (row_ms <= 0.3)
+    assert (kept[0][0] == 8) == (row_ms == 0.0)
     assert (kept[0][0] == 0) == (row_ms >= 10.0)
 
 
@@ -334,3 +334,16 @@ def test_prompts_that_wait_make_drafts_dearer() -> None:
     waited_for = one.choose([tree], [True], 0, 0.0, waiting=20).trees[0]
     assert len(alone) > 0
     assert len(waited_for) < len(alone)
+
+
+def test_drafters_that_disagree_are_each_believed_less() -> None:
+    calibration = Calibration()
+    tree = DraftTree()
+    tree.add(5, ROOT, "x", SURE)
+    alone = calibration.path_chances(tree, greedy=True)
+    tree.add(6, ROOT, "y", SURE)
+    tree.add(7, 0, "x", SURE)
+    both = calibration.path_chances(tree, greedy=True)
+    assert alone[0] > 0.9
+    assert both[0] == both[1] == pytest.approx(0.5)
+    assert both[2] < both[0]

@@ -25,6 +25,7 @@ from specchat.engine.batch import Rows, lay_out, pack
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.native import NativeUnavailableError
 from specchat.engine.native_model import NativeModel
+from specchat.engine.native_steps import without_disturbance
 from specchat.engine.pages import PagePool, PageTable
 from specchat.engine.runner import ModelRunner
 from specchat.engine.step_output import StepOutput
@@ -303,3 +304,13 @@ def test_loading_the_library_leaves_small_numbers_alone() -> None:
     """Code linked with -ffast-math would make this thread round them to 0."""
     native.load_library()
     assert sys.float_info.min / 2 > 0
+
+
+def test_times_of_steps_that_something_disturbed_are_put_right() -> None:
+    clean = {rows: 1.0 + 0.1 * rows for rows in range(1, 17)}
+    disturbed = clean | {6: 11.0, 7: 12.0, 8: 12.0, 15: 14.0, 16: 15.0}
+    found = without_disturbance(disturbed)
+    assert found[9] == clean[9]
+    assert all(clean[rows] <= found[rows] <= 1.4 * clean[rows] for rows in clean)
+    assert list(found.values()) == sorted(found.values())
+    assert without_disturbance(clean) == pytest.approx(clean)
