@@ -20,7 +20,7 @@ from specchat.engine.compiled import CompileQueue, Graph
 from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.speculators.checkpoint import read_config, read_tensors
-from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp_heads import MlpConfig, MlpHeads, refuse_strangers
 from specchat.speculators.mlp_native import NativeMlp
 
 BATCH_BUCKETS = (1, 4, 16)
@@ -171,6 +171,7 @@ def load_mlp(
             f"but the target's have {hidden_size}"
         )
     tensors = {name: tensor.to(dtype) for name, tensor in read_tensors(directory).items()}
+    refuse_strangers(config, tensors, directory)
     heads = MlpHeads(config, tensors, directory)
     return MlpSpeculator(heads, device=device, queue=queue, vocabulary=vocabulary)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,17 @@ class MlpHeads(nn.Module):
             tokens.append(best)
             token = best[:, 0]
         return torch.stack(tokens, 1), torch.stack(chances, 1)
+
+
+def refuse_strangers(config: MlpConfig, tensors: dict[str, torch.Tensor], directory: Path) -> None:
+    """Raises ModelLoadError for a tensor that no stage of the speculator has."""
+    for name in sorted(tensors):
+        match = re.fullmatch(r"speculator\.(?:emb|proj|head|ln)\.(\d+)\.(?:weight|bias)", name)
+        if match is None or int(match[1]) >= config.n_predict:
+            raise ModelLoadError(
+                f"{directory}: tensor {name} belongs to none of the speculator's "
+                f"{config.n_predict} stages"
+            )
 
 
 def _rms(x: torch.Tensor) -> torch.Tensor:

@@ -232,6 +232,7 @@ def test_the_checkpoints_precision_gives_way_to_the_targets(tmp_path: Path) -> N
         ({"inner_dim": -1}, "inner_dim"),
         ({"inner_dim": "8"}, "inner_dim"),
         ({"n_predict": 4}, "tensor speculator.emb.3.weight is missing"),
+        ({"n_predict": 2}, r"tensor speculator.emb.2.weight belongs to none of .* 2 stages"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused_by_name(
@@ -260,6 +261,13 @@ def test_a_missing_tensor_is_named(tmp_path: Path, name: str) -> None:
     del tensors[f"speculator.{name}"]
     save(tmp_path, CONFIG, tensors)
     with pytest.raises(ModelLoadError, match=f"tensor speculator.{name} is missing"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.norm.weight", "speculator.emb.0.bias2", "lm_head.weight"])
+def test_a_tensor_that_belongs_elsewhere_is_named(tmp_path: Path, name: str) -> None:
+    save(tmp_path, CONFIG, random_tensors(CONFIG) | {name: torch.ones(2)})
+    with pytest.raises(ModelLoadError, match=f"tensor {name} belongs to none"):
         load(tmp_path)
 
 
