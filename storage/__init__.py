@@ -8,6 +8,7 @@ from storage.care_records import (
     HandoffRow,
     OrderRow,
 )
+from storage.dialogues import Dialogue, Exchange
 from storage.errors import StoreError
 from storage.records import (
     AuditRecord,
@@ -30,7 +31,9 @@ __all__ = [
     "AuditRecord",
     "ConversationRow",
     "Desk",
+    "Dialogue",
     "Divergence",
+    "Exchange",
     "Facets",
     "FeedbackRecord",
     "FeedbackRow",

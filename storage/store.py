@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from storage import queries, schema, writes
 from storage.care import Care
 from storage.database import Database, connect, driver_message
+from storage.dialogues import Dialogue, dialogues
 from storage.errors import StoreError
 from storage.records import (
     AuditRecord,
@@ -160,6 +161,12 @@ class Store:
         """
         with self._reading() as session:
             return queries.turns(session, conversation_id)
+
+    def dialogues(self, limit: int | None = None) -> list[Dialogue]:
+        """What was said in every owner's conversations, redacted, the latest `limit` first: for
+        training on one's own text."""
+        with self._reading() as session:
+            return dialogues(session, limit)
 
     def metrics(self, which: TurnFilter = _ALL) -> list[MetricRow]:
         """Metrics of the turns that match, newest first."""
