@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,6 @@ from specchat.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from specchat.bench.prompts import BenchPrompt, Prompt, PromptsError
-    from specchat.bench.prompts import Message as PromptMessage
-    from specchat.chat.parts import Message
     from specchat.engine.engine import Engine
     from specchat.engine.request import SamplingParams
     from specchat.loader import LoadedModel
@@ -25,7 +22,11 @@ USER_ERROR = 2
 
 Model = Annotated[str | None, typer.Option(help="'care' (bundled), a directory or a Hub name.")]
 Speculators = Annotated[
-    str | None, typer.Option(help="Comma-separated: mlp, ngram, suffix, mlp:PATH; or 'none'.")
+    str | None,
+    typer.Option(
+        help="Comma-separated: mlp, medusa, eagle3, draft (alone or with :PATH), suffix, ngram; "
+        "or 'none'."
+    ),
 ]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Verification = Annotated[str | None, typer.Option(help="coupled (default) or rejection.")]
@@ -122,32 +123,18 @@ def encode_each(
     from specchat.bench.prompts import BenchPrompt, PromptsError
     from specchat.chat.prompt import PromptBuilder
     from specchat.chat.types import ChatError
+    from specchat.chat.written import written_message
 
     builder = PromptBuilder(loaded.tokenizer)
     encoded: list[BenchPrompt | PromptsError] = []
     for prompt in prompts:
-        messages = [_chat_message(message, loaded.uses_slots) for message in prompt.messages]
+        messages = [written_message(m.role, m.content, loaded.uses_slots) for m in prompt.messages]
         try:
             build = builder.build(messages, context_budget=budget)
             encoded.append(BenchPrompt(prompt.prompt_id, build.ids, build.public_tokens))
         except ChatError as error:
             encoded.append(PromptsError(f"prompt {prompt.prompt_id!r}: {error}"))
     return encoded
-
-
-def _chat_message(message: PromptMessage, uses_slots: bool) -> Message:
-    """As the chat would pass it on: `{{slot}}` in a prompts file is a slot of the bundled model."""
-    from specchat.chat.parts import Message, Slot
-    from specchat.chat.rewrite import rewrite_input
-    from specchat.chat.slots_vocab import SLOTS
-
-    if not uses_slots:
-        return Message.of(message.role, message.content)
-    pieces = re.split(rf"\{{\{{({'|'.join(SLOTS)})\}}\}}", message.content)
-    if len(pieces) == 1 and message.role == "user":
-        return Message(message.role, rewrite_input(message.content).parts)
-    parts = (Slot(piece) if index % 2 else piece for index, piece in enumerate(pieces))
-    return Message(message.role, tuple(part for part in parts if part))
 
 
 def changes(label: str) -> Callable[[str], None]:

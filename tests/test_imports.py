@@ -38,10 +38,11 @@ LAYERS: dict[str, set[str]] = {
     },
     "specchat.bench": {"specchat.engine", "specchat.evidence"},
     "specchat.training": {
-        "specchat.chat.slots_vocab",
+        "specchat.chat",
         "specchat.engine",
         "specchat.loader",
         "specchat.speculators",
+        "storage",
     },
     "specchat.ui": {
         "specchat.bench",

@@ -1,6 +1,7 @@
 """`specchat train`: makes the `care` models from the corpus, stage by stage."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -125,27 +126,69 @@ def generate(
 
 @train_app.command()
 def speculator(
-    stage: Annotated[int, typer.Option(min=1, max=2, help="1: ground truth. 2: own answers.")],
+    stage: Annotated[
+        int, typer.Option(min=1, max=2, help="1: answers in the text. 2: the target's own.")
+    ] = 2,
+    kind: Annotated[str, typer.Option(help="mlp, medusa, eagle3 or draft.")] = "mlp",
+    target: Annotated[
+        str | None, typer.Option(help="'care', a directory or a Hub name. Default: OUT/target.")
+    ] = None,
+    conversations: Annotated[
+        Path | None, typer.Option(help='One {"messages": [...]} a line. Default: the corpus.')
+    ] = None,
+    from_history: Annotated[
+        bool, typer.Option("--from-history", help="The conversations of this chat's own database.")
+    ] = False,
+    database: Annotated[
+        str | None, typer.Option(help="URL of that database. Default: SPECCHAT_DATABASE_URL.")
+    ] = None,
     work: Work = WORK,
-    out: Out = DEFAULT_OUT,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the target, and of speculators beside it.")
+    ] = DEFAULT_OUT,
     data: Data = None,
     from_hub: FromHub = False,
     minutes: Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")] = 12,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
+    limit: Annotated[int, typer.Option(min=10, help="Most questions to learn from.")] = 2000,
+    rows: Annotated[int, typer.Option(min=1, help="Packed texts in a batch.")] = 4,
+    length: Annotated[int, typer.Option(min=16, help="Tokens in a row of a batch.")] = 512,
+    start: Annotated[str | None, typer.Option(help="A draft model to go on from.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     max_steps: Steps = None,
     compiled: Annotated[bool, typer.Option(help="Compile the loss.")] = True,
 ) -> None:
-    """Train the MLP speculator, in IBM's two stages and checkpoint format."""
-    from specchat.training.speculator import SpeculatorSettings
-    from specchat.training.stages import Workplace, run_speculator
+    """Train a speculator: for the care model being made, or for any target on any conversations.
 
+    Without --target, --conversations and --from-history it is the MLP speculator of the care model
+    in OUT/target, on the corpus. Otherwise the target answers questions of the conversations, the
+    speculator learns to foresee it, and its acceptance by depth is measured on held-out ones.
+    """
+    own = target is not None or conversations is not None or from_history or kind != "mlp"
     with _clear_errors():
-        run_speculator(
-            Workplace(work, out, data, from_hub, typer.echo),
-            stage,
-            SpeculatorSettings(minutes=minutes, lr=lr, compile=compiled),
-            max_steps=max_steps,
-        )
+        if not own:
+            from specchat.training.speculator import SpeculatorSettings
+            from specchat.training.stages import Workplace, run_speculator
+
+            run_speculator(
+                Workplace(work, out, data, from_hub, typer.echo),
+                stage,
+                SpeculatorSettings(minutes=minutes, lr=lr, compile=compiled),
+                max_steps=max_steps,
+            )
+            return
+        from specchat.training.commands import Order, train_for_any_target
+        from specchat.training.distil import DistilSettings
+
+        train_for_any_target(
+            Order(
+                kind=kind, stage=stage, target=target or str(out / "target"),
+                conversations=conversations, from_history=from_history, data=data,
+                from_hub=from_hub, work=work, out=out, limit=limit, start=start, device=device,
+                settings=DistilSettings(minutes=minutes, lr=lr, rows=rows, length=length),
+                max_steps=max_steps, database=database or os.environ.get("SPECCHAT_DATABASE_URL"),
+            )
+        )  # fmt: skip
 
 
 @train_app.command()
@@ -231,6 +274,16 @@ def _clear_errors() -> Iterator[None]:
     """Turns a user's mistake into one line and exit status 2."""
     try:
         yield
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except Exception as error:
+        if not _is_users_mistake(error):
+            raise
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+def _is_users_mistake(error: Exception) -> bool:
+    from specchat.engine.errors import EngineError
+    from storage import StoreError
+
+    kinds = (FileNotFoundError, ValueError, KeyError, EngineError, StoreError)
+    return isinstance(error, kinds)
