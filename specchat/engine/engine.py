@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -23,6 +24,7 @@ from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import MAX_NODES, Speculator
 from specchat.engine.drafting import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
+from specchat.engine.native_steps import StepTimes
 from specchat.engine.pages import PagePool
 from specchat.engine.policy import Policy
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
@@ -142,6 +144,8 @@ class Engine:
         self._wake = threading.Condition()
         self._closed = False
         self._order = 0
+        self._when_idle: list[Callable[[], None]] = []
+        self._queue.add(StepTimes(runner.native, self._ask_when_idle))
         self._queue.start()
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
         self._thread.start()
@@ -265,6 +269,7 @@ class Engine:
     def _loop(self) -> None:
         with torch.inference_mode():
             while True:
+                self._do_what_waits_for_idleness()
                 with self._wake:
                     while not (self._inbox or self._sequences or self._scoring or self._closed):
                         self._wake.wait()
@@ -282,6 +287,21 @@ class Engine:
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
             self._scoring.fail(EngineClosedError("the engine is closed"))
+
+    def _ask_when_idle(self, task: Callable[[], None]) -> None:
+        def timed() -> None:
+            task()
+            self._drafting.policy.cost.forget()
+
+        with contextlib.suppress(EngineClosedError):
+            self._post(lambda: self._when_idle.append(timed))
+
+    def _do_what_waits_for_idleness(self) -> None:
+        while self._when_idle and not (self._sequences or self._scoring):
+            try:
+                self._when_idle.pop()()
+            except Exception:
+                log.exception("a task for idle moments failed")
 
     def _step(self) -> None:
         if self._scoring:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -88,6 +90,13 @@ class NativeSteps:
             if not off < tolerance:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 
+    def time_again(self) -> None:
+        """Time the sizes once more, when other work of the start is done; on the engine's thread,
+        between steps."""
+        if self._model is not None:
+            with torch.inference_mode():
+                self._time(self._model)
+
     def _time(self, model: NativeModel) -> None:
         layouts = [self._scratch_layout(n + 1) for n in range(self._runner.cache.page_size)]
         model.run(layouts[0])  # a first call wakes the threads
@@ -109,6 +118,37 @@ class NativeSteps:
         slots = [cache.scratch_slot + row for row in positions]
         segment = Segment(0, rows, 0, [page], None, positions)
         return Layout(ids, positions, slots, positions, [segment])
+
+
+class StepTimes:
+    """The job at the end of the queue: steps are timed while nothing else is being built."""
+
+    name = "step times"
+    PATIENCE_S = 10.0  # with an engine that is busy
+
+    def __init__(self, native: NativeSteps, ask: Callable[[Callable[[], None]], None]) -> None:
+        """`ask` has something done by the engine's thread when it is idle."""
+        self._native = native
+        self._ask = ask
+        self._done = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        """True once they are timed."""
+        return self._done.is_set()
+
+    def wanted(self) -> bool:
+        """Only native steps are timed."""
+        return self._native.ready
+
+    def compile(self) -> None:
+        """Have it done, and wait for it as long as the engine is not busy."""
+        self._ask(self._time)
+        self._done.wait(self.PATIENCE_S)
+
+    def _time(self) -> None:
+        self._native.time_again()
+        self._done.set()
 
 
 def without_disturbance(times: dict[int, float]) -> dict[int, float]:

@@ -11,7 +11,7 @@ import pytest
 
 from specchat.engine.engine import Engine
 from specchat.engine.native import NativeUnavailableError, load_library
-from specchat.engine.native_steps import NativeSteps
+from specchat.engine.native_steps import NativeSteps, StepTimes
 from specchat.engine.request import FinishReason, Request
 from specchat.engine.runner import ModelRunner
 
@@ -155,3 +155,23 @@ def test_answers_preempted_on_the_native_step_are_the_same(engines: Engines, pag
     assert [a.tokens for a in answers] == list(truth.values())
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.accepted for a in answers) > 0
+
+
+def test_steps_are_timed_again_when_the_start_is_over_and_the_engine_idle() -> None:
+    done: list[str] = []
+    waiting: list[Any] = []
+
+    class Native:
+        ready = True
+
+        def time_again(self) -> None:
+            done.append("timed")
+
+    job = StepTimes(Native(), waiting.append)  # type: ignore[arg-type]
+    job.PATIENCE_S = 0.01  # type: ignore[misc]
+    assert job.wanted()
+    job.compile()
+    assert not job.ready
+    waiting.pop()()
+    assert job.ready
+    assert done == ["timed"]
