@@ -118,6 +118,7 @@ class Settings(BaseSettings):
         "coupled", description="'coupled' or 'rejection'"
     )
     exact: bool = Field(False, description="'true' or 'false'")
+    learn: bool = Field(True, description="'true' or 'false'")
     company: str | None = Field(
         None, min_length=1, description="the directory of a company profile"
     )

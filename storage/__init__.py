@@ -26,6 +26,7 @@ from storage.records import (
     TurnRow,
 )
 from storage.store import Store, open_store
+from storage.written import WrittenAnswer
 
 __all__ = [
     "AuditRecord",
@@ -51,5 +52,6 @@ __all__ = [
     "TurnMetrics",
     "TurnRecord",
     "TurnRow",
+    "WrittenAnswer",
     "open_store",
 ]

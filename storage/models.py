@@ -57,6 +57,7 @@ class Base(DeclarativeBase):
         date: Date,
         list[Any]: JSON,
         dict[str, int]: JSON,
+        dict[str, float]: JSON,
     }
 
 
@@ -88,6 +89,7 @@ class Turn(Base):
     status: Mapped[str]
     question: Mapped[str]
     answer: Mapped[str]
+    written: Mapped[str]  # the answer as the model wrote it, slots unfilled; "" if not completed
     removed: Mapped[bool]  # taken out of its conversation: the text is gone, the metrics stay
     created_at: Mapped[datetime] = mapped_column(index=True)
 
@@ -125,6 +127,9 @@ class Metrics(Base):
     verify_ms: Mapped[float]
     peak_pages: Mapped[int]
     preemptions: Mapped[int]
+    plain_steps: Mapped[int]
+    asked_by_speculator: Mapped[dict[str, int]]
+    draft_ms_by_speculator: Mapped[dict[str, float]]
     hardware: Mapped[str]
     device: Mapped[str]
     dtype: Mapped[str]

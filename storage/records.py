@@ -61,6 +61,9 @@ class TurnMetrics:
     dtype: str
     backend: str
     code_version: str
+    plain_steps: int = 0  # without drafts although they were wanted: none was expected to pay
+    asked_by_speculator: Mapping[str, int] = field(default_factory=dict)  # steps it drafted in
+    draft_ms_by_speculator: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class TurnRecord:
     status: TurnStatus
     metrics: TurnMetrics | None  # None when the engine gave no statistics (a failed turn)
     kind: TurnKind = "chat"
+    written: str = ""  # the redacted answer as the model wrote it, slots unfilled
     turn_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 

@@ -31,6 +31,7 @@ from storage.records import (
     utc_now,
 )
 from storage.writer import Job, Outcome, Writer
+from storage.written import WrittenAnswer, written_answers
 
 _ALL = TurnFilter()
 _VISIBLE_S = 2.0  # how long a small change may keep its caller before it goes on in the background
@@ -167,6 +168,12 @@ class Store:
         training on one's own text."""
         with self._reading() as session:
             return dialogues(session, limit)
+
+    def written_answers(self, model: str, limit: int) -> list[WrittenAnswer]:
+        """The newest answers of a model as it wrote them, redacted, of every owner; oldest first.
+        For drafting from them."""
+        with self._reading() as session:
+            return written_answers(session, model, limit)
 
     def metrics(self, which: TurnFilter = _ALL) -> list[MetricRow]:
         """Metrics of the turns that match, newest first."""

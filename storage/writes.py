@@ -72,6 +72,7 @@ def add_turn(session: Session, record: TurnRecord) -> Outcome:
             status=record.status,
             question=storable(record.question),
             answer=storable(record.answer),
+            written=storable(record.written),
             removed=False,
             created_at=record.created_at,
         )
@@ -85,9 +86,8 @@ def add_turn(session: Session, record: TurnRecord) -> Outcome:
 
 def remove_turn(session: Session, turn_id: str) -> Outcome:
     """Erase a turn's text and take it out of its conversation; its metrics stay."""
-    session.execute(
-        update(Turn).where(Turn.id == turn_id).values(removed=True, question="", answer="")
-    )
+    gone = {"removed": True, "question": "", "answer": "", "written": ""}
+    session.execute(update(Turn).where(Turn.id == turn_id).values(gone))
     return Outcome()
 
 
@@ -210,6 +210,11 @@ def _metrics(turn_id: str, metrics: TurnMetrics) -> Metrics:
         dtype=metrics.dtype,
         backend=metrics.backend,
         code_version=metrics.code_version,
+        plain_steps=metrics.plain_steps,
+        asked_by_speculator=dict(metrics.asked_by_speculator),
+        draft_ms_by_speculator={
+            name: _finite(ms) or 0.0 for name, ms in metrics.draft_ms_by_speculator.items()
+        },
     )
 
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 from specchat.chat.asking import Asking
 from specchat.chat.company import Company
 from specchat.chat.conversation import LiveConversation, LiveConversations, LiveTurn
-from specchat.chat.parts import with_slots
-from specchat.chat.redact import Redaction, redact
+from specchat.chat.learning import Learning
+from specchat.chat.parts import joined, with_slots
+from specchat.chat.redact import WITHHELD, Redaction, redact
 from specchat.chat.task import shown_from, title
 from specchat.chat.types import ChatTurn, ConversationSummary
-from storage import FeedbackRecord, Store, StoreError, TurnRecord
+from storage import FeedbackRecord, Store, StoreError, TurnRecord, WrittenAnswer
 from storage.records import new_id
 
 _FLUSH_S = 0.5  # to wait for turns on their way into the store, before reading from it
@@ -33,10 +34,13 @@ class Memory:
     Of a conversation that is not to be kept the store gets measurements and no word.
     """
 
-    def __init__(self, store: Store, company: Company, asking: Asking) -> None:
+    def __init__(
+        self, store: Store, company: Company, asking: Asking, learning: Learning | None = None
+    ) -> None:
         self._store = store
         self._company = company
         self._asking = asking
+        self._learning = learning
         self._live = LiveConversations()
 
     def new(self, owner: str, *, keep: bool) -> LiveConversation:
@@ -105,9 +109,16 @@ class Memory:
         """Append a turn and store it."""
         live.asked = max(live.asked, turn.position + 1)
         live.append(turn)
-        self.store(live, turn.shown)
+        written = self._written(live, turn)
+        self.store(live, turn.shown, written)
+        cost = turn.shown.footer_stats
+        if self._learning is not None and written and cost is not None:
+            whole = cost.completion_tokens < cost.max_tokens
+            self._learning.add(
+                WrittenAnswer(turn.shown.turn_id, live.id, live.owner, written, whole)
+            )
 
-    def store(self, live: LiveConversation, turn: ChatTurn) -> None:
+    def store(self, live: LiveConversation, turn: ChatTurn, written: str = "") -> None:
         """Queue a turn for the store, redacted. The chat goes on when it cannot take it."""
         if not live.kept and turn.by_person:
             return
@@ -121,6 +132,7 @@ class Memory:
             kind="person" if turn.by_person else "chat",
             turn_id=turn.turn_id,
             created_at=turn.created_at,
+            written=written,
         )
         with suppress(StoreError, LookupError):
             self._store.record_turn(record)
@@ -130,7 +142,10 @@ class Memory:
 
     def remove(self, live: LiveConversation, turns: Iterable[str]) -> None:
         """Take turns out; their texts are erased, their measurements stay."""
-        for turn_id in turns:
+        gone = list(turns)
+        if self._learning is not None:
+            self._learning.forget(turns=gone)
+        for turn_id in gone:
             live.remove(turn_id)
             with suppress(StoreError):
                 self._store.remove_turn(turn_id)
@@ -149,6 +164,8 @@ class Memory:
     def delete(self, live: LiveConversation) -> None:
         """Erase a conversation from memory and store, an answer under way included."""
         self._end(live)
+        if self._learning is not None:
+            self._learning.forget(conversation_id=live.id)
         if live.kept:
             with suppress(LookupError):  # one that was never saved
                 self._store.delete_conversation(live.id, live.owner)
@@ -157,6 +174,8 @@ class Memory:
         """Erase everything of an owner from memory and store."""
         for live in self._live.of(owner):
             self._end(live)
+        if self._learning is not None:
+            self._learning.forget(owner=owner)
         self._store.delete_owner(owner)
 
     def redacted(self, text: str, live: LiveConversation | None = None) -> Redaction:
@@ -170,6 +189,13 @@ class Memory:
         }
         company = self._company
         return redact(text, keep=company.public_contacts, region=company.phone_region, known=own)
+
+    def _written(self, live: LiveConversation, turn: LiveTurn) -> str:
+        """The answer as the model wrote it, redacted; "" where it is not to be learned from."""
+        if not live.kept or turn.shown.by_person or turn.shown.status != "completed":
+            return ""
+        text = self.redacted(joined(turn.answer), live).text
+        return "" if WITHHELD in text else text
 
     def _end(self, live: LiveConversation) -> None:
         if live.stop is not None:

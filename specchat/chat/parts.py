@@ -6,11 +6,14 @@ Slots are structure, never parsed from what a person typed: a customer who types
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from specchat.chat.slots_vocab import slot_token
+from specchat.chat.slots_vocab import SLOTS, slot_token
+
+_SLOT_TOKEN = re.compile(rf"\{{\{{({'|'.join(SLOTS)})\}}\}}")
 
 Role = Literal["system", "user", "assistant"]
 
@@ -58,6 +61,12 @@ def merged(parts: Iterable[Part]) -> Parts:
         elif part:
             result.append(part)
     return tuple(result)
+
+
+def parsed(text: str) -> Parts:
+    """What `joined` made one text of. For text of our own, never for what somebody typed."""
+    pieces = enumerate(_SLOT_TOKEN.split(text))
+    return merged(Slot(piece) if index % 2 else piece for index, piece in pieces)
 
 
 def with_slots(text: str, values: Mapping[str, str]) -> Parts:

@@ -73,6 +73,13 @@ class PromptBuilder:
             f"most {max(context_budget, 0)} fit. Please shorten it, or allow a shorter answer."
         )
 
+    def answer(self, parts: Parts, *, whole: bool) -> list[int]:
+        """An answer as the model writes it: behind the last token of a prompt, and with the end
+        where it is `whole`."""
+        opening = self._render([Message.of("user", "")], [[]])[0][-1:]
+        end = self._tokenizer.eos_token_id
+        return [*opening, *self._content(parts), *([end] if whole and end is not None else [])]
+
     def _content(self, parts: Parts) -> list[int]:
         """Ids of one message: words without special tokens, slots as their tokens."""
         ids: list[int] = []

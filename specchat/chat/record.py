@@ -70,6 +70,9 @@ def metrics_from(
         dtype=info.dtype,
         backend=backend,
         code_version=code_version(),
+        plain_steps=stats.plain_steps,
+        asked_by_speculator=dict(stats.asked_by_speculator),
+        draft_ms_by_speculator=dict(stats.draft_ms_by_speculator),
     )
 
 

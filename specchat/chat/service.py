@@ -13,7 +13,9 @@ from specchat.chat.asking import Asking
 from specchat.chat.company import Company
 from specchat.chat.export import as_json, as_markdown
 from specchat.chat.handoff import Handoffs
+from specchat.chat.learning import Learning
 from specchat.chat.memory import Memory
+from specchat.chat.parts import with_slots
 from specchat.chat.prompt import PromptBuild
 from specchat.chat.redact import Redaction
 from specchat.chat.slots import SlotFiller
@@ -55,11 +57,15 @@ class ChatService:
     (LookupError). Prefix pages are shared within one owner only.
     """
 
-    def __init__(self, loaded: LoadedModel, store: Store, company: Company) -> None:
+    def __init__(
+        self, loaded: LoadedModel, store: Store, company: Company, *, learn: bool = False
+    ) -> None:
+        """With `learn` the engine drafts from the answers given here too."""
         self._loaded = loaded
         self._company = company
         self._asking = Asking(loaded, company, store)
-        self._memory = Memory(store, company, self._asking)
+        self.learning = self._learning(store) if learn else None
+        self._memory = Memory(store, company, self._asking, self.learning)
         self.handoffs = Handoffs(store, self._memory)
         self._answers = Answers(loaded.engine, self._asking, self._memory, self.handoffs)
         if company.orders:
@@ -286,6 +292,13 @@ class ChatService:
     def redacted(self, text: str) -> Redaction:
         """The text as it may be stored; the shop's own contacts stay."""
         return self._memory.redacted(text)
+
+    def _learning(self, store: Store) -> Learning:
+        shop, loaded, known = self._company, self._loaded, self._asking.slot_texts
+        texts = [entry.answer for entry in shop.faq] + [reply.text for reply in shop.replies]
+        values = known(self._asking.values)
+        own = [with_slots(text, values) for text in texts]
+        return Learning(loaded.engine, loaded.tokenizer, store, loaded.engine.info.name, own)
 
     def _evict(self, owner: str) -> None:
         with suppress(EngineError):  # a closed engine holds no pages

@@ -62,7 +62,7 @@ def compose(settings: Settings) -> Parts:
     except BaseException:
         store.close()
         raise
-    service = ChatService(loaded, store, company)
+    service = ChatService(loaded, store, company, learn=settings.learn)
     page = build_app(service, loaded.engine, store, settings, loaded.problems)
     return Parts(loaded, store, page)
 

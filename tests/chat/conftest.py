@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,6 +115,7 @@ class ScriptedEngine:
         self.refuse: Exception | None = None
         self.streams: list[ScriptedStream] = []
         self.evicted: list[str] = []
+        self.learned: list[list[int]] = []
 
     def says(self, *script: Act) -> None:
         """What the next answers are."""
@@ -128,6 +129,12 @@ class ScriptedEngine:
 
     def snapshot(self) -> Any:
         return SimpleNamespace(backend="eager")
+
+    def learn(
+        self, answers: Sequence[Sequence[int]], salt: str = "", *, fresh: bool = False
+    ) -> None:
+        assert salt == ""
+        self.learned = [*([] if fresh else self.learned), *map(list, answers)]
 
     def evict_salt(self, salt: str) -> int:
         self.evicted.append(salt)
@@ -176,14 +183,16 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         context_length: int = 2048,
         tokenizer: Any = None,
         orders: bool = False,
+        learn: bool = False,
+        engine: ScriptedEngine | None = None,
     ) -> Chat:
-        engine = ScriptedEngine(context_length)
+        engine = engine or ScriptedEngine(context_length)
         shop = company if orders else company.model_copy(update={"orders": ()})
         tokenizer = tokenizer or care_tokenizer
         loaded: Any = SimpleNamespace(
             engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=uses_slots
         )
-        return Chat(ChatService(loaded, store, shop), engine, store, tokenizer)
+        return Chat(ChatService(loaded, store, shop, learn=learn), engine, store, tokenizer)
 
     return make
 
