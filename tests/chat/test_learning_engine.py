@@ -34,7 +34,7 @@ def service(tmp_path: Path, care_tokenizer: Any, store: Store, company: Company)
 
 def cost(service: ChatService, owner: str) -> TurnMetrics:
     assert service.learning is not None
-    assert service.learning.wait()
+    assert service.learning.wait(60)
     conversation = service.new_conversation(owner)
     list(service.answer(conversation, "where is my order", owner=owner, options=OPTIONS))
     (turn,) = service.history(conversation, owner)
