@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 Verdict = Literal["faster", "same", "slower", "short", "differs"]
 
+NOT_PAYING = "plain: drafts not paying here"
+
 EVEN_BAND = 0.05
 """Speedups within 1 ± this are called "about the same": one race does not resolve less."""
 
@@ -99,10 +101,17 @@ def _speculation_parts(numbers: AnswerNumbers, mode: str) -> list[str]:
     if mode == "plain":
         return ["plain"]
     if not numbers.drafted:
-        return ["no drafts verified"]
+        return [NOT_PAYING if _plain_steps(numbers) else "no drafts verified"]
     length = acceptance_length(numbers)
     parts = [] if length is None else [f"τ {length:.1f}"]
-    return [*parts, f"{percent(numbers.accepted, numbers.drafted)} drafts accepted"]
+    parts.append(f"{percent(numbers.accepted, numbers.drafted)} drafts accepted")
+    if 2 * _plain_steps(numbers) > numbers.steps:
+        parts.append(f"{percent(_plain_steps(numbers), numbers.steps)} of steps {NOT_PAYING}")
+    return parts
+
+
+def _plain_steps(numbers: AnswerNumbers) -> int:
+    return getattr(numbers, "plain_steps", 0)
 
 
 def race_headline(plain: AnswerNumbers, speculative: AnswerNumbers, identical: bool) -> Headline:

@@ -30,6 +30,7 @@ from specchat.ui.race_events import RaceEvents
 from specchat.ui.race_tab import bind_race, build_race_tab
 from specchat.ui.sidebar import build_sidebar
 from specchat.ui.sidebar_events import SidebarEvents
+from specchat.ui.speculators_section import bind_speculators, build_speculators_section
 from specchat.ui.theme import LOGO
 from storage import Store
 
@@ -67,6 +68,7 @@ def build_app(
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab()
                 under_load = build_load_section()
+                drafters = build_speculators_section()
                 build_gpu_section()
             with gr.Tab(desk_text.TAB, id="desk"):
                 desk = build_desk_tab([reply.name for reply in service.company.replies])
@@ -76,6 +78,7 @@ def build_app(
         bind_race(track, races, queue)
         bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
         bind_load(under_load, queue)
+        bind_speculators(drafters, store, queue)
         add_api(service, races, queue, *sampling)
     page.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
     return page
