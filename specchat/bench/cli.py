@@ -14,6 +14,7 @@ import typer
 
 from specchat import console
 from specchat.bench.gpu.cli import gpu
+from specchat.bench.speculators_cli import speculators
 from specchat.console import AsJson, Dtype, MaxTokens, Model, Out, Seed, Speculators, Temperature
 from specchat.settings import load_settings
 
@@ -31,6 +32,7 @@ bench_app = typer.Typer(
 
 
 bench_app.command()(gpu)
+bench_app.command()(speculators)
 
 
 @bench_app.callback()

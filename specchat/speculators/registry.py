@@ -2,12 +2,15 @@
 
 `ngram`; `suffix`, which begins empty where no store lies beside the model; `mlp`, `medusa`,
 `eagle3` and `draft` for those that lie beside the model; `mlp:`, `medusa:`, `eagle3:` and `draft:`
-with a directory or Hub name; `suffix:` with a store file; `auto` for those that are worth having
+with a directory or Hub name; `suffix:` with a store file; `suffix@300` for so many answers of the
+store beside the model, named so, to compare sizes; `auto` for those that are worth having
 without being asked for.
 """
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +85,8 @@ def load_speculator(entry: str, target: Target) -> Speculator:
         ModelLoadError: an unknown spelling; or it is missing, damaged, or made for another target.
     """
     name, colon, where = entry.partition(":")
+    if re.fullmatch(r"suffix@\d+", entry):
+        return _part_of_store(entry, target)
     if name not in _LOADERS or (colon and not where) or (name == "ngram" and where):
         raise ModelLoadError(
             "speculator must be 'auto', 'ngram', 'suffix', 'suffix:FILE', or one of "
@@ -98,6 +103,18 @@ def _load_suffix(where: str, target: Target) -> Speculator:
     path = Path(where) if where else target.family / SUFFIX_STORE
     seed = _read_store(path, target) if where or path.is_file() else []
     speculator = SuffixSpeculator(seed, in_background=True)
+    target.queue.add(speculator)
+    return speculator
+
+
+def _part_of_store(entry: str, target: Target) -> Speculator:
+    """So many answers of the store beside the model, drawn at random but always the same."""
+    answers = _read_store(target.family / SUFFIX_STORE, target)
+    size = int(entry.partition("@")[2])
+    if size > len(answers):
+        raise ModelLoadError(f"{entry}: the store of {target.name} holds {len(answers)} answers")
+    speculator = SuffixSpeculator(random.Random(0).sample(answers, size), in_background=True)
+    speculator.name = entry
     target.queue.add(speculator)
     return speculator
 
