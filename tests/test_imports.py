@@ -74,6 +74,7 @@ COMPOSERS = {
     "specchat.bench.cli",
     "specchat.bench.gpu.__main__",
     "specchat.bench.gpu.cli",
+    "specchat.bench.speculators_cli",
     "specchat.bench.load_setup",
     "specchat.cli",
     "specchat.console",

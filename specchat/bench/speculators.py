@@ -185,8 +185,8 @@ def _arm(
         "drafts": bool(arm.speculators),
         "mean_acceptance_length": round(1 + accepted / steps, 4),
         "nodes_per_step": round(drafted / steps, 3),
-        "draft_ms_per_step": round(sum(s.draft_ms for s in every) / steps, 4),
-        "verify_ms_per_step": round(sum(s.verify_ms for s in every) / steps, 4),
+        "draft_ms_per_step": _per_step(every, [s.draft_ms for s in every]),
+        "verify_ms_per_step": _per_step(every, [s.verify_ms for s in every]),
         "tpot_ms": round(statistics.median(_usable(times.values())), 4),
         "speedup": _speedup(typical, plain),
         "identical": sum(run.tokens == plain[name].tokens for name, run in typical.items()),
@@ -221,6 +221,12 @@ def _typical(runs: Sequence[MeasuredRun]) -> dict[str, MeasuredRun]:
         name: sorted(own, key=lambda run: run.stats.e2e_ms)[(len(own) - 1) // 2]
         for name, own in by_prompt.items()
     }
+
+
+def _per_step(every: Sequence[TurnStats], spent_ms: Sequence[float]) -> float:
+    """Median over the answers, so that one interruption does not count."""
+    known = [ms / stats.steps for ms, stats in zip(spent_ms, every, strict=True) if stats.steps]
+    return round(statistics.median(known), 4) if known else math.nan
 
 
 def _usable(times: Any) -> list[float]:
