@@ -34,7 +34,7 @@ def speculators(
     temperature: Temperature = 0.0,
     seed: Seed = 0,
     model: Model = None,
-    names: Speculators = None,
+    speculators: Speculators = None,
     dtype: Dtype = None,
     out: Out = None,
     as_json: AsJson = False,
@@ -50,7 +50,7 @@ def speculators(
         from specchat.bench.report import check_writable
 
         params = console.sampling_params(max_tokens, temperature, seed)
-        settings = load_settings(model=model, speculators=names, dtype=dtype)
+        settings = load_settings(model=model, speculators=speculators, dtype=dtype)
         prompts = read_prompts(prompts_file, limit)
         sizes = _sizes(history_sizes)
         if out is not None:
