@@ -61,7 +61,7 @@ class SuffixArray:
 
     tokens: npt.NDArray[np.int32]
     order: npt.NDArray[np.int32]
-    sequences: int
+    starts: npt.NDArray[np.int32]  # place of the first suffix that starts with a token or above
 
     @classmethod
     def build(
@@ -69,17 +69,23 @@ class SuffixArray:
     ) -> SuffixArray:
         """Sort; natively where the library is given."""
         flat: list[int] = []
-        count = 0
         for sequence in sequences:
             flat += sequence
             flat.append(_END)
-            count += 1
         tokens = np.asarray(flat, dtype=np.int32)
         if library is None:
-            return cls(tokens, _sort(tokens), count)
-        order = np.empty(len(tokens), dtype=np.int32)
-        library.sort_suffixes(tokens.ctypes.data, len(tokens), SORTED_TOKENS, order.ctypes.data)
-        return cls(tokens, order, count)
+            order = _sort(tokens)
+        else:
+            order = np.empty(len(tokens), dtype=np.int32)
+            library.sort_suffixes(tokens.ctypes.data, len(tokens), SORTED_TOKENS, order.ctypes.data)
+        every = np.arange(tokens.max(initial=_END) + 2)
+        starts = np.searchsorted(tokens[order], every).astype(np.int32)
+        return cls(tokens, order, starts)
+
+    @property
+    def vocab(self) -> int:
+        """One more than the largest token."""
+        return len(self.starts) - 1
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ctypes import byref, c_double, c_int64, c_void_p
 from typing import Any
 
-import numpy as np
 import torch
 
 from specchat.engine import native
@@ -44,8 +43,6 @@ def load() -> ctypes.CDLL | None:
         return None
     library.sort_suffixes.restype = None
     library.sort_suffixes.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
-    library.index_suffixes.restype = None
-    library.index_suffixes.argtypes = [c_void_p, c_void_p, c_int64, c_int64, c_void_p]
     library.draft_suffixes.restype = c_int64
     library.draft_suffixes.argtypes = [
         c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_double,
@@ -65,7 +62,7 @@ class NativeParts:
         options: SuffixOptions,
     ) -> None:
         self._library = library
-        self._kept: list[Any] = []
+        self._kept = list(parts)
         pairs = [(p, w) for p, w in zip(parts, weights, strict=True) if len(p)]
         self._count = len(pairs)
         self._parts = (_Part * max(1, len(pairs)))(*(self._describe(*pair) for pair in pairs))
@@ -86,13 +83,10 @@ class NativeParts:
             options.doubt,
         )
 
-    def _describe(self, part: SuffixArray, weight: float) -> _Part:
-        vocab = int(part.tokens.max()) + 1
-        starts = np.empty(vocab + 1, dtype=np.int32)
-        tokens, order = part.tokens.ctypes.data, part.order.ctypes.data
-        self._library.index_suffixes(tokens, order, len(part), vocab, starts.ctypes.data)
-        self._kept += [part, starts]
-        return _Part(tokens, order, starts.ctypes.data, len(part), SORTED_TOKENS, vocab, weight)
+    @staticmethod
+    def _describe(part: SuffixArray, weight: float) -> _Part:
+        addresses = (column.ctypes.data for column in (part.tokens, part.order, part.starts))
+        return _Part(*addresses, len(part), SORTED_TOKENS, part.vocab, weight)
 
     def draft(
         self,

@@ -149,16 +149,6 @@ extern "C" void sort_suffixes(const int32_t* tokens, int64_t count, int64_t sort
     });
 }
 
-// The place of the first suffix that starts with a token or a larger one, for all below `vocab`.
-extern "C" void index_suffixes(const int32_t* tokens, const int32_t* order, int64_t count,
-                               int64_t vocab, int32_t* starts) {
-    int64_t place = 0;
-    for (int64_t token = 0; token <= vocab; token++) {
-        while (place < count && tokens[order[place]] < token) place++;
-        starts[token] = int32_t(place);
-    }
-}
-
 // The longest suffix of `context` that occurs in any part, and the most probable ways in which it
 // went on. Returns the nodes written to tokens, parents (-1: the context) and chances (given the
 // parent). With `noise` [noise_rows, vocab] the chances are those of log p + noise being largest.
