@@ -17,6 +17,7 @@ const board = element.querySelector(".sc-race");
 const replayButton = element.querySelector("[data-replay]");
 const speedMenu = element.querySelector("[data-speed]");
 const marksBox = element.querySelector("[data-marks]");
+const lettersBox = element.querySelector("[data-letters]");
 let frame = 0;
 let run = "";
 
@@ -25,12 +26,13 @@ function clear(lane) {
   lane.shown = 0;
 }
 
-function append(lane, [text, source, label]) {
+function append(lane, [text, source, label, , , letter]) {
   const node = document.createElement("span");
   node.textContent = text;
   if (source !== "target") {
     node.className = `sc-src sc-src-${source}`;
     node.title = label;
+    node.dataset.letter = letter;
   }
   lane.text.append(node);
 }
@@ -105,6 +107,9 @@ replayButton.addEventListener("click", () => {
 });
 marksBox.addEventListener("change", () => {
   board.classList.toggle("sc-unmarked", !marksBox.checked);
+});
+lettersBox.addEventListener("change", () => {
+  board.classList.toggle("sc-lettered", lettersBox.checked);
 });
 watch("value", update);
 update();

@@ -66,13 +66,19 @@ class ArmRecorder:
 
 
 def arm_request(
-    prompt_ids: Sequence[int], params: SamplingParams, *, speculate: bool, salt: str
+    prompt_ids: Sequence[int],
+    params: SamplingParams,
+    *,
+    speculate: bool,
+    salt: str,
+    traced: bool = False,
 ) -> Request:
     """The request of one arm. Its salt is used once, so no arm finds another's prefix pages."""
     return Request(
         prompt_ids=tuple(prompt_ids),
         params=replace(params, speculate=speculate),
         salt=f"{salt}/{uuid.uuid4().hex}",
+        traced=traced,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specchat.bench.arms import ARMS, Arm, ArmRecorder, ArmResult, arm_request
-from specchat.engine.request import SamplingParams, Token, TurnStats
+from specchat.engine.request import DraftTrace, SamplingParams, Token, TurnStats
 
 if TYPE_CHECKING:
     from specchat.engine.engine import Engine
@@ -23,6 +23,7 @@ class RaceEvent:
     tokens: tuple[Token, ...]
     done: bool  # this arm is finished
     stats: TurnStats | None  # when done
+    draft: DraftTrace | None = None  # what was verified, where the race is traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ def race_pair(
     *,
     salt: str,
     first: Arm | None = None,
+    traced: bool = False,
 ) -> Iterator[RaceEvent | PairResult]:
     """Runs both arms and yields their events; the `PairResult` is last.
 
     The order is random unless `first` names it. Neither arm finds prefix pages of the other.
+    A `traced` race tells the drafts of every step of either arm, at the same cost to both.
     Closing the generator cancels the arm that runs.
 
     Raises:
@@ -55,12 +58,14 @@ def race_pair(
     results: dict[Arm, ArmResult] = {}
     for arm in order:
         recorder = ArmRecorder()
-        request = arm_request(prompt_ids, params, speculate=arm == "speculative", salt=salt)
+        request = arm_request(
+            prompt_ids, params, speculate=arm == "speculative", salt=salt, traced=traced
+        )
         with engine.submit(request) as stream:
             for delta in stream:
                 recorder.add(delta)
                 done = delta.finish is not None
-                yield RaceEvent(arm, delta.at_ms, delta.tokens, done, delta.stats)
+                yield RaceEvent(arm, delta.at_ms, delta.tokens, done, delta.stats, delta.draft)
         results[arm] = recorder.result()
     plain, speculative = results["plain"], results["speculative"]
     yield PairResult(plain, speculative, plain.token_ids == speculative.token_ids, order[0])

@@ -37,12 +37,12 @@ def metrics_from(
     """The stored form of one request's statistics.
 
     `backend` is the engine's word for how steps run at the time ("eager", "compiled 5/7").
-    A plain request names no speculator.
+    A plain request names no speculator, another one those that it allowed.
     """
     return TurnMetrics(
         mode=mode,
         model=info.name,
-        speculators=tuple(info.speculators) if mode == "speculative" else (),
+        speculators=_drafters(params, info) if mode == "speculative" else (),
         temperature=params.temperature,
         seed=params.seed,
         max_tokens=params.max_tokens,
@@ -74,6 +74,11 @@ def metrics_from(
         asked_by_speculator=dict(stats.asked_by_speculator),
         draft_ms_by_speculator=dict(stats.draft_ms_by_speculator),
     )
+
+
+def _drafters(params: SamplingParams, info: DescribesModel) -> tuple[str, ...]:
+    allowed = params.speculators
+    return tuple(name for name in info.speculators if allowed is None or name in allowed)
 
 
 def _number(value: float) -> float | None:

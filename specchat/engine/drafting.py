@@ -88,6 +88,12 @@ class Drafting:
             sequence, tree = sequences[i], merged[i]
             if not sequence.request.params.adaptive and not tree.draws:
                 trees[i] = self.policy.likeliest(tree, greedy[i])
+            most = sequence.request.params.max_nodes
+            if most is not None and len(trees[i]) > most:
+                # Draws must be cut without a look at them.
+                own = trees[i]
+                few = own.first(most) if own.draws else self.policy.likeliest(own, greedy[i], most)
+                trees[i] = few
             if not trees[i] and (tree or sequence.request.request_id not in self._asked):
                 sequence.counters.plain_steps += 1
         return Drafts(trees, 1000 * (time.perf_counter() - start))
@@ -202,7 +208,7 @@ class Drafting:
     def _wants_drafts(self, sequence: Sequence) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
-        if not wanted or sequence.remaining < 2:
+        if not wanted or params.max_nodes == 0 or sequence.remaining < 2:
             return False
         if not params.adaptive:
             return True

@@ -27,7 +27,13 @@ from specchat.engine.errors import EngineClosedError, RequestError
 from specchat.engine.native_steps import StepTimes
 from specchat.engine.pages import PagePool
 from specchat.engine.policy import Policy
-from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
+from specchat.engine.request import (
+    DraftTrace,
+    FinishReason,
+    Request,
+    SamplingParams,
+    TokenDelta,
+)
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import Randomness, RowGroup, gumbel_noise, scores
 from specchat.engine.scheduler import Scheduler
@@ -63,6 +69,7 @@ class EngineSnapshot:
     pages_free: int
     pages_cached: int
     pages_held: int
+    pages_shared: int  # of those held: by more than one request
     page_size: int
     prefix_hit_tokens: int
     prefix_query_tokens: int
@@ -184,6 +191,7 @@ class Engine:
             pages_free=pool.free,
             pages_cached=pool.cached,
             pages_held=pool.held,
+            pages_shared=pool.shared_pages,
             page_size=pool.page_size,
             prefix_hit_tokens=counters.prefix_hit_tokens,
             prefix_query_tokens=counters.prefix_query_tokens,
@@ -324,12 +332,13 @@ class Engine:
     def _deliver(self, update: steps.Update) -> None:
         sequence = update.sequence
         self._drafting.observe(sequence.request.request_id, update.tokens)
-        committed = update.committed
+        committed, draft = update.committed, update.trace()
         if committed.finish is not None:
-            self._end(sequence, committed.finish, committed.emitted)
-        elif committed.emitted:
+            self._end(sequence, committed.finish, committed.emitted, draft)
+        elif committed.emitted or draft:
             now = sequence.counters.since_submit(sequence.counters.last_token)
-            delta = TokenDelta(sequence.request.request_id, committed.emitted, now)
+            request_id = sequence.request.request_id
+            delta = TokenDelta(request_id, committed.emitted, now, draft=draft)
             self._ready.append((sequence.stream, delta))
             if not self._runner.graphs.ready:
                 self._hand_over()
@@ -341,11 +350,17 @@ class Engine:
             stream.put(delta)
         self._ready.clear()
 
-    def _end(self, sequence: Sequence, reason: FinishReason, emitted: tuple = ()) -> None:
+    def _end(
+        self,
+        sequence: Sequence,
+        reason: FinishReason,
+        emitted: tuple = (),
+        draft: DraftTrace | None = None,
+    ) -> None:
         self._scheduler.remove(sequence)
         self._drafting.forget(sequence.request.request_id)
         del self._sequences[sequence.request.request_id]
-        sequence.stream.put(sequence.final_delta(reason, emitted))
+        sequence.stream.put(sequence.final_delta(reason, emitted, draft))
 
     def _finish(self, request_id: str, reason: FinishReason) -> None:
         sequence = self._sequences.get(request_id)

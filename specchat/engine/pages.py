@@ -57,6 +57,11 @@ class PagePool:
         return self.total - self.free - self.cached
 
     @property
+    def shared_pages(self) -> int:
+        """Pages held by more than one request."""
+        return sum(count > 1 for count in self._references)
+
+    @property
     def available(self) -> int:
         """Pages that `allocate` can hand out."""
         return self.free + self.cached

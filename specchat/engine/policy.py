@@ -87,8 +87,9 @@ class Policy:
         ]
         return Choice(selected, [sorted(nodes) for nodes in kept], best_tokens, best_rate)
 
-    def likeliest(self, tree: DraftTree, greedy: bool) -> DraftTree:
-        """The most probable nodes there is room for, whatever they cost."""
+    def likeliest(self, tree: DraftTree, greedy: bool, most: int | None = None) -> DraftTree:
+        """The most probable nodes there is room for, `most` at the most, whatever they cost."""
         chances = self.calibration.path_chances(tree, greedy)
         ranked = sorted(range(len(tree)), key=lambda node: (-chances[node], node))
-        return tree.select(ranked[: self.max_nodes])
+        room = self.max_nodes if most is None else min(most, self.max_nodes)
+        return tree.select(ranked[:room])

@@ -62,6 +62,7 @@ class SamplingParams:
     speculators: tuple[str, ...] | None = None  # names of those that may draft; None is all
     adaptive: bool = True  # draft where it pays; else at every step, with all and as much as fits
     verification: Verification = "coupled"  # the same at temperature 0
+    max_nodes: int | None = None  # drafts a step at the most; None: as many as the engine allows
     logprobs: int | None = None  # report each token's log-probability, and this many alternatives
 
     def __post_init__(self) -> None:
@@ -109,6 +110,12 @@ class SamplingParams:
             " or ".join(map(repr, get_args(Verification))),
         )
         _require(
+            self.max_nodes is None or (_is_int(self.max_nodes) and self.max_nodes >= 0),
+            "max_nodes",
+            self.max_nodes,
+            "None or an integer of at least 0",
+        )
+        _require(
             self.logprobs is None
             or (_is_int(self.logprobs) and 0 <= self.logprobs <= MAX_LOGPROBS),
             "logprobs",
@@ -152,7 +159,7 @@ class Request:
     `salt` separates tenants: they take turns, and prefix pages are shared only between equal
     salts. The first `public_tokens` of the prompt are shared by all tenants; they must be the
     company's own words and hold nothing that a customer said or that depends on it.
-    `interactive` requests go before batch work.
+    `interactive` requests go before batch work. A `traced` one has a delta for every step.
     """
 
     prompt_ids: tuple[int, ...]
@@ -160,6 +167,7 @@ class Request:
     salt: str = ""
     public_tokens: int = 0
     interactive: bool = True
+    traced: bool = False  # report every step's drafts with its delta
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -191,6 +199,17 @@ class Token:
     text: str
     source: str  # "target" or the name of the speculator whose draft was accepted
     logprobs: Logprobs | None = None  # where the request asked for them
+
+
+@dataclass(frozen=True, slots=True)
+class DraftTrace:
+    """One verification of one request: the tree that was proposed and what the target took."""
+
+    tokens: tuple[int, ...]  # one per node, parents before their children
+    parents: tuple[int, ...]  # node that each continues; -1 is the last token of the answer so far
+    sources: tuple[str, ...]  # the speculator of each
+    accepted: tuple[int, ...]  # nodes on the accepted path, in order
+    token: int | None  # the target's own choice behind them; None where the answer ended before
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +275,7 @@ class TokenDelta:
     at_ms: float  # since submit
     finish: FinishReason | None = None
     stats: TurnStats | None = None
+    draft: DraftTrace | None = None  # of traced requests
 
     @property
     def text(self) -> str:

@@ -15,7 +15,14 @@ from specchat.engine.commit import OutputText
 from specchat.engine.draft import DraftTree
 from specchat.engine.errors import EngineClosedError
 from specchat.engine.pages import PageTable
-from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
+from specchat.engine.request import (
+    DraftTrace,
+    FinishReason,
+    Request,
+    Token,
+    TokenDelta,
+    TurnStats,
+)
 from specchat.engine.sampling import NoiseTape, Randomness
 
 
@@ -205,7 +212,9 @@ class Sequence:
         """Tokens that may still be generated."""
         return self.max_new_tokens - (len(self.tokens) - self.prompt_length)
 
-    def final_delta(self, reason: FinishReason, emitted: tuple[Token, ...]) -> TokenDelta:
+    def final_delta(
+        self, reason: FinishReason, emitted: tuple[Token, ...], draft: DraftTrace | None = None
+    ) -> TokenDelta:
         """The stream's last delta: `emitted`, text that was held back, and the statistics."""
         counters = self.counters
         if counters.last_token is None:
@@ -216,4 +225,5 @@ class Sequence:
             counters.since_submit(time.perf_counter()),
             reason,
             counters.stats(self.prompt_length, self.output.count),
+            draft,
         )

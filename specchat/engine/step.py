@@ -14,7 +14,7 @@ from specchat.engine.commit import Committed
 from specchat.engine.draft import DraftTree
 from specchat.engine.drafting import Drafting, Drafts
 from specchat.engine.pages import PageTable
-from specchat.engine.request import TARGET
+from specchat.engine.request import TARGET, DraftTrace
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import RowGroup
 from specchat.engine.scheduler import Plan, Scheduler
@@ -31,6 +31,20 @@ class Update:
     tokens: list[int]  # committed, in order
     accepted: list[int]  # nodes of the draft tree among them
     committed: Committed
+    tree: DraftTree  # what was verified
+
+    def trace(self) -> DraftTrace | None:
+        """What the request's owner is told of the drafts; None unless asked for."""
+        if not self.sequence.request.traced:
+            return None
+        tree, own = self.tree, self.tokens[len(self.accepted) :]
+        return DraftTrace(
+            tuple(tree.tokens),
+            tuple(tree.parents),
+            tuple(tree.sources),
+            tuple(self.accepted),
+            own[0] if own else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +199,7 @@ def _commit_run(
     counters.last_token = now
     if counters.first_token is None:
         counters.first_token = now
-    return Update(sequence, kept, path.nodes[: len(kept)], committed)
+    return Update(sequence, kept, path.nodes[: len(kept)], committed, tree)
 
 
 def _keep_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from specchat.evidence.interval import wilson
-from specchat.evidence.turns import SpeculativeTurn, StoredTurn
+from specchat.evidence.paired import paired_speedup, pairs_of
+from specchat.evidence.turns import Race, SpeculativeTurn, StoredTurn
 
-AlarmKind = Literal["impossible", "too_high", "too_low"]
+AlarmKind = Literal["impossible", "too_high", "too_low", "loss"]
 
 HIGH_RATE = 0.95
 """Real text surprises its drafter more often; answers that repeat themselves do not."""
@@ -42,6 +43,26 @@ def alarms(turns: Iterable[StoredTurn]) -> tuple[Alarm, ...]:
         turn_ids = tuple(turn.turn_id for turn in known if shows(turn))
         if turn_ids:
             found.append(Alarm(kind, message, turn_ids))
+    return tuple(found)
+
+
+def loss_alarms(
+    races: Iterable[Race], group: Callable[[Race], str], arm_id: Callable[[Race], str]
+) -> tuple[Alarm, ...]:
+    """Groups of races in which speculation costs time: the whole 95 % interval of their paired
+    speedup is below 1. Groups of under 6 prompts have no interval and raise no alarm."""
+    groups: dict[str, list[Race]] = {}
+    for race in races:
+        groups.setdefault(group(race), []).append(race)
+    found = []
+    for name, members in sorted(groups.items()):
+        summary = paired_speedup(pairs_of(members, "e2e_ms"))
+        if summary.ci95.known and summary.ci95.high < 1:
+            message = (
+                f"speculation at a loss with {name}: {summary.median:.2f}x, "
+                f"95 % interval {summary.ci95.low:.2f}x to {summary.ci95.high:.2f}x"
+            )
+            found.append(Alarm("loss", message, tuple(map(arm_id, members))))
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
@@ -116,11 +117,14 @@ def paired_scatter(points: Sequence[PairPoint], provenance: str) -> go.Figure:
     return figure
 
 
-def paired_speedups(rows: Sequence[Estimate], provenance: str) -> go.Figure:
-    """Median paired speedup of each measure with its interval, over every single race."""
+def paired_speedups(
+    rows: Sequence[Estimate], provenance: str, title: str = "Paired speedup"
+) -> go.Figure:
+    """Median paired speedup of each row with its interval, over every single race."""
     n = max((row.n for row in rows), default=0)
+    counted = "" if "scenario" in title else f" (n = {n})"
     figure = _figure(
-        f"Paired speedup, median and 95 % interval (n = {n})",
+        f"{title}, median and 95 % interval{counted}",
         "plain time / speculative time; 1 = no difference",
         provenance,
     )
@@ -206,6 +210,21 @@ def acceptance_lengths(counts: Sequence[int], provenance: str) -> go.Figure:
     )
     figure.update_xaxes(type="category")
     figure.update_yaxes(title="share of passes", tickformat=".0%", rangemode="tozero")
+    return figure
+
+
+def pages_over_time(points: Sequence[tuple[datetime, int]], provenance: str) -> go.Figure:
+    """The most KV pages that each turn held, when it was stored."""
+    figure = _figure(f"KV pages held by a turn (n = {len(points):,})", "time, UTC", provenance)
+    figure.add_scatter(
+        x=[moment for moment, _ in points],
+        y=[pages for _, pages in points],
+        mode="markers",
+        showlegend=False,
+        marker={"color": SPECULATIVE, "size": 7, "opacity": 0.7},
+        hovertemplate="%{y} pages at %{x}<extra></extra>",
+    )
+    figure.update_yaxes(title="pages at the most", rangemode="tozero")
     return figure
 
 

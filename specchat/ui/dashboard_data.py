@@ -24,7 +24,9 @@ from specchat.evidence import (
     percentiles,
     saved_ms,
 )
+from specchat.evidence.alarms import loss_alarms
 from specchat.evidence.paired import Measure
+from specchat.evidence.scenario import OTHER, SCENARIOS, scenario_of
 from specchat.ui.charts import Curve, Estimate, PairPoint
 from specchat.ui.format import acceptance_length, duration, model_name, tokens_per_second
 from storage import MetricRow, RaceRow, Store, TurnFilter
@@ -37,6 +39,9 @@ PERIODS: dict[str, timedelta | None] = {
     "Last 7 days": timedelta(days=7),
 }
 ANY = "Any"
+LOADS = ("Started at once", "Had to wait")
+AT_ONCE_MS = 5.0
+"""A request that is scheduled within this time found the engine free for it."""
 TABLE_ROWS = 200
 TABLE_HEADERS = (
     "Time (UTC)", "Kind", "Mode", "Model", "Status", "Tokens", "TTFT ms", "TPOT ms", "E2E ms",
@@ -58,6 +63,9 @@ class Choice:
     mode: str = ANY
     model: str = ANY
     kind: str = ANY
+    scenario: str = ANY
+    speculator: str = ANY
+    load: str = ANY
 
     def filter(self, now: datetime | None = None, limit: int = 10_000) -> TurnFilter:
         """The filter of the store."""
@@ -69,6 +77,18 @@ class Choice:
             kind=_chosen(self.kind),  # type: ignore[arg-type]
             limit=limit,
         )
+
+    def keeps(self, row: MetricRow) -> bool:
+        """True for a turn that fits the filters which the store does not know."""
+        waited = row.queue_ms > AT_ONCE_MS
+        return (self.load in ("", ANY) or waited == (self.load == "Had to wait")) and (
+            self.speculator in ("", ANY) or self.speculator in row.speculators
+        )
+
+    def keeps_race(self, race: RaceRow) -> bool:
+        """True for a race whose question and speculative side fit them."""
+        named = self.scenario in ("", ANY) or scenario_of(race.prompt) == self.scenario
+        return named and self.keeps(race.speculative)
 
 
 @dataclass(frozen=True)
@@ -93,8 +113,15 @@ class Evidence:
 def gather(store: Store, choice: Choice) -> Evidence:
     """Read the rows that fit and summarise them."""
     which = choice.filter()
-    rows = tuple(store.metrics(which))
-    races = tuple(store.races(which)) if choice.kind in (ANY, "race") else ()
+    races = tuple(
+        race
+        for race in (store.races(which) if choice.kind in (ANY, "race") else ())
+        if choice.keeps_race(race)
+    )
+    rows = tuple(row for row in store.metrics(which) if choice.keeps(row))
+    if choice.scenario != ANY:  # only races keep an excerpt of their question
+        raced = {arm.turn_id for race in races for arm in (race.plain, race.speculative)}
+        rows = tuple(row for row in rows if row.turn_id in raced)
     pairs = pairs_of(races, "e2e_ms")
     speculative = speculative_rows(rows)
     return Evidence(
@@ -105,7 +132,7 @@ def gather(store: Store, choice: Choice) -> Evidence:
         identical=sum(race.identical for race in races),
         length=mean_acceptance_length(speculative),
         rate=draft_acceptance_rate(speculative),
-        alarms=alarms(speculative),
+        alarms=(*alarms(speculative), *loss_alarms(races, _race_group, _race_turn)),
     )
 
 
@@ -149,6 +176,28 @@ def speedup_rows(races: Sequence[RaceRow]) -> list[Estimate]:
             )
         )
     return rows
+
+
+def scenario_rows(races: Sequence[RaceRow]) -> list[Estimate]:
+    """End-to-end speedup of every scenario that was raced, slowdowns included."""
+    labels = {scenario.key: scenario.label for scenario in SCENARIOS}
+    rows = []
+    for key in (*labels, OTHER):
+        pairs = pairs_of([race for race in races if scenario_of(race.prompt) == key], "e2e_ms")
+        if not pairs:
+            continue
+        found = paired_speedup(pairs)
+        ratios = tuple(pair.plain_ms / pair.speculative_ms for pair in pairs)
+        name = f"{labels.get(key, 'Other')} (n = {len(pairs)})"
+        rows.append(
+            Estimate(name, found.median, found.ci95.low, found.ci95.high, found.prompts, ratios)
+        )
+    return rows
+
+
+def page_points(rows: Sequence[MetricRow]) -> list[tuple[datetime, int]]:
+    """When each turn was stored and the most KV pages it held, oldest first."""
+    return [(row.created_at, row.peak_pages) for row in reversed(rows)]
 
 
 def curves(rows: Sequence[MetricRow], of: Callable[[MetricRow], float | None]) -> list[Curve]:
@@ -233,6 +282,15 @@ def saved_words(savings: Savings) -> str:
     races = f"{savings.pairs} race{'' if savings.pairs == 1 else 's'}"
     verb = "saved" if savings.total_ms >= 0 else "lost"
     return f"{duration(abs(savings.total_ms))} {verb} over {races}"
+
+
+def _race_group(race: Any) -> str:
+    row = race.speculative
+    return f"{model_name(row.model)}, {', '.join(row.speculators) or 'no speculator'}"
+
+
+def _race_turn(race: Any) -> str:
+    return str(race.speculative.turn_id)
 
 
 def _chosen(value: str) -> str | None:

@@ -10,6 +10,9 @@ from specchat.ui.dashboard_data import Evidence, interval_words, race_provenance
 from specchat.ui.format import EVEN_BAND, duration, known
 from storage import StoreHealth
 
+MAP_CELLS = 256
+"""Squares of the page map at the most, about."""
+
 
 class Snapshot(Protocol):
     """What the live panel reads of the engine's snapshot."""
@@ -26,6 +29,8 @@ class Snapshot(Protocol):
     def pages_cached(self) -> int: ...
     @property
     def pages_held(self) -> int: ...
+    @property
+    def pages_shared(self) -> int: ...
     @property
     def page_size(self) -> int: ...
     @property
@@ -102,10 +107,12 @@ def tiles_html(evidence: Evidence) -> str:
     return f'<div class="sc-tiles">{shown}</div>{_alarms_html(evidence)}'
 
 
-def live_html(snapshot: Snapshot, health: StoreHealth) -> str:
-    """The engine now: requests, pages, prefix cache, backend; and the state of the record."""
+def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0) -> str:
+    """The engine now: requests, pages, prefix cache, backend; and the state of the record.
+    `tokens_per_s` is of the answers that ended in the last minute."""
     hits, asked = snapshot.prefix_hit_tokens, snapshot.prefix_query_tokens
     tiles = [
+        (f"{tokens_per_s:.1f}", "tokens/s, answers of the last minute"),
         (str(snapshot.running), "answers running"),
         (str(snapshot.waiting), "waiting"),
         (_share(hits / asked) if asked else "–", "of prompt tokens from the prefix cache"),
@@ -123,19 +130,31 @@ def live_html(snapshot: Snapshot, health: StoreHealth) -> str:
 def _pages_html(snapshot: Snapshot) -> str:
     total = max(snapshot.pages_total, 1)
     parts = [
-        ("held", snapshot.pages_held),
+        ("shared", snapshot.pages_shared),
+        ("held", snapshot.pages_held - snapshot.pages_shared),
         ("cached", snapshot.pages_cached),
         ("free", snapshot.pages_free),
     ]
-    bars = "".join(
-        f'<i class="{name}" style="width:{100 * pages / total:.2f}%"></i>' for name, pages in parts
+    each = max(1, -(-total // MAP_CELLS))
+    cells = "".join(f'<i class="{name}"></i>' * _cells(pages, each) for name, pages in parts)
+    legend = "".join(
+        f'<span><i class="{name}"></i>{pages:,} {name}</span>' for name, pages in parts
     )
-    words = ", ".join(f"{pages:,} {name}" for name, pages in parts)
-    text = f"KV pages of {snapshot.page_size} tokens: {words} of {snapshot.pages_total:,}"
+    of = "one page" if each == 1 else f"up to {each:,} pages"
+    text = (
+        f"Page map of the KV cache: {snapshot.pages_total:,} pages of {snapshot.page_size} tokens, "
+        f"one square is {of}"
+    )
     return (
-        f'<div class="sc-pages" role="img" aria-label="{escape(text)}">{bars}</div>'
-        f'<span class="sc-provenance">{escape(text)}</span>'
+        f'<p class="sc-provenance">{escape(text)}</p>'
+        f'<div class="sc-pages" role="img" aria-label="{escape(text)}">{cells}</div>'
+        f'<p class="sc-pages-legend">{legend}</p>'
     )
+
+
+def _cells(pages: int, each: int) -> int:
+    """Squares for so many pages; one at least where there is a page at all."""
+    return -(-pages // each)
 
 
 def _health_words(health: StoreHealth) -> str:

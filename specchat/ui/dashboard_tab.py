@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import gradio as gr
 
+from specchat.evidence.scenario import SCENARIOS
 from specchat.ui import charts
 from specchat.ui import dashboard_data as data
 from specchat.ui import messages as say
 from specchat.ui.dashboard_html import Snapshot, empty_html, headline_html, live_html, tiles_html
 from specchat.ui.format import model_name
+from specchat.ui.marks import style_of
 from specchat.ui.options import EngineQueue
-from storage import Store
+from storage import Store, TurnFilter
+from storage.records import utc_now
 
 REFRESH_S = 2.0
 LIVE_S = 1.0
+PLOTS = 8
 READING = '<p class="sc-provenance" role="status">Reading the record…</p>'
 
 
@@ -29,6 +34,9 @@ class DashboardTab:
     mode: gr.Dropdown
     model: gr.Dropdown
     kind: gr.Dropdown
+    scenario: gr.Dropdown
+    speculator: gr.Dropdown
+    load: gr.Dropdown
     headline: gr.HTML
     tiles: gr.HTML
     plots: tuple[gr.Plot, ...]  # in the order of `_figures`
@@ -40,14 +48,16 @@ class DashboardTab:
 
     def filters(self) -> list[Any]:
         """In the order of `data.Choice`."""
-        return [self.period, self.mode, self.model, self.kind]
+        return [
+            self.period, self.mode, self.model, self.kind, self.scenario, self.speculator, self.load
+        ]  # fmt: skip
 
     def outputs(self) -> list[Any]:
         """In the order of `_drawn`."""
         return [self.headline, self.tiles, *self.plots, self.table, self.model, self.seen]
 
 
-def build_dashboard_tab() -> DashboardTab:
+def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
     """Lay the dashboard out; events are bound by `bind_dashboard`."""
     with gr.Row(elem_id="sc-filters"):
         period = gr.Dropdown(
@@ -56,17 +66,20 @@ def build_dashboard_tab() -> DashboardTab:
         mode = _any_of("Mode", ["plain", "speculative"])
         model = _any_of("Model", [])
         kind = _any_of("Kind", ["chat", "race", "audit"])
+        scenario = _any_of("Scenario (races)", [(s.label, s.key) for s in SCENARIOS])
+        speculator = _any_of("Speculator", [(style_of(n).label, n) for n in speculators])
+        load = _any_of("Load", data.LOADS)
+    with gr.Accordion("Engine, live", open=True):
+        live = gr.HTML("", elem_id="sc-live")
     headline = gr.HTML(READING, elem_id="sc-dash-headline")
     tiles = gr.HTML("", elem_id="sc-dash-tiles")
     plots: list[gr.Plot] = []
-    for _ in range(3):
+    for _ in range(PLOTS // 2):
         with gr.Row():
             plots += [
                 gr.Plot(show_label=False, visible=False, min_width=320, buttons=[])
                 for _ in range(2)
             ]
-    with gr.Accordion("Engine, live", open=True):
-        live = gr.HTML("", elem_id="sc-live")
     table = gr.Dataframe(
         headers=list(data.TABLE_HEADERS),
         datatype=["str"] * 5 + ["number"] * 8 + ["str"],
@@ -84,6 +97,9 @@ def build_dashboard_tab() -> DashboardTab:
         mode,
         model,
         kind,
+        scenario,
+        speculator,
+        load,
         headline,
         tiles,
         tuple(plots),
@@ -95,7 +111,7 @@ def build_dashboard_tab() -> DashboardTab:
     )
 
 
-def _any_of(label: str, values: Sequence[str]) -> gr.Dropdown:
+def _any_of(label: str, values: Sequence[str | tuple[str, str]]) -> gr.Dropdown:
     return gr.Dropdown(
         [data.ANY, *values], value=data.ANY, label=label, min_width=140, filterable=False
     )
@@ -122,7 +138,12 @@ def bind_dashboard(
         return gr.skip() if data.fingerprint(store, chosen) == seen else _drawn(store, chosen)
 
     def look() -> str:
-        return live_html(snapshot(), store.health())
+        try:
+            recent = store.metrics(TurnFilter(since=utc_now() - timedelta(seconds=60)))
+        except say.EXPECTED as error:
+            return say.problem(error)
+        rate = sum(row.completion_tokens for row in recent) / 60
+        return live_html(snapshot(), store.health(), rate)
 
     gr.on([shown.select, *(item.input for item in filters)], draw, filters, tab.outputs(), **quick)
     tab.refresh.tick(redraw, [tab.seen, *filters], tab.outputs(), **quick)
@@ -142,18 +163,18 @@ def _drawn(store: Store, choice: data.Choice) -> list[Any]:
         evidence = data.gather(store, choice)
         models = list(store.facets().models)
     except say.EXPECTED as error:
-        return [say.problem(error), "", *[gr.skip()] * 6, gr.skip(), gr.skip(), ""]
+        return [say.problem(error), "", *[gr.skip()] * PLOTS, gr.skip(), gr.skip(), ""]
     menu = gr.update(choices=[data.ANY, *((model_name(name), name) for name in models)])
     if evidence.empty:
         filtered = choice != data.Choice()
-        return [empty_html(filtered), "", *[_hidden()] * 6, _hidden(), menu, seen]
+        return [empty_html(filtered), "", *[_hidden()] * PLOTS, _hidden(), menu, seen]
     rows = gr.update(value=data.table(evidence.rows), visible=True)
     plots = [_hidden() if figure is None else _plot(figure) for figure in _figures(evidence)]
     return [headline_html(evidence), tiles_html(evidence), *plots, rows, menu, seen]
 
 
 def _figures(evidence: data.Evidence) -> list[Any]:
-    """Six figures by value; None where there is nothing to draw yet."""
+    """Figures by value; None where there is nothing to draw yet."""
     rows, races = evidence.rows, evidence.races
     points = data.race_points(races)
     source, race_source = data.provenance(rows), data.race_provenance(races)
@@ -167,6 +188,12 @@ def _figures(evidence: data.Evidence) -> list[Any]:
         charts.distribution("Time to first token", ttft, source) if ttft else None,
         charts.acceptance_by_depth(depths, source) if depths else None,
         charts.acceptance_lengths(lengths, source) if lengths else None,
+        charts.paired_speedups(
+            data.scenario_rows(races), race_source, "End-to-end speedup by scenario"
+        )
+        if points
+        else None,
+        charts.pages_over_time(data.page_points(rows), source) if rows else None,
     ]
 
 

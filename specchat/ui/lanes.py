@@ -14,6 +14,7 @@ from specchat.ui.marks import style_of
 from specchat.ui.theme import STYLE_DIRECTORY
 
 ARMS = ("plain", "speculative")
+SCRIPTS = ("race.js", "race_steps.js", "race_share.js")
 Phase = Literal["idle", "live", "done"]
 
 
@@ -27,13 +28,14 @@ class Filler(Protocol):
 @dataclass
 class Lane:
     """One arm as it is heard, in pieces: text, source key, source label, ms since the arm's start,
-    tokens heard by then."""
+    tokens heard by then, source letter."""
 
     filler: Filler
     state: Literal["waiting", "running", "done"] = "waiting"
     pieces: list[list[Any]] = field(default_factory=list)
     total_ms: float = 0.0
     tokens: int = 0
+    steps: list[dict[str, Any]] = field(default_factory=list)  # verifications, as `drawn_step`
 
     def hear(self, tokens: Iterable[Token], at_ms: float) -> None:
         """Take tokens that arrived `at_ms` after the arm's own start."""
@@ -66,12 +68,18 @@ class Lane:
         at_ms = round(self.total_ms, 2)
         for text, source in pieces:
             style = style_of(source)
-            self.pieces.append([text, style.key, style.label, at_ms, self.tokens])
+            piece = [text, style.key, style.label, at_ms, self.tokens, style.letter]
+            self.pieces.append(piece)
 
 
-def board(run: str, phase: Phase, lanes: dict[str, Lane]) -> dict[str, Any]:
-    """The value of `race_board`: both lanes of one run."""
-    return {"run": run, "phase": phase, "lanes": {arm: lanes[arm].drawn() for arm in ARMS}}
+def board(
+    run: str, phase: Phase, lanes: dict[str, Lane], about: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The value of `race_board`: both lanes of one run; once done, its steps and what is known
+    about it (`race_record.about`)."""
+    drawn = {arm: lanes[arm].drawn() for arm in ARMS}
+    value = {"run": run, "phase": phase, "lanes": drawn, "about": about}
+    return value | {"steps": lanes["speculative"].steps if phase == "done" else []}
 
 
 def race_board(elem_id: str) -> gr.HTML:
@@ -79,7 +87,9 @@ def race_board(elem_id: str) -> gr.HTML:
     return gr.HTML(
         value=None,
         html_template=(STYLE_DIRECTORY / "race.html").read_text(encoding="utf-8"),
-        js_on_load=(STYLE_DIRECTORY / "race.js").read_text(encoding="utf-8"),
+        js_on_load="\n".join(
+            (STYLE_DIRECTORY / name).read_text(encoding="utf-8") for name in SCRIPTS
+        ),
         apply_default_css=False,
         elem_id=elem_id,
     )

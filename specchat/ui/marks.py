@@ -26,21 +26,24 @@ class SourceStyle:
     key: str
     label: str
     line: str  # the mark in words, for readers who see no colour
+    letter: str  # the mark where a node has no room for words
 
 
 STYLES: Mapping[str, SourceStyle] = {
-    TARGET: SourceStyle("target", "target model", "no line"),
-    "mlp": SourceStyle("mlp", "MLP speculator", "solid line"),
-    "ngram": SourceStyle("ngram", "n-gram of the prompt", "dotted line"),
-    "suffix": SourceStyle("suffix", "past answers", "dashed line"),
-    "records": SourceStyle("records", "looked up in our records", "thick line"),
-    "draft_model": SourceStyle("draft", "draft model", "double line"),
+    TARGET: SourceStyle("target", "target model", "no line", "T"),
+    "mlp": SourceStyle("mlp", "MLP speculator", "solid line", "M"),
+    "ngram": SourceStyle("ngram", "n-gram of the prompt", "dotted line", "N"),
+    "suffix": SourceStyle("suffix", "past answers", "dashed line", "S"),
+    "records": SourceStyle("records", "looked up in our records", "thick line", "R"),
+    "draft_model": SourceStyle("draft", "draft model", "double line", "D"),
+    "medusa": SourceStyle("medusa", "Medusa heads", "line above and below", "H"),
+    "eagle3": SourceStyle("eagle3", "EAGLE-3 head", "line above", "E"),
 }
 
 
 def style_of(source: str) -> SourceStyle:
     """The style of a source; speculators without their own share a wavy line."""
-    return STYLES.get(source, SourceStyle("other", source, "wavy line"))
+    return STYLES.get(source, SourceStyle("other", source, "wavy line", source[:1].upper() or "?"))
 
 
 def marked_text(runs: Iterable[Run]) -> str:
@@ -69,5 +72,5 @@ def legend(sources: Iterable[str]) -> str:
 
 def _legend_entry(source: str) -> str:
     style = style_of(source)
-    mark = f'<span class="sc-src sc-src-{style.key}">abc</span>'
+    mark = f'<span class="sc-src sc-src-{style.key}">{escape(style.letter)}</span>'
     return f'<span class="sc-legend-entry">{mark} {escape(style.label)} ({style.line})</span>'

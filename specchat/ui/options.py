@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+
+from specchat.ui.marks import style_of
 
 LONGEST_ANSWER = 1024
 
@@ -46,16 +49,27 @@ class Options:
     temperature: gr.Slider
     max_tokens: gr.Slider
     seed: gr.Number
+    speculators: gr.CheckboxGroup | None = None  # with `nodes`: only where they can be chosen
+    nodes: gr.Slider | None = None
 
     def inputs(self) -> list[Any]:
-        """The controls in the order of `answer_options`."""
+        """The controls in the order of `answer_options`, or of `race_settings`."""
         rest = [self.temperature, self.max_tokens, self.seed]
-        return rest if self.speculate is None else [self.speculate, *rest]
+        more = [self.speculators, self.nodes]
+        first = [] if self.speculate is None else [self.speculate]
+        return [*first, *rest, *(control for control in more if control is not None)]
 
 
-def build_options(max_tokens: int, temperature: float, *, with_mode: bool) -> Options:
-    """An accordion with the sampling controls."""
-    speculate = None
+def build_options(
+    max_tokens: int,
+    temperature: float,
+    *,
+    with_mode: bool,
+    drafters: Sequence[str] = (),
+    max_nodes: int = 16,
+) -> Options:
+    """An accordion with the sampling controls; with `drafters` also who drafts how much."""
+    speculate = speculators = nodes = None
     with gr.Accordion("Options", open=False), gr.Row():
         if with_mode:
             speculate = gr.Checkbox(
@@ -89,4 +103,21 @@ def build_options(max_tokens: int, temperature: float, *, with_mode: bool) -> Op
             info="Empty: a new one each time",
             min_width=120,
         )
-    return Options(speculate, slider, longest, seed)
+        if drafters:
+            speculators = gr.CheckboxGroup(
+                [(style_of(name).label, name) for name in drafters],
+                value=list(drafters),
+                label="Speculators",
+                info="Who may draft in the speculative lane",
+                min_width=200,
+            )
+            nodes = gr.Slider(
+                0,
+                max_nodes,
+                value=max_nodes,
+                step=1,
+                label="Draft nodes a step",
+                info="At most; the engine verifies fewer where more would not pay",
+                min_width=200,
+            )
+    return Options(speculate, slider, longest, seed, speculators, nodes)

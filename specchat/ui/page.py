@@ -20,14 +20,16 @@ from specchat.ui.chat_tab import build_chat_tab
 from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.desk_events import DeskEvents
 from specchat.ui.desk_tab import bind_desk, build_desk_tab
+from specchat.ui.evidence_tools import bind_evidence_tools, build_evidence_tools
 from specchat.ui.format import model_name
 from specchat.ui.gpu_section import build_gpu_section
 from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.language import CHOICE
 from specchat.ui.load_section import bind_load, build_load_section
 from specchat.ui.messages import notes
 from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
-from specchat.ui.race_tab import bind_race, build_race_tab
+from specchat.ui.race_tab import bind_race, build_race_tab, linked, opener
 from specchat.ui.sidebar import build_sidebar
 from specchat.ui.sidebar_events import SidebarEvents
 from specchat.ui.speculators_section import bind_speculators, build_speculators_section
@@ -60,23 +62,28 @@ def build_app(
         gr.HTML(header_html(engine.info, service.company.name), elem_id="sc-header")
         if problems:
             gr.HTML(notes(problems), elem_id="sc-problems")
-        with gr.Tabs(elem_id="sc-tabs"):
+        with gr.Tabs(elem_id="sc-tabs") as tabs:
             with gr.Tab("Chat", id="chat") as chat:
                 talk = build_chat_tab(sidebar, identity, service.company, *sampling)
             with gr.Tab("Race", id="race") as race:
-                track = build_race_tab(identity, engine.info.speculators, *sampling)
+                track = build_race_tab(
+                    identity, engine.info.speculators, *sampling, engine.options.max_nodes
+                )
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
-                board = build_dashboard_tab()
+                board = build_dashboard_tab(engine.info.speculators)
+                more = build_evidence_tools()
                 under_load = build_load_section()
                 drafters = build_speculators_section()
                 build_gpu_section()
-            with gr.Tab(desk_text.TAB, id="desk"):
+            with gr.Tab(desk_text.TAB, id="desk") as support:
                 desk = build_desk_tab([reply.name for reply in service.company.replies])
         chats = ChatEvents(service)
         bind_chat(talk, chats, SidebarEvents(service, chats), queue, page)
         bind_desk(desk, _desk_events(service, settings), queue)
         bind_race(track, races, queue)
-        bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
+        page.load(opener(track), None, linked(track, tabs), show_progress="hidden", **queue.quick())
+        bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race, support])
+        bind_evidence_tools(more, board.filters(), store, queue)
         bind_load(under_load, queue)
         bind_speculators(drafters, store, queue)
         add_api(service, races, queue, *sampling)
@@ -106,5 +113,5 @@ def header_html(info: Any, company: str) -> str:
     return (
         f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>specchat</h1>'
         f"<span>{escape(company)} customer care</span></div>"
-        f'<div class="sc-chips" aria-label="Model">{shown}</div></div>'
+        f'<div class="sc-chips" aria-label="Model" role="group">{shown}</div>{CHOICE}</div>'
     )

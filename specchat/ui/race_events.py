@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,14 @@ from specchat.bench.race import PairResult, RaceEvent, race_pair
 from specchat.chat.record import metrics_from
 from specchat.chat.service import ChatService
 from specchat.engine.request import SamplingParams
+from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.ui import messages as say
 from specchat.ui.charts import race_timeline
 from specchat.ui.format import model_name
 from specchat.ui.lanes import ARMS, Lane, board
-from specchat.ui.race_record import headline_html
+from specchat.ui.race_record import about, headline_html
+from specchat.ui.race_set import SetRow, set_html
+from specchat.ui.race_steps import TextOf, drawn_step, text_of
 from storage import RaceArm, RaceRecord, Store
 from storage.records import Mode, TurnMetrics
 
@@ -38,16 +41,29 @@ class RaceScreen:
     racing: bool | None = None
     finished: PairResult | None = None
     answer: str | None = None
+    results: str | None = None  # HTML; the races of a set so far
     error: str | None = None  # what went wrong, as a sentence
 
 
 @dataclass(frozen=True)
 class RaceSettings:
-    """How both arms sample."""
+    """How both arms sample, and who drafts how much in the speculative one."""
 
     temperature: float
     max_tokens: int
     seed: int
+    speculators: tuple[str, ...] | None = None  # None: all that are loaded
+    max_nodes: int | None = None  # a step; None: as many as the engine allows
+
+    def params(self) -> SamplingParams:
+        """As the engine takes them. Raises RequestError for values that are out of range."""
+        return SamplingParams(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            seed=self.seed,
+            speculators=self.speculators,
+            max_nodes=self.max_nodes,
+        )
 
 
 class RaceEvents:
@@ -57,6 +73,7 @@ class RaceEvents:
         self._service = service
         self._engine = engine
         self._store = store
+        self._text = text_of(service.loaded.tokenizer)
 
     def race(
         self, question: str | None, owner: str, settings: RaceSettings
@@ -69,7 +86,7 @@ class RaceEvents:
             return
         run = uuid.uuid4().hex
         lanes = {arm: Lane(self._service.filler_for(text)) for arm in ARMS}
-        yield RaceScreen(board(run, "live", lanes), "", "", racing=True)
+        yield RaceScreen(board(run, "live", lanes), "", "", racing=True, results="")
         try:
             yield from self._run(run, text, owner, settings, lanes)
         except say.EXPECTED as error:
@@ -80,19 +97,31 @@ class RaceEvents:
                 error=say.sentence(error),
             )
 
+    def race_set(
+        self, owner: str, settings: RaceSettings, scenarios: Sequence[Scenario] = SCENARIOS
+    ) -> Generator[RaceScreen, None, None]:
+        """Race every scenario's question, one after the other; ends at the first that fails."""
+        rows: list[SetRow] = []
+        for scenario in scenarios:
+            for screen in self.race(scenario.question, owner, settings):
+                if screen.finished is not None:
+                    rows.append(SetRow(scenario, screen.finished))
+                racing = screen.error is None and len(rows) < len(scenarios)
+                yield replace(screen, racing=racing, results=set_html(rows, len(scenarios)))
+                if screen.error is not None:
+                    return
+
     def _run(
         self, run: str, text: str, owner: str, settings: RaceSettings, lanes: dict[str, Lane]
     ) -> Generator[RaceScreen, None, None]:
         engine = self._engine
-        params = SamplingParams(
-            max_tokens=settings.max_tokens, temperature=settings.temperature, seed=settings.seed
-        )
+        params = settings.params()
         prompt = self._service.prompt_for(text, settings.max_tokens)
         busy = engine.snapshot().running
-        events = race_pair(engine, prompt.ids, params, salt=f"race/{run}")
+        events = race_pair(engine, prompt.ids, params, salt=f"race/{run}", traced=True)
         pair: PairResult | None = None
         try:
-            for heard in _heard(events, lanes):
+            for heard in _heard(events, lanes, self._text):
                 if isinstance(heard, PairResult):
                     pair = heard
                 else:
@@ -102,8 +131,10 @@ class RaceEvents:
         if pair is None:
             return
         warning = self._record(text, owner, params, pair, lanes)
+        said = self._service.redacted(text).text
+        known = about(pair, said, settings, _provenance(settings, engine.info))
         yield RaceScreen(
-            board(run, "done", lanes),
+            board(run, "done", lanes, known),
             headline_html(pair, _described(settings, engine.info, busy)),
             alert=warning,
             timeline=race_timeline(pair, _provenance(settings, engine.info)),
@@ -154,7 +185,7 @@ class RaceEvents:
 
 
 def _heard(
-    events: Iterator[RaceEvent | PairResult], lanes: dict[str, Lane]
+    events: Iterator[RaceEvent | PairResult], lanes: dict[str, Lane], text: TextOf
 ) -> Iterator[RaceEvent | PairResult]:
     """Write events into the lanes; pass on what the page should draw now, and the result."""
     drawn = 0.0
@@ -164,6 +195,8 @@ def _heard(
             return
         lane = lanes[event.arm]
         lane.hear(event.tokens, event.at_ms)
+        if event.draft is not None and event.arm == "speculative":
+            lane.steps.append(drawn_step(event.draft, event.at_ms, text))
         if event.done:
             lane.finish(event.at_ms)
         if event.done or time.monotonic() - drawn >= FRAME_S:
@@ -180,8 +213,11 @@ def _described(settings: RaceSettings, info: Any, busy: int) -> str:
 
 def _provenance(settings: RaceSettings, info: Any) -> str:
     """Model, machine and settings, as printed next to every result."""
+    drafters = info.speculators if settings.speculators is None else settings.speculators
+    nodes = "" if settings.max_nodes is None else f" · at most {settings.max_nodes} nodes a step"
     return (
         f"{model_name(info.name)} · {info.dtype} · {info.hardware} · "
+        f"drafts by {', '.join(drafters) or 'nobody'}{nodes} · "
         f"temperature {settings.temperature:g} · seed {settings.seed} · "
         f"at most {settings.max_tokens} tokens"
     )

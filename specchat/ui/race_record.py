@@ -1,8 +1,9 @@
-"""A finished race as a record for the store and as sentences for the page."""
+"""A finished race as sentences for the page, and as the file and link that are shared."""
 
 from __future__ import annotations
 
 from html import escape
+from typing import Any, Protocol
 
 from specchat.bench.arms import ArmResult
 from specchat.bench.race import PairResult
@@ -16,6 +17,21 @@ from specchat.ui.format import (
     percent,
     race_headline,
 )
+
+
+class SharedSettings(Protocol):
+    """What a shared race tells of its settings."""
+
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def speculators(self) -> tuple[str, ...] | None: ...
+    @property
+    def max_nodes(self) -> int | None: ...
 
 
 def headline(pair: PairResult) -> Headline:
@@ -34,6 +50,30 @@ def headline_html(pair: PairResult, settings: str) -> str:
         f'<p class="sc-sub">{escape(numbers)}</p>'
         f'<p class="sc-sub">{escape(order)}</p></div>'
     )
+
+
+def about(
+    pair: PairResult, question: str, settings: SharedSettings, provenance: str
+) -> dict[str, Any]:
+    """What a shared race says besides its tokens: question (redacted), verdict, settings."""
+    said = headline(pair)
+    return {
+        "question": question,
+        "headline": said.text,
+        "verdict": said.verdict,
+        "speedup": said.ratio,
+        "identical": pair.identical,
+        "first": pair.first,
+        "numbers": pair_numbers(pair.plain.stats, pair.speculative.stats),
+        "provenance": provenance,
+        "settings": {
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "seed": settings.seed,
+            "speculators": None if settings.speculators is None else list(settings.speculators),
+            "nodes": settings.max_nodes,
+        },
+    }
 
 
 def pair_numbers(plain: AnswerNumbers, speculative: AnswerNumbers) -> str:

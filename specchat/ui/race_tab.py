@@ -5,24 +5,22 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from specchat.chat.types import ChatError
+from specchat.evidence.scenario import SCENARIOS
 from specchat.ui import messages as say
 from specchat.ui.identity import Identity, identity_of
 from specchat.ui.lanes import race_board
 from specchat.ui.marks import legend
 from specchat.ui.options import EngineQueue, Options, build_options
 from specchat.ui.race_events import RaceEvents, RaceScreen, RaceSettings
+from specchat.ui.race_link import wish_of
+from specchat.ui.tour import tour
 
-EXAMPLES = (
-    "Where is my refund for order 4417?",
-    "I want to cancel my order, what do I have to do?",
-    "How long does delivery take and what does it cost?",
-    "I was charged twice and want my money back",
-)
 SEED_LIMIT = 2**31
 
 
@@ -33,6 +31,9 @@ class RaceTab:
     question: gr.Textbox
     start: gr.Button
     stop: gr.Button
+    scenarios: tuple[gr.Button, ...]  # in the order of SCENARIOS
+    start_all: gr.Button
+    results: gr.HTML
     alert: gr.HTML
     headline: gr.HTML
     board: gr.HTML
@@ -49,18 +50,25 @@ class RaceTab:
             self.timeline,
             self.start,
             self.stop,
+            self.start_all,
+            self.results,
             self.identity,
         ]
 
 
 def build_race_tab(
-    identity: gr.BrowserState, speculators: Sequence[str], max_tokens: int, temperature: float
+    identity: gr.BrowserState,
+    speculators: Sequence[str],
+    max_tokens: int,
+    temperature: float,
+    max_nodes: int,
 ) -> RaceTab:
     """Lay the race out; events are bound by `bind_race`."""
     gr.HTML(
         "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
         "one after the other in random order. Then both are replayed from a common start.</p>"
     )
+    tour()
     with gr.Row(equal_height=True, elem_id="sc-race-ask"):
         question = gr.Textbox(
             label="Question",
@@ -76,20 +84,24 @@ def build_race_tab(
         stop = gr.Button(
             "Stop", variant="stop", scale=1, min_width=88, visible=False, elem_id="sc-race-stop"
         )
-    gr.Examples(
-        [[example] for example in EXAMPLES],
-        inputs=question,
-        label="Examples",
-        cache_examples=False,
-        api_visibility="private",
+    with gr.Row(elem_id="sc-race-scenarios"):
+        scenarios = tuple(
+            gr.Button(scenario.label, size="sm", min_width=90) for scenario in SCENARIOS
+        )
+        start_all = gr.Button("Race all five", size="sm", min_width=110, elem_id="sc-race-all")
+    options = build_options(
+        max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
     )
-    options = build_options(max_tokens, temperature, with_mode=False)
     alert = gr.HTML("", elem_id="sc-race-alert")
     headline = gr.HTML("", elem_id="sc-race-headline")
     board = race_board("sc-race-board")
-    gr.HTML(legend(speculators))
+    gr.HTML(legend(speculators), elem_id="sc-race-legend")
+    results = gr.HTML("", elem_id="sc-race-results")
     timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
-    return RaceTab(question, start, stop, alert, headline, board, timeline, options, identity)
+    return RaceTab(
+        question, start, stop, scenarios, start_all, results, alert, headline, board, timeline,
+        options, identity,
+    )  # fmt: skip
 
 
 def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
@@ -102,38 +114,64 @@ def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
         show_progress="hidden",
         **queue.racing(),
     )
-    tab.stop.click(
-        lambda: rendered(
-            RaceScreen(alert=say.alert("The race was stopped; nothing was stored."), racing=False)
-        ),
+    running_all = tab.start_all.click(
+        _race_all(events),
+        inputs=[tab.identity, *tab.options.inputs()],
         outputs=tab.outputs(),
-        cancels=[running],
+        show_progress="hidden",
+        **queue.racing(),
+    )
+    for button, scenario in zip(tab.scenarios, SCENARIOS, strict=True):
+        button.click(
+            partial(str, scenario.question), outputs=tab.question, show_progress="hidden",
+            **queue.quick(),
+        )  # fmt: skip
+    stopped = "The race was stopped. Only races that had finished are stored."
+    tab.stop.click(
+        lambda: rendered(RaceScreen(alert=say.alert(stopped), racing=False)),
+        outputs=tab.outputs(),
+        cancels=[running, running_all],
         show_progress="hidden",
         **queue.quick(),
     )
 
 
 def _race(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
-    def run_both(
-        question: str, stored: Any, temperature: Any, max_tokens: Any, seed: Any
-    ) -> Generator[Any, None, None]:
-        try:
-            settings = race_settings(temperature, max_tokens, seed)
-        except ChatError as error:
-            yield rendered(RaceScreen(alert=say.problem(error)))
-            return
-        who = identity_of(stored)
-        screens = events.race(question, who.owner, settings)
-        try:
-            for screen in screens:
-                yield rendered(screen, who if screen.finished and not stored else None)
-        finally:
-            screens.close()
+    def run_both(question: str, stored: Any, *controls: Any) -> Generator[Any, None, None]:
+        yield from _screens(partial(events.race, question), stored, controls)
 
     return run_both
 
 
-def race_settings(temperature: Any, max_tokens: Any, seed: Any) -> RaceSettings:
+def _race_all(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
+    def run_all(stored: Any, *controls: Any) -> Generator[Any, None, None]:
+        yield from _screens(events.race_set, stored, controls)
+
+    return run_all
+
+
+def _screens(
+    race: Callable[[str, RaceSettings], Generator[RaceScreen, None, None]],
+    stored: Any,
+    controls: Sequence[Any],
+) -> Generator[Any, None, None]:
+    try:
+        settings = race_settings(*controls)
+    except ChatError as error:
+        yield rendered(RaceScreen(alert=say.problem(error)))
+        return
+    who = identity_of(stored)
+    screens = race(who.owner, settings)
+    try:
+        for screen in screens:
+            yield rendered(screen, who if screen.finished and not stored else None)
+    finally:
+        screens.close()
+
+
+def race_settings(
+    temperature: Any, max_tokens: Any, seed: Any, speculators: Any = None, nodes: Any = None
+) -> RaceSettings:
     """Settings from what the page sent; without a seed a random one, the same for both arms.
 
     Raises:
@@ -141,9 +179,11 @@ def race_settings(temperature: Any, max_tokens: Any, seed: Any) -> RaceSettings:
     """
     try:
         chosen = secrets.randbelow(SEED_LIMIT) if seed in (None, "") else int(seed)
-        return RaceSettings(float(temperature), int(max_tokens), chosen)
+        drafters = None if speculators is None else tuple(map(str, speculators))
+        most = None if nodes in (None, "") else int(nodes)
+        return RaceSettings(float(temperature), int(max_tokens), chosen, drafters, most)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ChatError("Temperature, longest answer and seed must be numbers.") from error
+        raise ChatError("Temperature, longest answer, seed and nodes must be numbers.") from error
 
 
 def rendered(screen: RaceScreen, who: Identity | None = None) -> tuple[Any, ...]:
@@ -157,5 +197,31 @@ def rendered(screen: RaceScreen, who: Identity | None = None) -> tuple[Any, ...]
         keep if figure is None else gr.update(value=figure, visible=True),
         keep if screen.racing is None else gr.update(visible=not screen.racing),
         keep if screen.racing is None else gr.update(visible=screen.racing),
+        keep if screen.racing is None else gr.update(interactive=not screen.racing),
+        keep if screen.results is None else screen.results,
         keep if who is None else who.stored(),
     )
+
+
+def opener(tab: RaceTab) -> Callable[[gr.Request], list[Any]]:
+    """What fills `linked` from the address that the page was opened with."""
+    menu = tab.options.speculators
+    names = [] if menu is None else [value for _, value in menu.choices]
+    keep = gr.skip()
+
+    def opened(request: gr.Request) -> list[Any]:
+        wish = wish_of(dict(request.query_params), names)
+        if wish is None:
+            return [keep] * (2 + len(tab.options.inputs()))
+        values: list[Any] = [wish.temperature, wish.max_tokens, wish.seed]
+        if menu is not None:
+            values += [None if wish.speculators is None else list(wish.speculators), wish.nodes]
+        shown = [keep if value is None else value for value in values]
+        return [gr.update(selected="race"), wish.question, *shown]
+
+    return opened
+
+
+def linked(tab: RaceTab, tabs: gr.Tabs) -> list[Any]:
+    """What a link sets: the open tab, the question and the options."""
+    return [tabs, tab.question, *tab.options.inputs()]

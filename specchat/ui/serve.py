@@ -16,6 +16,7 @@ import gradio as gr
 from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
+from specchat.ui.language import language_head
 from specchat.ui.page import build_app
 from specchat.ui.theme import HEAD, STYLE_SHEET, theme
 from storage import Store, open_store
@@ -106,7 +107,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "server_port": settings.port,
         "theme": theme(),
         "css_paths": [STYLE_SHEET],
-        "head": HEAD,
+        "head": HEAD + language_head(),
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,

@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from specchat.engine.errors import EngineClosedError, QueueFullError
-from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
+from specchat.engine.request import (
+    DraftTrace,
+    FinishReason,
+    Request,
+    Token,
+    TokenDelta,
+    TurnStats,
+)
 
 ANSWER = (
     "I understand that waiting for a refund is frustrating. Your refund was approved and is on "
@@ -62,11 +69,16 @@ class ScriptedStream:
             now = 1000 * (time.monotonic() - start)
             first_ms = first_ms or now
             if sent < len(words):
-                yield TokenDelta(self.request_id, self._tokens(run), now)
+                yield TokenDelta(self.request_id, self._tokens(run), now, draft=self._draft(run))
         now = 1000 * (time.monotonic() - start)
         last = () if finish == FinishReason.CANCELLED else self._tokens(run)
         yield TokenDelta(
-            self.request_id, last, now, finish, self._stats(sent, steps, first_ms, now)
+            self.request_id,
+            last,
+            now,
+            finish,
+            self._stats(sent, steps, first_ms, now),
+            self._draft(list(last)),
         )
 
     def _holds(self, steps: int) -> bool:
@@ -82,6 +94,17 @@ class ScriptedStream:
             Token(hash(word) % 1000, word, source)
             for word, source in zip(run, sources, strict=True)
         )
+
+    def _draft(self, run: Sequence[object]) -> DraftTrace | None:
+        """The accepted words as a chain, and beside them one draft that was wrong."""
+        if not self.request.traced or not run:
+            return None
+        taken = len(run) - 1
+        if not self.request.params.speculate:
+            return DraftTrace((), (), (), (), 20)
+        tokens, parents = (30, *range(10, 10 + taken)), (-1, *(-1, *range(1, taken))[:taken])
+        sources = ("ngram", *["mlp"] * taken)
+        return DraftTrace(tokens, parents, sources, tuple(range(1, 1 + taken)), 20)
 
     def _stats(self, sent: int, steps: int, first_ms: float, e2e_ms: float) -> TurnStats:
         drafts = self.engine.drafts if self.request.params.speculate else 0
@@ -133,6 +156,7 @@ class ScriptedEngine:
     flowing: threading.Event = field(default_factory=threading.Event)
     starting: threading.Event = field(default_factory=threading.Event)
     evicted: list[str] = field(default_factory=list)
+    options: Any = field(default_factory=lambda: SimpleNamespace(max_nodes=16))
     info: Any = field(
         default_factory=lambda: SimpleNamespace(
             name="scripted",
@@ -166,6 +190,7 @@ class ScriptedEngine:
             pages_free=200,
             pages_cached=40,
             pages_held=16,
+            pages_shared=5,
             page_size=16,
             prefix_hit_tokens=120,
             prefix_query_tokens=300,

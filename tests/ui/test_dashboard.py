@@ -10,7 +10,7 @@ import pytest
 from specchat.ui import charts
 from specchat.ui import dashboard_data as data
 from specchat.ui.dashboard_html import empty_html, headline_html, live_html, tiles_html
-from specchat.ui.dashboard_tab import _drawn, _figures
+from specchat.ui.dashboard_tab import PLOTS, _drawn, _figures
 from storage import Store, TurnRecord, open_store
 
 from .double import ScriptedEngine
@@ -46,7 +46,7 @@ def test_an_empty_store_says_what_to_do(store: Store) -> None:
     evidence = data.gather(store, data.Choice())
     assert evidence.empty
     assert "Ask a question in Chat or run a race" in _drawn(store, data.Choice())[0]
-    assert _figures(evidence) == [None] * 6
+    assert _figures(evidence) == [None] * PLOTS
 
 
 def test_filters_that_exclude_everything_say_that(store: Store) -> None:
