@@ -91,9 +91,12 @@ class Drafting:
             most = sequence.request.params.max_nodes
             if most is not None and len(trees[i]) > most:
                 # Draws must be cut without a look at them.
-                own = trees[i]
-                few = own.first(most) if own.draws else self.policy.likeliest(own, greedy[i], most)
-                trees[i] = few
+                offered = trees[i]
+                trees[i] = (
+                    offered.first(most)
+                    if offered.draws
+                    else self.policy.likeliest(offered, greedy[i], most)
+                )
             if not trees[i] and (tree or sequence.request.request_id not in self._asked):
                 sequence.counters.plain_steps += 1
         return Drafts(trees, 1000 * (time.perf_counter() - start))

@@ -55,7 +55,7 @@ def build_evidence_tools() -> EvidenceTools:
         csv = gr.Button("Turns as CSV", size="sm", min_width=110, elem_id="sc-export-csv")
         json = gr.Button("Turns as JSON", size="sm", min_width=110, elem_id="sc-export-json")
         png = gr.Button("Charts as PNG", size="sm", min_width=110, elem_id="sc-export-png")
-    file = gr.Textbox(visible=False, show_label=False)
+    file = gr.Textbox(visible="hidden", label="File")
     said = gr.HTML("", elem_id="sc-export-said")
     return EvidenceTools(
         comparing, first, second, compared, saving, assumptions, saved, csv, json, png, file, said

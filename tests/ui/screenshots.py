@@ -1,4 +1,4 @@
-"""Pictures of every view for the README, from a running page.
+"""Pictures of every view and an animated race for the README, from a running page.
 
 SPECCHAT_PORT=7860 python app.py &
 python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots
@@ -7,7 +7,10 @@ python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
+import time
+from itertools import pairwise
 from pathlib import Path
 
 from gradio_client import Client
@@ -17,6 +20,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WAIT_MS = 180_000
+MOST_BYTES = 100_000
+MOST_FRAMES = 150
 WIDE, PHONE = (1280, 860), (360, 740)
 QUESTIONS = (
     "where is my refund for order 4417?",
@@ -46,6 +51,7 @@ def main() -> None:
         for scheme in ("light", "dark"):
             _take(browser, chosen.url, chosen.folder, scheme, WIDE, "")
         _take(browser, chosen.url, chosen.folder, "dark", PHONE, "phone-")
+        _animate(browser, chosen.url, chosen.folder / "race.webp")
         browser.close()
 
 
@@ -67,11 +73,24 @@ def _take(
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     page.goto(url)
-    for name, prepare in (("chat", _chat), ("race", _race), ("dashboard", _dashboard)):
+    views = (
+        ("chat", _chat),
+        ("race", _race),
+        ("race-set", _race_set),
+        ("dashboard", _dashboard),
+        ("dashboard-tools", _tools),
+    )
+    for name, prepare in views:
         prepare(page)
         page.wait_for_timeout(1_500)
         file = folder / f"{prefix}{name}-{scheme}.png"
-        page.screenshot(path=file, full_page=name != "chat")
+        if name == "race-set":
+            page.locator("#sc-race-results").screenshot(path=file)
+        elif name == "dashboard-tools":
+            page.locator("#sc-savings").scroll_into_view_if_needed()
+            page.screenshot(path=file)
+        else:
+            page.screenshot(path=file, full_page=name != "chat")
         _shrink(file)
     context.close()
 
@@ -88,6 +107,7 @@ def _chat(page: Page) -> None:
 
 def _race(page: Page) -> None:
     page.get_by_role("tab", name="Race").click()
+    page.locator(".sc-tour [data-close]").click()
     page.locator("#sc-race-question textarea").fill(QUESTIONS[0])
     page.locator("#sc-race-start").click()
     expect(page.locator("#sc-race-headline .sc-big")).to_be_visible()
@@ -97,13 +117,60 @@ def _race(page: Page) -> None:
 def _dashboard(page: Page) -> None:
     page.get_by_role("tab", name="Dashboard").click()
     expect(page.locator("#sc-dash-headline .sc-big")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(7)
+    expect(page.locator(".js-plotly-plot")).to_have_count(9)
+
+
+def _race_set(page: Page) -> None:
+    page.locator("#sc-race-all").click()
+    expect(page.locator("#sc-race-results tbody tr")).to_have_count(5)
+    expect(page.locator("#sc-race-start")).to_be_visible()
+
+
+def _tools(page: Page) -> None:
+    page.locator("#sc-compare button").first.click()
+    expect(page.locator("#sc-compared table")).to_be_visible()
+    page.locator("#sc-savings button").first.click()
+    expect(page.locator("#sc-saved .sc-big")).to_be_visible()
+
+
+def _animate(browser: Browser, url: str, file: Path) -> None:
+    """The replay of one race, at the pace at which the browser showed it."""
+    context = browser.new_context(viewport={"width": 900, "height": 760}, color_scheme="light")
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(url)
+    _race(page)
+    board = page.locator("#sc-race-board .sc-race")
+    expect(board).to_have_attribute("data-phase", "replayed")
+    page.locator("[data-speed]").select_option("0.25")
+    page.locator("[data-replay]").click()
+    lanes = page.locator("#sc-race-board .sc-lanes")
+    frames, taken = [], []
+    while board.get_attribute("data-phase") == "replaying" and len(frames) < MOST_FRAMES:
+        taken.append(time.monotonic())
+        frames.append(Image.open(io.BytesIO(lanes.screenshot())).convert("RGB"))
+    frames.append(Image.open(io.BytesIO(lanes.screenshot())).convert("RGB"))
+    gaps = [round(1000 * (b - a)) for a, b in pairwise(taken)]
+    frames[0].save(
+        file,
+        save_all=True,
+        append_images=frames[1:],
+        duration=[*gaps, 100, 2_500],
+        loop=0,
+        quality=60,
+        method=4,
+    )
+    context.close()
 
 
 def _shrink(file: Path) -> None:
-    """256 colours are enough for a page, and keep a picture small."""
+    """As many colours as the limit on a picture's size leaves; few are enough for a page."""
     with Image.open(file) as picture:
-        picture.convert("RGB").quantize(256).save(file, optimize=True)
+        whole = picture.convert("RGB")
+    for colours in (256, 128, 64, 32):
+        whole.quantize(colours).save(file, optimize=True)
+        if file.stat().st_size <= MOST_BYTES:
+            return
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from . import chat_page
 from .conftest import WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
@@ -31,11 +32,12 @@ def test_no_tab_has_a_serious_fault(
 ) -> None:
     screen = {"width": width, "height": 800}
     page = new_context(viewport=screen, color_scheme=scheme, reduced_motion="reduce").new_page()
-    page.goto(site.url)
-    page.locator("#sc-question textarea").fill("Where is my refund?")
-    page.locator("#sc-send").click()
-    expect(page.locator("#sc-chat .thought-group .title")).to_have_count(1)
-    found = {"chat": faults(page)}
+    chat_page.open_page(page, site)
+    found = {"consent": faults(page)}
+    page.locator("#sc-agree").click()
+    chat_page.ask(page, "Where is my refund?")
+    chat_page.finished(page)
+    found["chat"] = faults(page)
     page.get_by_role("tab", name="Race").click()
     page.locator("#sc-race-question textarea").fill("Where is my refund?")
     page.locator("#sc-race-start").click()
@@ -46,6 +48,8 @@ def test_no_tab_has_a_serious_fault(
     expect(page.locator("#sc-dash-headline .sc-big")).to_be_visible()
     expect(page.locator("#sc-live .sc-tile").first).to_be_visible()
     found["dashboard"] = faults(page)
+    page.get_by_role("tab").last.click()
+    found["desk"] = faults(page)
     assert {tab: list for tab, list in found.items() if list} == {}
 
 
