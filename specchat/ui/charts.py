@@ -118,13 +118,17 @@ def paired_scatter(points: Sequence[PairPoint], provenance: str) -> go.Figure:
 
 
 def paired_speedups(
-    rows: Sequence[Estimate], provenance: str, title: str = "Paired speedup"
+    rows: Sequence[Estimate],
+    provenance: str,
+    title: str = "Paired speedup",
+    *,
+    same: bool = True,
 ) -> go.Figure:
-    """Median paired speedup of each row with its interval, over every single race."""
-    n = max((row.n for row in rows), default=0)
-    counted = "" if "scenario" in title else f" (n = {n})"
+    """Median paired speedup of each row with its interval, over every single race. The rows are of
+    the `same` races, or of different ones."""
+    n = max((len(row.values) for row in rows), default=0) if same else sum(map(_races, rows))
     figure = _figure(
-        f"{title}, median and 95 % interval{counted}",
+        f"{title}, median and 95 % interval (n = {n})",
         "plain time / speculative time; 1 = no difference",
         provenance,
     )
@@ -143,6 +147,10 @@ def paired_speedups(
     figure.add_vline(x=1, line={"color": GREY, "dash": "dash", "width": 1.5})
     figure.update_yaxes(range=[len(rows) - 0.4, -0.75])
     return figure
+
+
+def _races(row: Estimate) -> int:
+    return len(row.values)
 
 
 def distribution(title: str, curves: Sequence[Curve], provenance: str) -> go.Figure:

@@ -189,7 +189,7 @@ def _figures(evidence: data.Evidence) -> list[Any]:
         charts.acceptance_by_depth(depths, source) if depths else None,
         charts.acceptance_lengths(lengths, source) if lengths else None,
         charts.paired_speedups(
-            data.scenario_rows(races), race_source, "End-to-end speedup by scenario"
+            data.scenario_rows(races), race_source, "End-to-end speedup by scenario", same=False
         )
         if points
         else None,

@@ -7,6 +7,8 @@ translated part by part. What customers and the model say is never translated.
 
 from __future__ import annotations
 
+from specchat.ui import german_chat
+
 TEXTS: dict[str, str] = {
     # the page
     "Chat": "Chat",
@@ -178,20 +180,7 @@ TEXTS: dict[str, str] = {
     "Comparison": "Vergleich",
     "Under load": "Unter Last",
     "Load test": "Lasttest",
-    # chat
-    "New conversation": "Neues Gespräch",
-    "Conversations": "Gespräche",
-    "Search": "Suchen",
-    "Rename": "Umbenennen",
-    "Delete": "Löschen",
-    "Export": "Exportieren",
-    "Send": "Senden",
-    "Retry": "Erneut versuchen",
-    "Undo": "Rückgängig",
-    "Edit": "Bearbeiten",
-    "Copy": "Kopieren",
-    "Talk to a person": "Mit einem Menschen sprechen",
-    "Forget me": "Vergiss mich",
+    **german_chat.TEXTS,
 }
 
 PATTERNS: tuple[tuple[str, str], ...] = (
@@ -247,4 +236,5 @@ PATTERNS: tuple[tuple[str, str], ...] = (
      "von $1 Entwürfen angenommen, 95-%-Intervall $2 bis $3"),
     (r"(\d+) of (\d+) races gave the same answer both ways",
      "$1 von $2 Rennen gaben beide Male dieselbe Antwort"),
+    *german_chat.PATTERNS,
 )  # fmt: skip
