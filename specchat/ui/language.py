@@ -1,4 +1,5 @@
-"""The second language of the interface, switched in the browser without a reload."""
+"""What the page's head adds to Gradio: the second language, switched without a reload, and names
+that its components lack for screen readers."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ CHOICE = (
 
 
 def language_head() -> str:
-    """The catalogue and the script that applies it, for the page's head."""
+    """The scripts and the catalogue of translations."""
     catalogue = json.dumps({"texts": TEXTS, "patterns": PATTERNS}, ensure_ascii=False)
     script = (STYLE_DIRECTORY / "language.js").read_text(encoding="utf-8")
     safe = catalogue.replace("</", "<\\/")
-    return f"<script>{script.replace('CATALOGUE', safe, 1)}</script>"
+    mended = (STYLE_DIRECTORY / "mended.js").read_text(encoding="utf-8")
+    return f"<script>{script.replace('CATALOGUE', safe, 1)}{mended}</script>"

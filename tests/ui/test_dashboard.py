@@ -133,6 +133,6 @@ def test_alarms_are_shown(store: Store) -> None:
 
 def test_the_live_panel_shows_pages_and_backend(store: Store) -> None:
     said = live_html(ScriptedEngine().snapshot(), store.health())
-    assert "16 held, 40 cached, 200 free of 256" in said
+    assert "Page map of the KV cache: 256 pages of 16 tokens" in said
     assert "compiled 7/7" in said
     assert "none lost" in said

@@ -1,0 +1,19 @@
+// What Gradio's own components lack for readers of the page by ear and by keyboard.
+(() => {
+  function mend() {
+    // The title of a footer is a button already; the arrow inside is a second one without a name.
+    document.querySelectorAll(".thought-group .title .arrow button:not([disabled])").forEach((arrow) => {
+      arrow.disabled = true;
+      arrow.setAttribute("aria-hidden", "true");
+    });
+    document.querySelectorAll("input.search-input:not([aria-label])").forEach((search) => {
+      search.setAttribute("aria-label", "Search");
+    });
+  }
+  const start = () => {
+    new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
+    mend();
+  };
+  if (document.body) start();
+  else addEventListener("DOMContentLoaded", start);
+})();
