@@ -9,6 +9,9 @@
     document.querySelectorAll("input.search-input:not([aria-label])").forEach((search) => {
       search.setAttribute("aria-label", "Search");
     });
+    // A list without items, and a label on an element without a role.
+    document.querySelectorAll('#sc-chat .examples[role="list"]').forEach((list) => list.setAttribute("role", "group"));
+    document.querySelectorAll(".empty[aria-label]:not([role])").forEach((empty) => empty.setAttribute("role", "note"));
   }
   const start = () => {
     new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
