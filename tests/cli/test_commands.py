@@ -194,14 +194,14 @@ def test_ask_plain_drafts_nothing(run: Run) -> None:
 
 
 def test_slots_in_a_prompts_file_are_slots_of_the_bundled_model() -> None:
-    from specchat.bench.prompts import Message
+    from specchat.chat.written import written_message
 
-    written = Message("user", "Where is order {{order_number}}?")
-    parts = console._chat_message(written, uses_slots=True).parts
+    text = "Where is order {{order_number}}?"
+    parts = written_message("user", text, uses_slots=True).parts
     assert parts == ("Where is order ", Slot("order_number"), "?")
-    typed = Message("user", "Where is order 4417?")
-    assert Slot("order_number") in console._chat_message(typed, uses_slots=True).parts
-    assert console._chat_message(written, uses_slots=False).parts == (written.content,)
+    typed = written_message("user", "Where is order 4417?", uses_slots=True)
+    assert Slot("order_number") in typed.parts
+    assert written_message("user", text, uses_slots=False).parts == (text,)
 
 
 def test_the_rule_reaches_every_request(run: Run, prompts_file: Path) -> None:
