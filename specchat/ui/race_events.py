@@ -26,7 +26,8 @@ from storage.records import Mode, TurnMetrics
 if TYPE_CHECKING:
     from specchat.engine.engine import Engine
 
-FRAME_S = 0.05
+FRAME_S = 0.2  # between live pictures: a browser on the same cores must not decide the race
+SETTLE_S = 0.4  # for it to draw what is there, before each lane is measured
 """The page is told at most this often while an arm runs."""
 
 
@@ -87,6 +88,7 @@ class RaceEvents:
         run = uuid.uuid4().hex
         lanes = {arm: Lane(self._service.filler_for(text)) for arm in ARMS}
         yield RaceScreen(board(run, "live", lanes), "", "", racing=True, results="")
+        time.sleep(SETTLE_S)
         try:
             yield from self._run(run, text, owner, settings, lanes)
         except say.EXPECTED as error:
@@ -188,7 +190,7 @@ def _heard(
     events: Iterator[RaceEvent | PairResult], lanes: dict[str, Lane], text: TextOf
 ) -> Iterator[RaceEvent | PairResult]:
     """Write events into the lanes; pass on what the page should draw now, and the result."""
-    drawn = 0.0
+    drawn = time.monotonic()
     for event in events:
         if isinstance(event, PairResult):
             yield event
@@ -200,8 +202,10 @@ def _heard(
         if event.done:
             lane.finish(event.at_ms)
         if event.done or time.monotonic() - drawn >= FRAME_S:
-            drawn = time.monotonic()
             yield event
+            if event.done:
+                time.sleep(SETTLE_S)
+            drawn = time.monotonic()
 
 
 def _described(settings: RaceSettings, info: Any, busy: int) -> str:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from gradio_client import Client
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -150,6 +150,8 @@ def _animate(browser: Browser, url: str, file: Path) -> None:
         taken.append(time.monotonic())
         frames.append(Image.open(io.BytesIO(lanes.screenshot())).convert("RGB"))
     frames.append(Image.open(io.BytesIO(lanes.screenshot())).convert("RGB"))
+    width, height = (max(sizes) for sizes in zip(*(frame.size for frame in frames), strict=True))
+    frames = [ImageOps.pad(frame, (width, height), color="white") for frame in frames]
     gaps = [round(1000 * (b - a)) for a, b in pairwise(taken)]
     frames[0].save(
         file,
