@@ -15,10 +15,11 @@ from typing import Any
 
 from specchat.engine.batch import Rows
 from specchat.engine.compiled import CompileQueue
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.draft import DraftContext
 from specchat.engine.pretrained import load_causal_lm
 from specchat.engine.runner import ModelRunner, read_shape
 from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
+from specchat.speculators.chain_drafter import ChainDrafter
 from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
 from specchat.speculators.vocabulary import check_same_vocabulary
 
@@ -40,11 +41,10 @@ class _Draft:
     pending: Sequence[int]
 
 
-class DraftModelSpeculator:
+class DraftModelSpeculator(ChainDrafter[_Draft]):
     """Drafts with a language model of its own; see the module."""
 
     name = "draft_model"
-    needs_hidden = False
 
     def __init__(
         self,
@@ -58,35 +58,7 @@ class DraftModelSpeculator:
         target's."""
         self._runner = runner
         self._vocab = vocab_size
-        self._depth = depth
-        self._least_chance = least_chance
-        self.cache = OwnCache(runner.pages, runner.cache.page_size)
-
-    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
-        """One chain with runners-up per request; empty where the draft's context or its pages
-        are too small for the request."""
-        in_use = [context.request_id for context in batch]
-        begun = [self._begin(context, in_use) for context in batch]
-        drafts = [draft for draft in begun if draft is not None]
-        for draft in drafts:
-            self._catch_up(draft)
-        for place in range(self._depth):
-            drafts = [d for d in drafts if d.chain.wanted(place, self._least_chance)]
-            if not drafts:
-                break
-            self._extend(drafts, place)
-        return [DraftTree() if draft is None else draft.chain.tree for draft in begun]
-
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Nothing to do: `propose` catches up with the tokens it is shown."""
-
-    def forget(self, request_id: str) -> None:
-        """Give the request's pages back."""
-        self.cache.forget(request_id)
-
-    def evict_salt(self, salt: str) -> None:
-        """Forget what was kept of a tenant's conversations for later ones."""
-        self.cache.evict_salt(salt)
+        super().__init__(OwnCache(runner.pages, runner.cache.page_size), depth, least_chance)
 
     def _begin(self, context: DraftContext, in_use: Sequence[str]) -> _Draft | None:
         tokens, shape = context.tokens, self._runner.shape

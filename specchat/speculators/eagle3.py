@@ -18,10 +18,11 @@ import torch.nn.functional as F
 
 from specchat.engine import attention
 from specchat.engine.batch import Rows, pack
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.draft import DraftContext
 from specchat.engine.kv_cache import KVCache, KVShape
 from specchat.engine.runner import ModelRunner
 from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
+from specchat.speculators.chain_drafter import ChainDrafter
 from specchat.speculators.eagle3_checkpoint import load_network
 from specchat.speculators.eagle3_network import Drafted, Eagle3Network
 from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
@@ -50,11 +51,10 @@ class _Draft:
         return first
 
 
-class Eagle3Speculator:
+class Eagle3Speculator(ChainDrafter[_Draft]):
     """Drafts for all requests of a step together; one call of the layer for each place."""
 
     name = "eagle3"
-    needs_hidden = False
 
     def __init__(
         self,
@@ -75,35 +75,7 @@ class Eagle3Speculator:
         self._scale = layer.head_dim**-0.5
         shape = KVShape(1, layer.num_key_value_heads, layer.head_dim, dtype)
         self._kv = KVCache(shape, pages, page_size, [self._device])
-        self._depth, self._least_chance = depth, least_chance
-        self.cache = OwnCache(pages, page_size)
-
-    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
-        """One chain with runners-up per request; empty where the target's last states are not
-        known or the pages do not suffice."""
-        with torch.inference_mode():
-            in_use = [context.request_id for context in batch]
-            begun = [self._begin(context, in_use) for context in batch]
-            drafts = [draft for draft in begun if draft is not None]
-            for draft in drafts:
-                self._catch_up(draft)
-            for place in range(self._depth):
-                drafts = [d for d in drafts if d.chain.wanted(place, self._least_chance)]
-                if not drafts:
-                    break
-                self._extend(drafts, place)
-        return [DraftTree() if draft is None else draft.chain.tree for draft in begun]
-
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Nothing to do: `propose` catches up with the tokens and states it is shown."""
-
-    def forget(self, request_id: str) -> None:
-        """Give the request's pages back."""
-        self.cache.forget(request_id)
-
-    def evict_salt(self, salt: str) -> None:
-        """Forget what was kept of a tenant's conversations for later ones."""
-        self.cache.evict_salt(salt)
+        super().__init__(OwnCache(pages, page_size), depth, least_chance)
 
     def _begin(self, context: DraftContext, in_use: Sequence[str]) -> _Draft | None:
         """The request's rows, and what the target's new states add to them."""
