@@ -58,6 +58,10 @@ class Curve:
     p95_ms: float | None
 
 
+MOST_LABELS = 12
+"""Below an axis, before they run into each other."""
+
+
 def race_timeline(pair: PairResult, provenance: str) -> go.Figure:
     """Tokens against milliseconds since each arm's own start; the first token is marked."""
     figure = _figure(
@@ -186,16 +190,19 @@ def _add_percentile(figure: go.Figure, name: str, value: float, share: float, mo
 
 def acceptance_by_depth(rows: Sequence[Estimate], provenance: str) -> go.Figure:
     """Share of offered drafts of each depth that were accepted, with Wilson intervals."""
-    figure = _figure(
-        "Acceptance by depth of the draft, 95 % Wilson interval", "draft token", provenance
-    )
+    title = "Acceptance by depth of the draft, 95 % Wilson interval"
+    crowded = len(rows) > MOST_LABELS
+    if crowded:  # no room for each n below its point: hovering tells
+        title += f" (n = {rows[0].n:,} down to {rows[-1].n:,})"
+    figure = _figure(title, "draft token", provenance)
     for row in rows:
+        label = str(row.name) if crowded else f"{row.name}<br>n = {row.n:,}"
         figure.add_scatter(
-            x=[f"{row.name}<br>n = {row.n:,}"], y=[row.value], mode="markers", showlegend=False,
+            x=[label], y=[row.value], mode="markers", showlegend=False,
             marker={"color": SPECULATIVE, "size": 11},
             error_y=_error(row), hovertemplate=_interval_text(row, "", percent=True),
         )  # fmt: skip
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", nticks=MOST_LABELS)
     figure.update_yaxes(title="accepted", range=[0, 1.04], tickformat=".0%")
     return figure
 

@@ -136,3 +136,12 @@ def test_the_live_panel_shows_pages_and_backend(store: Store) -> None:
     assert "Page map of the KV cache: 256 pages of 16 tokens" in said
     assert "compiled 7/7" in said
     assert "none lost" in said
+
+
+@pytest.mark.parametrize(("depths", "below"), [(4, True), (31, False)])
+def test_how_many_drafts_a_depth_had_stands_where_there_is_room(depths: int, below: bool) -> None:
+    rows = [charts.Estimate(str(d), 0.5, 0.4, 0.6, 40 - d) for d in range(1, depths + 1)]
+    figure = charts.acceptance_by_depth(rows, "where")
+    assert ("n = 39" in figure.data[0].x[0]) == below
+    assert ("39 down to 9" in figure.layout.title.text) == (not below)
+    assert all("n = " in trace.hovertemplate for trace in figure.data)
