@@ -59,16 +59,18 @@ class Site:
     service: ChatService
 
 
+def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something holds: the page shows a click at once, the server hears of it later."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not holds():
+        assert time.monotonic() < deadline, f"not so within {WAIT_MS} ms"
+        time.sleep(0.05)
+
+
 def wait_for_rows(site: Site, count: int) -> list[MetricRow]:
     """The stored turns, newest first, once there are `count` of them."""
-    deadline = time.monotonic() + WAIT_MS / 1000
-    while time.monotonic() < deadline:
-        site.store.flush()
-        rows = site.store.metrics()
-        if len(rows) >= count:
-            return rows
-        time.sleep(0.1)
-    raise AssertionError(f"no {count} turns after {WAIT_MS} ms")
+    eventually(lambda: site.store.flush() and len(site.store.metrics()) >= count)
+    return site.store.metrics()
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from .chat_page import ask, bot, finished, open_page, open_sidebar, user
-from .conftest import DESK_KEY, WAIT_MS, Site, wait_for_rows
+from .conftest import DESK_KEY, WAIT_MS, Site, eventually, wait_for_rows
 
 expect.set_options(timeout=WAIT_MS)
 DESKTOP = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
@@ -54,8 +54,8 @@ def test_a_first_visit_with_an_order_and_opinions(new_context: New, site: Site) 
 
     page.get_by_label("Like", exact=True).click()
     expect(page.get_by_label("Liked", exact=True)).to_be_visible()
-    assert [row.score for row in site.store.care.feedback() if row.kind == "answer"][:1] == [1]
-    assert page.get_by_label("Copy message").count() >= 2
+    eventually(lambda: [r.score for r in site.store.care.feedback() if r.kind == "answer"] == [1])
+    expect(page.get_by_label("Copy message")).to_have_count(2)
 
     before = len(site.store.metrics())
     page.get_by_label("Retry", exact=True).click()
@@ -181,7 +181,7 @@ def test_doubt_offers_a_person_and_the_way_back(new_context: New, site: Site) ->
     assert site.service.handoffs.queue()[0].reason == "unsure"
     page.locator("#sc-back").click()
     expect(page.locator("#sc-panel [role]")).to_have_count(0)
-    assert site.service.handoffs.queue() == []
+    eventually(lambda: site.service.handoffs.queue() == [])
 
 
 def test_two_customers_and_their_own_conversations(new_context: New, site: Site) -> None:
