@@ -19,6 +19,11 @@ from specchat import cli
 from specchat.bench import runs
 
 ROOT = Path(__file__).resolve().parents[2]
+HEARS_CTRL_C = """  # as in a terminal; what a shell runs in its background ignores it
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("specchat", run_name="__main__", alter_sys=True)
+"""
 QUESTIONS = ("Where is my refund?", "cancel cancel cancel my order my order", "order order order")
 
 
@@ -124,7 +129,7 @@ def test_a_mistake_is_explained_and_exits_2(
 
 def test_ctrl_c_ends_both_processes(tiny_model_dir: Path, tmp_path: Path) -> None:
     arguments = ("--concurrency", "2", "--seconds", "600", "--max-tokens", "8")
-    command = [sys.executable, "-m", "specchat", "bench", "load", *arguments]
+    command = [sys.executable, "-c", HEARS_CTRL_C, "bench", "load", *arguments]
     process = subprocess.Popen(
         [*command, "--model", str(tiny_model_dir)],
         cwd=ROOT,
