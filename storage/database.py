@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from storage.errors import StoreError
+from storage.errors import StoreBusyError, StoreError
+from storage.lock import alone_in
 
 BUSY_TIMEOUT_MS = 5_000
 """How long one SQLite statement waits for another connection's lock."""
@@ -42,18 +45,39 @@ class Database:
         numbers = self.writer.dialect.server_version_info or ()
         return f"PostgreSQL {'.'.join(map(str, numbers))}"
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None elsewhere, and for a `file:` URI, which says more than a path."""
+        return _sqlite_path(self.url) if self.sqlite else None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold off every other process that would write to the file or checkpoint its log.
+
+        Raises:
+            StoreBusyError: another process does so for longer than a statement may wait.
+        """
+        if self.journal != "wal" or self.file is None:
+            yield
+            return
+        with alone_in(self.file.absolute().parent, BUSY_TIMEOUT_MS):
+            yield
+
     def empty_log(self) -> bool:
         """Move the write-ahead log into the file and truncate it; only the writer may ask.
 
-        Returns False when a reader still holds the log. Raises sqlite3.Error.
+        Returns False when somebody else holds the log or the file. Raises sqlite3.Error.
         """
         if self.journal != "wal":
             return True
         link = self.writer.raw_connection()
         try:
-            cursor = link.cursor()
-            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            cursor.close()
+            with self.alone():
+                cursor = link.cursor()
+                busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.close()
+        except StoreBusyError:
+            return False
         finally:
             link.close()
         return not busy
@@ -61,7 +85,11 @@ class Database:
     def dispose(self) -> None:
         """Close all connections, the writer's last: it then removes the write-ahead log."""
         self.readers.dispose()
-        self.writer.dispose()
+        try:
+            with self.alone():
+                self.writer.dispose()
+        except StoreBusyError:
+            self.writer.dispose()
 
 
 def connect(url: str | None) -> Database:

@@ -44,7 +44,7 @@ def upgrade(database: Database) -> None:
                 _check_file(database, connection)
             _check_revision(database, connection)
         database.readers.dispose()  # an open reader would keep SQLite from changing journal mode
-        with database.writer.begin() as connection:
+        with database.alone(), database.writer.begin() as connection:
             if not database.sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
             _run_migrations(connection)

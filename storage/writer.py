@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from storage.database import BUSY_TIMEOUT_MS, Database, driver_message
-from storage.errors import StoreError
+from storage.errors import StoreBusyError, StoreError
 
 CAPACITY = 4_096
 """Records that may wait. At about 4 kB each the queue stays under 20 MB."""
@@ -175,7 +175,7 @@ class Writer:
         return Outcome(error=StoreError(f"closed before it was written: {self._last_error}"))
 
     def _commit(self, jobs: list[Job]) -> list[Outcome]:
-        with Session(self._database.writer) as session, session.begin():
+        with self._database.alone(), Session(self._database.writer) as session, session.begin():
             return [job.work(session) for job in jobs]
 
     def _settle(self, jobs: list[Job], outcomes: list[Outcome]) -> None:
@@ -231,6 +231,6 @@ def _passing(error: Exception, attempt: int) -> bool:
     """
     if isinstance(error, IntegrityError):
         return attempt < _CONFLICT_ATTEMPTS
-    return isinstance(error, OperationalError) or (
+    return isinstance(error, OperationalError | StoreBusyError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
