@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, pattern=r"^[a-z0-9+]+://", description="a database URL such as 'sqlite:///FILE'"
     )
+    retention_days: int = Field(
+        30, ge=0, le=36_500, description="a number of days from 0 (keep everything) to 36500"
+    )
     desk_key: str | None = Field(
         None, min_length=8, description="at least 8 characters that open the support desk"
     )

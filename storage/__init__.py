@@ -8,8 +8,18 @@ from storage.care_records import (
     HandoffRow,
     OrderRow,
 )
+from storage.database import require_database
 from storage.dialogues import Dialogue, Exchange
-from storage.errors import StoreError
+from storage.errors import StoreBusyError, StoreError
+from storage.personal_records import (
+    Actor,
+    ErasureRow,
+    Extent,
+    StoredConversation,
+    StoredData,
+    StoredRace,
+    Subject,
+)
 from storage.records import (
     AuditRecord,
     ConversationRow,
@@ -29,12 +39,15 @@ from storage.store import Store, open_store
 from storage.written import WrittenAnswer
 
 __all__ = [
+    "Actor",
     "AuditRecord",
     "ConversationRow",
     "Desk",
     "Dialogue",
     "Divergence",
+    "ErasureRow",
     "Exchange",
+    "Extent",
     "Facets",
     "FeedbackRecord",
     "FeedbackRow",
@@ -46,12 +59,18 @@ __all__ = [
     "RaceRecord",
     "RaceRow",
     "Store",
+    "StoreBusyError",
     "StoreError",
     "StoreHealth",
+    "StoredConversation",
+    "StoredData",
+    "StoredRace",
+    "Subject",
     "TurnFilter",
     "TurnMetrics",
     "TurnRecord",
     "TurnRow",
     "WrittenAnswer",
     "open_store",
+    "require_database",
 ]

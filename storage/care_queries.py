@@ -49,6 +49,13 @@ def handoff_of(session: Session, conversation_id: str) -> HandoffRow | None:
     return None if row is None else _handoff(row)
 
 
+def handoffs_of(session: Session, conversation_id: str) -> list[HandoffRow]:
+    """All hand-offs of a conversation, oldest first."""
+    found = _handoffs(Handoff.conversation_id == conversation_id)
+    rows = session.execute(found.order_by(Handoff.created_at, Handoff.id))
+    return [_handoff(row) for row in rows]
+
+
 def order(session: Session, number: str) -> OrderRow | None:
     """The order of that number."""
     row = session.get(Order, number)

@@ -104,6 +104,20 @@ def connect(url: str | None) -> Database:
     return _postgresql(parsed)
 
 
+def require_database(url: str | None) -> None:
+    """Make sure that there is a database at `url` (None: the default file), and create nothing.
+
+    Raises:
+        StoreError: the URL is not understood, or names a file that does not exist.
+    """
+    parsed = _parse(url) if url is not None else default_url()
+    path = _sqlite_path(parsed) if parsed.get_backend_name() == "sqlite" else None
+    if path is not None and not path.exists():
+        raise StoreError(
+            f"there is no database {str(path)!r}; SPECCHAT_DATABASE_URL says where it is"
+        )
+
+
 def default_url() -> URL:
     """The SQLite file in the user's data directory."""
     path = Path(platformdirs.user_data_dir("specchat")) / "specchat.db"

@@ -220,3 +220,18 @@ class Audit(Base):
     prompts: Mapped[int]
     identical: Mapped[int]
     divergences: Mapped[list[Any]]
+
+
+class Erasure(Base):
+    """That data was erased, by whom and how much of it; nothing of what it was."""
+
+    __tablename__ = "erasure"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]  # "customer", "operator" or "retention"
+    conversations: Mapped[int]
+    turns: Mapped[int]
+    races: Mapped[int]
+    feedback: Mapped[int]
+    handoffs: Mapped[int]

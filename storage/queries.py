@@ -172,9 +172,15 @@ def _metric_row(values: Sequence[Any]) -> MetricRow:
     return MetricRow(**dict(zip(_NAMES, values, strict=True)))
 
 
+def metric_row(turn: Turn, measured: Metrics | None) -> MetricRow | None:
+    """The metrics of a turn that has some."""
+    if measured is None:
+        return None
+    values = [getattr(measured, name) for name in _METRIC_NAMES]
+    return _metric_row((turn.id, turn.created_at, turn.kind, turn.status, *values))
+
+
 def _turn_row(turn: Turn, measured: Metrics | None) -> TurnRow:
-    values = None if measured is None else [getattr(measured, name) for name in _METRIC_NAMES]
-    known = (turn.id, turn.created_at, turn.kind, turn.status)
     return TurnRow(
         turn_id=turn.id,
         conversation_id=turn.conversation_id or "",
@@ -184,7 +190,7 @@ def _turn_row(turn: Turn, measured: Metrics | None) -> TurnRow:
         question=turn.question,
         answer=turn.answer,
         created_at=turn.created_at,
-        metrics=None if values is None else _metric_row((*known, *values)),
+        metrics=metric_row(turn, measured),
     )
 
 

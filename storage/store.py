@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,8 @@ from storage.care import Care
 from storage.database import Database, connect, driver_message
 from storage.dialogues import Dialogue, dialogues
 from storage.errors import StoreError
+from storage.personal import Personal
+from storage.personal_records import Actor, Subject
 from storage.records import (
     AuditRecord,
     ConversationRow,
@@ -58,7 +61,8 @@ def open_store(url: str | None = None) -> Store:
 
 
 class Store:
-    """Conversations, turns, races and audits; feedback, hand-offs and orders as `care`.
+    """Conversations, turns, races and audits; feedback, hand-offs and orders as `care`; what is
+    kept of people, to be exported and erased, as `personal`.
 
     Safe to use from any thread.
 
@@ -72,6 +76,7 @@ class Store:
         self._writer = Writer(database)
         self._closed = False
         self.care = Care(self._change, self._reading)
+        self.personal = Personal(self._erase, self._reading)
         atexit.register(self.close)
 
     def create_conversation(
@@ -103,7 +108,9 @@ class Store:
         """Take a turn out of its conversation: its text is erased, its metrics stay."""
         self._change(partial(writes.remove_turn, turn_id=turn_id), erases=True)
 
-    def delete_conversation(self, conversation_id: str, owner: str) -> None:
+    def delete_conversation(
+        self, conversation_id: str, owner: str, actor: Actor = "customer"
+    ) -> None:
         """Erase the conversation, its turns and their metrics, physically.
 
         Raises:
@@ -111,11 +118,11 @@ class Store:
             StoreError: the database is busy (the erasure stays queued) or refused it.
         """
         self.conversation(conversation_id, owner)
-        self._erase(partial(writes.erase_conversation, conversation_id=conversation_id))
+        self.personal.erase(Subject(conversation_id=conversation_id), actor)
 
-    def delete_owner(self, owner: str) -> None:
+    def delete_owner(self, owner: str, actor: Actor = "customer") -> None:
         """Erase every conversation and race of `owner`, physically. Raises as above."""
-        self._erase(partial(writes.erase_owner, owner=owner))
+        self.personal.erase(Subject(owner=owner), actor)
 
     def record_turn(self, record: TurnRecord) -> None:
         """Queue one turn; a `turn_id` that is stored already is left as it is."""
@@ -199,6 +206,21 @@ class Store:
         """Wait until everything queued so far is settled; False after `timeout` seconds."""
         return self._writer.flush(timeout)
 
+    def wait_for_clean_log(self, timeout: float = 10.0) -> bool:
+        """Wait until no erased text is left in the write-ahead log, where another reader may hold
+        it for a moment; False after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not self._writer.state().log_clean:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+    @property
+    def closed(self) -> bool:
+        """True once it was closed."""
+        return self._closed
+
     def health(self) -> StoreHealth:
         """The state of the writer."""
         state = self._writer.state()
@@ -243,17 +265,19 @@ class Store:
         if outcome.error is not None:
             raise StoreError(f"the change was refused: {driver_message(outcome.error)}")
 
-    def _erase(self, work: Callable[[Session], Outcome]) -> None:
+    def _erase(self, work: Callable[[Session], Outcome]) -> Outcome:
         job = Job(work, record=False, erases=True)
         self._writer.submit(job)
         try:
             outcome = job.done.result(_ERASED_S)
         except TimeoutError:
             raise StoreError(
-                "the database is busy; the data will be erased when it is free"
+                "the database is busy; the data will be erased when it is free, unless this "
+                "program ends before"
             ) from None
         if outcome.error is not None:
             raise StoreError(f"the data was not erased: {driver_message(outcome.error)}")
+        return outcome
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:

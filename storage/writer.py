@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from storage.database import BUSY_TIMEOUT_MS, Database, driver_message
 from storage.errors import StoreBusyError, StoreError
+from storage.personal_records import Extent
 
 CAPACITY = 4_096
 """Records that may wait. At about 4 kB each the queue stays under 20 MB."""
@@ -34,6 +35,7 @@ class Outcome:
 
     written: int = 0  # records stored now
     discarded: int = 0  # records whose conversation is gone
+    erased: Extent = field(default_factory=Extent)
     error: Exception | None = None  # why the job was refused although the database works
 
 
@@ -56,6 +58,7 @@ class WriterState:
     discarded: int
     queued: int
     last_error: str
+    log_clean: bool  # no erased text is left in the write-ahead log
 
 
 class Writer:
@@ -113,7 +116,12 @@ class Writer:
         """The counters now."""
         with self._changed:
             return WriterState(
-                self._written, self._lost, self._discarded, len(self._queue), self._last_error
+                self._written,
+                self._lost,
+                self._discarded,
+                len(self._queue),
+                self._last_error,
+                not self._log_unclean,
             )
 
     def close(self, timeout: float) -> None:

@@ -9,7 +9,7 @@ import math
 import re
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from storage.models import Audit, Conversation, Metrics, Race, Turn
@@ -137,24 +137,6 @@ def add_audit(session: Session, record: AuditRecord) -> Outcome:
     )
     session.flush()
     return Outcome(written=1)
-
-
-def erase_conversation(session: Session, conversation_id: str) -> Outcome:
-    """Delete a conversation; its turns and their metrics go with it."""
-    session.execute(delete(Conversation).where(Conversation.id == conversation_id))
-    return Outcome()
-
-
-def erase_owner(session: Session, owner: str) -> Outcome:
-    """Delete every conversation and race of an owner, with their turns."""
-    owner = storable(owner)
-    races = select(Race.plain_turn_id, Race.speculative_turn_id).where(Race.owner == owner)
-    raced = [turn_id for pair in session.execute(races) for turn_id in pair]
-    session.execute(delete(Race).where(Race.owner == owner))
-    for turn_id in raced:
-        session.execute(delete(Turn).where(Turn.id == turn_id))
-    session.execute(delete(Conversation).where(Conversation.owner == owner))
-    return Outcome()
 
 
 def _next_position(session: Session, conversation_id: str) -> int:

@@ -14,7 +14,9 @@ from specchat.chat.types import ChatTurn
 def as_json(title: str, turns: Sequence[ChatTurn]) -> str:
     """Everything there is, with the settings and measurements of each answer."""
     return json.dumps(
-        {"title": title, "turns": [_turn(turn) for turn in turns]}, ensure_ascii=False, indent=2
+        {"title": title, "turns": [turn_values(turn) for turn in turns]},
+        ensure_ascii=False,
+        indent=2,
     )
 
 
@@ -35,7 +37,8 @@ def as_markdown(title: str, turns: Sequence[ChatTurn]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _turn(turn: ChatTurn) -> dict[str, Any]:
+def turn_values(turn: ChatTurn) -> dict[str, Any]:
+    """A turn as JSON values."""
     numbers = turn.footer_stats
     return {
         "id": turn.turn_id,
@@ -47,11 +50,12 @@ def _turn(turn: ChatTurn) -> dict[str, Any]:
         "opinion": turn.opinion,
         "sources": [entry.id for entry in turn.sources],
         "orders": [lookup.number for lookup in turn.lookups],
-        "metrics": None if numbers is None else _plain(asdict(numbers)),
+        "metrics": None if numbers is None else plain_values(asdict(numbers)),
     }
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def plain_values(values: dict[str, Any]) -> dict[str, Any]:
+    """With times as text, which JSON has no form for."""
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
