@@ -122,6 +122,11 @@ class LiveConversations:
         with self._lock:
             return [one for one in self._by_id.values() if one.owner == owner]
 
+    def all(self) -> list[LiveConversation]:
+        """Every conversation in memory."""
+        with self._lock:
+            return list(self._by_id.values())
+
     def discard(self, conversation_id: str) -> None:
         """Forget it."""
         with self._lock:

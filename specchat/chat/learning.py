@@ -94,6 +94,20 @@ class Learning:
             self._engine.learn((), fresh=True)
         self._jobs.put(self._relearn)
 
+    def forget_erased(self) -> None:
+        """Unlearn what somebody else erased from the store, such as a command beside the app.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        with self._lock:
+            learned = set(self._answers)
+        if learned and self._store.flush():
+            kept = self._store.written_answers(self._model, MOST_ANSWERS)
+            gone = learned - {answer.turn_id for answer in kept}
+            if gone:
+                self.forget(turns=gone)
+
     def wait(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything so far is learned; False after `timeout_s`."""
         done = threading.Event()

@@ -54,11 +54,10 @@ class Memory:
         """From now on the store keeps what is said, redacted."""
         if live.kept:
             return
-        live.kept = live.saved = True
-        try:
+        live.kept, live.saved = True, False
+        with suppress(StoreError):
             self._store.create_conversation(live.owner, conversation_id=live.id)
-        except StoreError:
-            live.saved = False
+            live.saved = True
 
     def open(self, conversation_id: str, owner: str) -> LiveConversation:
         """The conversation, read back from the store when it has to be.
@@ -177,6 +176,27 @@ class Memory:
         if self._learning is not None:
             self._learning.forget(owner=owner)
         self._store.delete_owner(owner)
+
+    def forget_erased(self) -> set[str]:
+        """Let go of conversations that somebody else erased from the store, such as a command
+        beside the app, and of what was learned from them; the owners whose they were.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        if self._learning is not None:
+            self._learning.forget_erased()
+        kept = [live for live in self._live.all() if live.kept and live.saved]
+        if not kept or not self._store.flush(_FLUSH_S):
+            return set()
+        owners = set()
+        for live in kept:
+            try:
+                self._store.conversation(live.id, live.owner)
+            except LookupError:
+                self._end(live)
+                owners.add(live.owner)
+        return owners
 
     def redacted(self, text: str, live: LiveConversation | None = None) -> Redaction:
         """The text as it may be stored; the shop's own contacts stay.

@@ -18,6 +18,7 @@ from specchat.chat.memory import Memory
 from specchat.chat.parts import with_slots
 from specchat.chat.prompt import PromptBuild
 from specchat.chat.redact import Redaction
+from specchat.chat.retention import Retention
 from specchat.chat.slots import SlotFiller
 from specchat.chat.task import last_turn, salt, turns_from
 from specchat.chat.text import clean_question
@@ -58,9 +59,19 @@ class ChatService:
     """
 
     def __init__(
-        self, loaded: LoadedModel, store: Store, company: Company, *, learn: bool = False
+        self,
+        loaded: LoadedModel,
+        store: Store,
+        company: Company,
+        *,
+        learn: bool = False,
+        retention_days: int | None = None,
     ) -> None:
-        """With `learn` the engine drafts from the answers given here too."""
+        """With `learn` the engine drafts from the answers given here too.
+
+        What is older than `retention_days` is erased, now and daily (0: nothing is too old), and
+        what is erased beside this is forgotten here; None leaves the store's age alone.
+        """
         self._loaded = loaded
         self._company = company
         self._asking = Asking(loaded, company, store)
@@ -70,6 +81,8 @@ class ChatService:
         self._answers = Answers(loaded.engine, self._asking, self._memory, self.handoffs)
         if company.orders:
             store.care.put_orders([order.on(date.today()) for order in company.orders])
+        if retention_days is not None:
+            Retention(store, retention_days, self.forget_erased)
 
     @property
     def loaded(self) -> LoadedModel:
@@ -139,6 +152,12 @@ class ChatService:
         try:
             self._memory.forget(owner)
         finally:
+            self._evict(owner)
+
+    def forget_erased(self) -> None:
+        """Let go of everything that is no longer in the store, because a command beside the app
+        or its age has erased it. Raises StoreError."""
+        for owner in self._memory.forget_erased():
             self._evict(owner)
 
     def undo(self, conversation_id: str, *, owner: str) -> None:

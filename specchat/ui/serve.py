@@ -63,7 +63,8 @@ def compose(settings: Settings) -> Parts:
     except BaseException:
         store.close()
         raise
-    service = ChatService(loaded, store, company, learn=settings.learn)
+    days = settings.retention_days
+    service = ChatService(loaded, store, company, learn=settings.learn, retention_days=days)
     page = build_app(service, loaded.engine, store, settings, loaded.problems)
     return Parts(loaded, store, page)
 

@@ -184,6 +184,7 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         tokenizer: Any = None,
         orders: bool = False,
         learn: bool = False,
+        retention_days: int | None = None,
         engine: ScriptedEngine | None = None,
     ) -> Chat:
         engine = engine or ScriptedEngine(context_length)
@@ -192,7 +193,8 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         loaded: Any = SimpleNamespace(
             engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=uses_slots
         )
-        return Chat(ChatService(loaded, store, shop, learn=learn), engine, store, tokenizer)
+        service = ChatService(loaded, store, shop, learn=learn, retention_days=retention_days)
+        return Chat(service, engine, store, tokenizer)
 
     return make
 
