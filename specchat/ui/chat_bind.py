@@ -7,51 +7,56 @@ from typing import Any
 
 import gradio as gr
 
+from specchat.chat.service import ChatService
 from specchat.chat.types import ChatError
 from specchat.ui import messages as say
+from specchat.ui.care_events import CareEvents
 from specchat.ui.chat_events import ChatEvents, answer_options
 from specchat.ui.chat_tab import ChatTab
+from specchat.ui.chat_view import ChatView
 from specchat.ui.options import EngineQueue
 from specchat.ui.screen import Screen
 from specchat.ui.sidebar import bind_sidebar
 from specchat.ui.sidebar_events import SidebarEvents
 
 
-def bind_chat(
-    tab: ChatTab, events: ChatEvents, sidebar: SidebarEvents, queue: EngineQueue, page: gr.Blocks
-) -> None:
+def bind_chat(tab: ChatTab, service: ChatService, queue: EngineQueue, page: gr.Blocks) -> None:
     """Connect every control of the chat and its sidebar."""
-    bound = _Bound(tab, events)
+    view = ChatView(service)
+    events, care = ChatEvents(service, view), CareEvents(service, view)
+    bound = _Bound(tab, events, care)
     quick = {**queue.quick(), "outputs": tab.outputs(), "show_progress": "hidden"}
     who = tab.identity
     _bind_answers(tab, bound, queue)
     tab.chatbot.undo(bound.single(events.undo), who, **quick)
     tab.chatbot.like(bound.like, who, **quick)
     tab.stop.click(bound.single(events.stop), who, **quick)
-    gr.on([tab.sidebar.new.click, tab.chatbot.clear], bound.single(events.new), who, **quick)
+    gr.on([tab.sidebar.new.click, tab.chatbot.clear], bound.single(view.new), who, **quick)
     tab.sidebar.conversations.input(
-        bound.single(events.open), [tab.sidebar.conversations, who], **quick
+        bound.single(view.open), [tab.sidebar.conversations, who], **quick
     )
-    tab.person.click(bound.single(events.person), [tab.offer, who], **quick)
-    tab.back.click(bound.single(events.back), who, **quick)
-    tab.end.click(bound.single(events.end), who, **quick)
+    tab.person.click(bound.single(care.person), [tab.offer, who], **quick)
+    tab.back.click(bound.single(care.back), who, **quick)
+    tab.end.click(bound.single(care.end), who, **quick)
     rating = tab.rating
     rating.send.click(
-        bound.single(events.rate_conversation), [rating.score, rating.comment, who], **quick
+        bound.single(care.rate_conversation), [rating.score, rating.comment, who], **quick
     )
-    rating.skip.click(bound.single(events.skip_rating), who, **quick)
-    _bind_consent(tab, bound, events, quick)
+    rating.skip.click(bound.single(care.skip_rating), who, **quick)
+    _bind_consent(tab, bound, care, quick)
     _bind_timer(tab, bound, queue)
+    sidebar = SidebarEvents(service, view)
     bind_sidebar(tab.sidebar, who, sidebar, queue, bound.single, tab.outputs())
-    page.load(bound.single(events.load), who, **quick)
+    page.load(bound.single(view.load), who, **quick)
 
 
 class _Bound:
     """Handlers in the shape the page wants: screens in, updates out, errors as sentences."""
 
-    def __init__(self, tab: ChatTab, events: ChatEvents) -> None:
+    def __init__(self, tab: ChatTab, events: ChatEvents, care: CareEvents) -> None:
         self._tab = tab
         self._events = events
+        self._care = care
 
     def single(self, event: Callable[..., Screen]) -> Callable[..., Any]:
         """An event with one screen."""
@@ -66,7 +71,7 @@ class _Bound:
 
     def like(self, stored: Any, thumb: gr.LikeData) -> Any:
         """A thumb."""
-        return self.single(lambda: self._events.rate_answer(thumb.index, thumb.liked, stored))()
+        return self.single(lambda: self._care.rate_answer(thumb.index, thumb.liked, stored))()
 
     def ask(self, question: str, stored: Any, *options: Any) -> Generator[Any, None, None]:
         """The question in the box."""
@@ -109,7 +114,7 @@ class _Bound:
     def tick(self, stored: Any, seen: str) -> tuple[dict[Any, Any], str]:
         """Now and then while a hand-off is open."""
         try:
-            screen, state = self._events.tick(stored, seen)
+            screen, state = self._care.tick(stored, seen)
         except say.EXPECTED:
             screen, state = Screen(), seen
         return self._tab.rendered(screen), state
@@ -138,13 +143,13 @@ def _bind_answers(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:
     tab.chatbot.edit(bound.edit, settings, **answering)
 
 
-def _bind_consent(tab: ChatTab, bound: _Bound, events: ChatEvents, quick: dict[str, Any]) -> None:
+def _bind_consent(tab: ChatTab, bound: _Bound, care: CareEvents, quick: dict[str, Any]) -> None:
     who = tab.identity
     for button, keeps in ((tab.consent.yes, True), (tab.consent.no, False)):
         button.click(
-            bound.single(lambda stored, keeps=keeps: events.consent(keeps, stored)), who, **quick
+            bound.single(lambda stored, keeps=keeps: care.consent(keeps, stored)), who, **quick
         )
-    tab.sidebar.keep.input(bound.single(events.consent), [tab.sidebar.keep, who], **quick)
+    tab.sidebar.keep.input(bound.single(care.consent), [tab.sidebar.keep, who], **quick)
 
 
 def _bind_timer(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:

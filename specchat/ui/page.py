@@ -15,7 +15,6 @@ from specchat.settings import Settings
 from specchat.ui import desk_text
 from specchat.ui.api import add_api
 from specchat.ui.chat_bind import bind_chat
-from specchat.ui.chat_events import ChatEvents
 from specchat.ui.chat_tab import build_chat_tab
 from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.desk_events import DeskEvents
@@ -31,7 +30,6 @@ from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
 from specchat.ui.race_tab import bind_race, build_race_tab, linked, opener
 from specchat.ui.sidebar import build_sidebar
-from specchat.ui.sidebar_events import SidebarEvents
 from specchat.ui.speculators_section import bind_speculators, build_speculators_section
 from specchat.ui.theme import LOGO
 from storage import Store
@@ -77,8 +75,7 @@ def build_app(
                 build_gpu_section()
             with gr.Tab(desk_text.TAB, id="desk") as support:
                 desk = build_desk_tab([reply.name for reply in service.company.replies])
-        chats = ChatEvents(service)
-        bind_chat(talk, chats, SidebarEvents(service, chats), queue, page)
+        bind_chat(talk, service, queue, page)
         bind_desk(desk, _desk_events(service, settings), queue)
         bind_race(track, races, queue)
         page.load(opener(track), None, linked(track, tabs), show_progress="hidden", **queue.quick())

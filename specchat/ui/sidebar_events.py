@@ -10,7 +10,7 @@ from typing import Any
 from specchat.chat.service import ChatService
 from specchat.ui import chat_text as text
 from specchat.ui import messages as say
-from specchat.ui.chat_events import ChatEvents
+from specchat.ui.chat_view import ChatView
 from specchat.ui.identity import Identity, identity_of, new_owner
 from specchat.ui.screen import Screen
 
@@ -20,14 +20,14 @@ _FILES = {"json": ("json", "application/json"), "markdown": ("md", "text/markdow
 class SidebarEvents:
     """The events of the sidebar, free of components."""
 
-    def __init__(self, service: ChatService, chat: ChatEvents) -> None:
+    def __init__(self, service: ChatService, view: ChatView) -> None:
         self._service = service
-        self._chat = chat
+        self._view = view
 
     def search(self, words: str | None, stored: Any) -> Screen:
         """Conversations in which all the words occur; all without a word."""
         who = identity_of(stored)
-        found = self._chat.titles(who, words or "")
+        found = self._view.titles(who, words or "")
         nothing = text.NONE_FOUND if (words or "").strip() else text.NONE_KEPT
         return Screen(
             conversations=found,
@@ -45,7 +45,7 @@ class SidebarEvents:
         except LookupError:
             return Screen(listed=say.hint(text.NOT_KEPT))
         return Screen(
-            conversations=self._chat.titles(who),
+            conversations=self._view.titles(who),
             current=who.conversation,
             listed=say.hint(text.RENAMED),
         )
@@ -56,7 +56,7 @@ class SidebarEvents:
         if not who.conversation:
             return Screen(listed=say.hint(text.NOTHING_OPEN))
         self._service.delete_conversation(who.conversation, owner=who.owner)
-        shown = self._chat.show(who.opened(""))
+        shown = self._view.show(who.opened(""))
         return replace(shown, listed=say.hint(text.DELETED))
 
     def save(self, form: str, title: str | None, stored: Any) -> Screen:
@@ -73,7 +73,7 @@ class SidebarEvents:
         """Erase everything of this customer, who is a new one from now on."""
         who = identity_of(stored)
         self._service.forget(who.owner)
-        shown = self._chat.show(Identity(new_owner(), keeps=who.keeps))
+        shown = self._view.show(Identity(new_owner(), keeps=who.keeps))
         return replace(shown, notes=say.notes([text.FORGOTTEN]), box="")
 
 

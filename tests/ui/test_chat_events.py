@@ -16,8 +16,10 @@ from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.loader import LoadOptions
+from specchat.ui.care_events import CareEvents
 from specchat.ui.chat_events import ChatEvents, answer_options
 from specchat.ui.chat_tab import build_chat_tab
+from specchat.ui.chat_view import ChatView
 from specchat.ui.desk_events import DeskEvents
 from specchat.ui.identity import identity_of, new_owner
 from specchat.ui.race_events import RaceEvents, RaceSettings
@@ -53,8 +55,18 @@ def service(engine: ScriptedEngine, store: Store, tiny_model_dir: Path) -> ChatS
 
 
 @pytest.fixture
-def events(service: ChatService) -> ChatEvents:
-    return ChatEvents(service)
+def view(service: ChatService) -> ChatView:
+    return ChatView(service)
+
+
+@pytest.fixture
+def events(service: ChatService, view: ChatView) -> ChatEvents:
+    return ChatEvents(service, view)
+
+
+@pytest.fixture
+def care(service: ChatService, view: ChatView) -> CareEvents:
+    return CareEvents(service, view)
 
 
 def asked(events: ChatEvents, question: str, stored: object = None) -> list[Screen]:
@@ -77,15 +89,17 @@ def kept() -> dict[str, object]:
     return {"owner": new_owner(), "conversation": "", "keeps": True}
 
 
-def test_agreeing_keeps_what_is_said_from_then_on(events: ChatEvents, service: ChatService) -> None:
+def test_agreeing_keeps_what_is_said_from_then_on(
+    events: ChatEvents, care: CareEvents, service: ChatService
+) -> None:
     who = asked(events, "Where is it?")[-1].identity
     assert who is not None
-    agreed = events.consent(True, who.stored()).identity
+    agreed = care.consent(True, who.stored()).identity
     assert agreed is not None
     last = asked(events, "And when?", agreed.stored())[-1]
     assert last.conversations is not None
     assert [name for name, _ in last.conversations] == ["And when?"]
-    screen = events.consent(False, agreed.stored())
+    screen = care.consent(False, agreed.stored())
     assert "stay until you delete them" in (screen.notes or "")
     declined = screen.identity
     assert declined is not None
@@ -94,16 +108,18 @@ def test_agreeing_keeps_what_is_said_from_then_on(events: ChatEvents, service: C
     assert len(service.conversations(who.owner)) == 1
 
 
-def test_thumbs_and_edits_find_their_turn(events: ChatEvents, store: Store) -> None:
+def test_thumbs_and_edits_find_their_turn(
+    events: ChatEvents, care: CareEvents, store: Store
+) -> None:
     who = asked(events, "How do I pay?", kept())[-1].identity
     assert who is not None
     *_, last = asked(events, "Where is order 9999?", who.stored())
     roles = [message["role"] for message in last.messages or []]
     second = roles.index("user", 1)
-    screen = events.rate_answer(second + 1, False, who.stored())
+    screen = care.rate_answer(second + 1, False, who.stored())
     assert screen.opinions == [None, "Dislike"]
     assert [row.score for row in store.care.feedback()] == [-1]
-    assert events.rate_answer((second + 1, 0), "", who.stored()).opinions == [None, None]
+    assert care.rate_answer((second + 1, 0), "", who.stored()).opinions == [None, None]
     assert store.care.feedback() == []
     *_, edited = events.edit(0, "Can I pay &lt;later&gt;?", who.stored(), OPTIONS)
     assert edited.messages is not None
@@ -111,14 +127,14 @@ def test_thumbs_and_edits_find_their_turn(events: ChatEvents, store: Store) -> N
         "Can I pay &lt;later>?"
     ]
     with pytest.raises(LookupError):
-        events.rate_answer(99, True, who.stored())
+        care.rate_answer(99, True, who.stored())
     assert 'role="alert"' in (next(events.edit(99, "x", who.stored(), OPTIONS)).alert or "")
 
 
 def test_saving_and_forgetting_without_a_conversation_say_so(
-    service: ChatService, events: ChatEvents
+    service: ChatService, events: ChatEvents, view: ChatView
 ) -> None:
-    sidebar = SidebarEvents(service, events)
+    sidebar = SidebarEvents(service, view)
     assert "Open a conversation" in (sidebar.save("json", "", kept()).listed or "")
     assert "Open a conversation" in (sidebar.delete(kept()).listed or "")
     assert "Open a conversation" in (sidebar.rename("x", kept()).listed or "")
@@ -132,9 +148,9 @@ def test_saving_and_forgetting_without_a_conversation_say_so(
     assert "not kept" in (sidebar.rename("x", who.stored()).listed or "")
 
 
-def test_the_desk_does_nothing_without_its_key(service: ChatService, events: ChatEvents) -> None:
+def test_the_desk_does_nothing_without_its_key(service: ChatService, care: CareEvents) -> None:
     desk = DeskEvents(service.handoffs, "a long key", service.company.replies)
-    who = events.person("", kept()).identity
+    who = care.person("", kept()).identity
     assert who is not None
     (waiting,) = service.handoffs.queue()
     for key in ("", "wrong", None):
@@ -157,11 +173,11 @@ def test_an_identity_is_made_when_the_browser_has_none() -> None:
     assert identity_of(who.stored()) == who
 
 
-def test_a_conversation_of_somebody_else_is_not_shown(events: ChatEvents) -> None:
+def test_a_conversation_of_somebody_else_is_not_shown(events: ChatEvents, view: ChatView) -> None:
     mine = asked(events, "My order is 777777")[-1].identity
     assert mine is not None
     stolen = {"owner": new_owner(), "conversation": mine.conversation}
-    assert not events.load(stolen).messages
+    assert not view.load(stolen).messages
     last = asked(events, "Hello?", stolen)[-1]
     assert "777777" not in str(last.messages)
 
