@@ -14,6 +14,8 @@ NOTHING = (
     '<p class="sc-provenance" role="status">Nothing to extrapolate from yet: run a race, or '
     "Race all five.</p>"
 )
+IMPOSSIBLE = "Chats, answers per chat and the price must be numbers of at least 0."
+"""What to say where `savings_html` raises ValueError."""
 
 
 def savings_html(

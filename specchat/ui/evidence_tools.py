@@ -12,7 +12,7 @@ from specchat.ui import dashboard_data as data
 from specchat.ui import messages as say
 from specchat.ui.dashboard_compare import FEW, compare_html, configurations
 from specchat.ui.dashboard_export import as_csv, as_json
-from specchat.ui.dashboard_savings import savings_html
+from specchat.ui.dashboard_savings import IMPOSSIBLE, savings_html
 from specchat.ui.options import EngineQueue
 from specchat.ui.theme import STYLE_DIRECTORY
 from storage import Store
@@ -46,9 +46,9 @@ def build_evidence_tools() -> EvidenceTools:
     with gr.Accordion("Savings calculator", open=False, elem_id="sc-savings") as saving:
         with gr.Row():
             assumptions = (
-                gr.Number(1_000, label="Chats", minimum=0, min_width=120),
-                gr.Number(3, label="Answers per chat", minimum=0, min_width=120),
-                gr.Number(0.5, label="Price of the machine per hour", minimum=0, min_width=160),
+                gr.Number(1_000, label="Chats", min_width=120),
+                gr.Number(3, label="Answers per chat", min_width=120),
+                gr.Number(0.5, label="Price of the machine per hour", min_width=160),
             )
         saved = gr.HTML("", elem_id="sc-saved")
     with gr.Row(elem_id="sc-export"):
@@ -65,7 +65,7 @@ def build_evidence_tools() -> EvidenceTools:
 def bind_evidence_tools(
     tools: EvidenceTools, filters: Sequence[Any], store: Store, queue: EngineQueue
 ) -> None:
-    """All of it reads the turns that the dashboard's filters leave."""
+    """All of it reads the turns that the filters leave, anew when one of them changes."""
     quick = {**queue.quick(), "show_progress": "hidden"}
     sides = [tools.first, tools.second]
 
@@ -90,8 +90,8 @@ def bind_evidence_tools(
             return savings_html(
                 races, float(chats or 0), float(answers or 0), float(price or 0), source
             )
-        except ValueError as error:
-            return say.alert(f"{error}.")
+        except ValueError:
+            return say.alert(IMPOSSIBLE)
         except say.EXPECTED as error:
             return say.problem(error)
 
@@ -100,7 +100,7 @@ def bind_evidence_tools(
             found = data.gather(store, data.Choice(*choice))
         except say.EXPECTED as error:
             return ["", say.problem(error)]
-        if found.empty:
+        if not found.rows:
             return ["", say.alert("There is nothing to export: no turn fits these filters.")]
         return [
             as_csv(found.rows) if form == "csv" else as_json(found.rows, found.races),
@@ -108,11 +108,12 @@ def bind_evidence_tools(
         ]
 
     gr.on(
-        [tools.comparing.expand, *(side.input for side in sides)],
+        [tools.comparing.expand, *(control.input for control in (*sides, *filters))],
         offer, [*sides, *filters], [*sides, tools.compared], **quick,
     )  # fmt: skip
     gr.on(
-        [tools.saving.expand, *(number.change for number in tools.assumptions)],
+        [tools.saving.expand, *(number.change for number in tools.assumptions),
+         *(each.input for each in filters)],
         extrapolated, [*tools.assumptions, *filters], tools.saved, **quick,
     )  # fmt: skip
     for button, form in ((tools.csv, "csv"), (tools.json, "json")):
