@@ -85,7 +85,7 @@ class TurnRecord:
 class RaceArm:
     """One side of a race."""
 
-    answer: str  # redacted
+    answer: str  # redacted; "" without consent
     metrics: TurnMetrics
     status: TurnStatus = "completed"
     turn_id: str = field(default_factory=new_id)
@@ -95,7 +95,7 @@ class RaceArm:
 class RaceRecord:
     """The same question answered plain and speculative. Written once per `race_id`."""
 
-    prompt: str  # redacted
+    prompt: str  # redacted; without consent its scenario in one word
     identical: bool  # both arms gave the same tokens
     first: Mode  # the arm that ran first
     plain: RaceArm

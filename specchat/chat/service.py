@@ -107,6 +107,10 @@ class ChatService:
         """What is said from now on may be stored. Raises LookupError if not the owner's."""
         self._memory.keep(self._memory.open(conversation_id, owner))
 
+    def is_kept(self, conversation_id: str, *, owner: str) -> bool:
+        """True when what is said there is stored. Raises LookupError if not the owner's."""
+        return self._memory.open(conversation_id, owner).kept
+
     def conversations(
         self, owner: str, limit: int = 50, *, search: str = ""
     ) -> list[ConversationSummary]:

@@ -18,6 +18,11 @@ from specchat.ui.race_events import RaceEvents
 from specchat.ui.race_record import headline, pair_numbers
 from specchat.ui.race_tab import race_settings
 
+KEPT = (
+    "This conversation is stored because its customer agreed to that. Go on with consent=true, "
+    "or begin a new one."
+)
+
 
 def add_api(
     service: ChatService, races: RaceEvents, queue: EngineQueue, max_tokens: int, temperature: float
@@ -32,12 +37,18 @@ def add_api(
         temperature: float = temperature,
         max_tokens: int = max_tokens,
         seed: int | None = None,
+        consent: bool = False,
     ) -> Generator[dict[str, Any], None, None]:
-        """Answer a question. Pass the `owner` and `conversation` of a reply to go on with it."""
+        """Answer a question. Pass the `owner` and `conversation` of a reply to go on with it.
+
+        With `consent` the customer has agreed that question and answer are stored, redacted; else
+        no word of them is, only what the answer cost. A conversation that is kept goes on only
+        with it.
+        """
         who = owner or new_owner()
         try:
             options = answer_options(speculate, temperature, max_tokens, seed)
-            opened = conversation or service.new_conversation(who)
+            opened = _opened(service, conversation, who, consent)
             answers = service.answer(opened, question, owner=who, options=options)
             for update in answers:
                 yield _reply(update, who, opened, options.mode)
@@ -49,13 +60,20 @@ def add_api(
         temperature: float = temperature,
         max_tokens: int = max_tokens,
         seed: int | None = None,
+        owner: str = "",
+        consent: bool = False,
     ) -> Generator[dict[str, Any], None, None]:
-        """Answer a question plain and speculative; the last reply has the verdict."""
+        """Answer a question plain and speculative; the last reply has the verdict.
+
+        With `consent` the texts are stored, redacted, as the `owner`'s; else only measurements and
+        which of five situations the question is about.
+        """
+        who = owner or new_owner()
         try:
             settings = race_settings(temperature, max_tokens, seed)
         except ChatError as error:
             raise gr.Error(say.sentence(error), print_exception=False) from error
-        for screen in races.race(question, "", settings):
+        for screen in races.race(question, who, settings, keeps=consent):
             if screen.error:
                 raise gr.Error(screen.error, print_exception=False)
             pair = screen.finished
@@ -71,10 +89,27 @@ def add_api(
                 "first": pair.first,
                 "numbers": pair_numbers(pair.plain.stats, pair.speculative.stats),
                 "answer": screen.answer,
+                "owner": who,
             }
 
     gr.api(chat, api_name="chat", **_shared(queue.answering()))
     gr.api(race, api_name="race", **_shared(queue.racing()))
+
+
+def _opened(service: ChatService, conversation: str, owner: str, consent: bool) -> str:
+    """The conversation to answer in, kept if and only if the customer agreed.
+
+    Raises:
+        LookupError: there is no such conversation of this owner.
+        ChatError: it is kept, and this call does not say that the customer agrees.
+    """
+    if not conversation:
+        return service.new_conversation(owner, keep=consent)
+    if consent:
+        service.keep(conversation, owner=owner)
+    elif service.is_kept(conversation, owner=owner):
+        raise ChatError(KEPT)
+    return conversation
 
 
 def _shared(group: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from specchat.bench.race import PairResult, RaceEvent, race_pair
 from specchat.chat.record import metrics_from
 from specchat.chat.service import ChatService
 from specchat.engine.request import SamplingParams
-from specchat.evidence.scenario import SCENARIOS, Scenario
+from specchat.evidence.scenario import SCENARIOS, Scenario, scenario_of
 from specchat.ui import messages as say
 from specchat.ui.charts import race_timeline
 from specchat.ui.format import model_name
@@ -77,9 +77,12 @@ class RaceEvents:
         self._text = text_of(service.loaded.tokenizer)
 
     def race(
-        self, question: str | None, owner: str, settings: RaceSettings
+        self, question: str | None, owner: str, settings: RaceSettings, *, keeps: bool = False
     ) -> Generator[RaceScreen, None, None]:
-        """Run both arms on one question; the last screen has `finished` unless it failed."""
+        """Run both arms on one question; the last screen has `finished` unless it failed.
+
+        Its texts are stored as the owner's only with `keeps`, their consent.
+        """
         text = (question or "").strip()
         if not text:
             wanted = "Please type or pick a question to race first."
@@ -90,7 +93,7 @@ class RaceEvents:
         yield RaceScreen(board(run, "live", lanes), "", "", racing=True, results="")
         time.sleep(SETTLE_S)
         try:
-            yield from self._run(run, text, owner, settings, lanes)
+            yield from self._run(run, text, owner if keeps else None, settings, lanes)
         except say.EXPECTED as error:
             yield RaceScreen(
                 board(run, "idle", lanes),
@@ -100,12 +103,17 @@ class RaceEvents:
             )
 
     def race_set(
-        self, owner: str, settings: RaceSettings, scenarios: Sequence[Scenario] = SCENARIOS
+        self,
+        owner: str,
+        settings: RaceSettings,
+        scenarios: Sequence[Scenario] = SCENARIOS,
+        *,
+        keeps: bool = False,
     ) -> Generator[RaceScreen, None, None]:
         """Race every scenario's question, one after the other; ends at the first that fails."""
         rows: list[SetRow] = []
         for scenario in scenarios:
-            for screen in self.race(scenario.question, owner, settings):
+            for screen in self.race(scenario.question, owner, settings, keeps=keeps):
                 if screen.finished is not None:
                     rows.append(SetRow(scenario, screen.finished))
                 racing = screen.error is None and len(rows) < len(scenarios)
@@ -114,7 +122,12 @@ class RaceEvents:
                     return
 
     def _run(
-        self, run: str, text: str, owner: str, settings: RaceSettings, lanes: dict[str, Lane]
+        self,
+        run: str,
+        text: str,
+        owner: str | None,
+        settings: RaceSettings,
+        lanes: dict[str, Lane],
     ) -> Generator[RaceScreen, None, None]:
         engine = self._engine
         params = settings.params()
@@ -148,31 +161,40 @@ class RaceEvents:
     def _record(
         self,
         text: str,
-        owner: str,
+        owner: str | None,
         params: SamplingParams,
         pair: PairResult,
         lanes: dict[str, Lane],
     ) -> str:
-        """Store the race, its texts redacted; an alert when that failed, else ""."""
+        """Store the race; an alert when that failed, else "".
+
+        Its texts go in redacted; without an owner, who did not agree, in the place of the question
+        stands its scenario.
+        """
+        kept = owner is not None
         try:
             self._store.record_race(
                 RaceRecord(
-                    prompt=self._service.redacted(text).text,
+                    prompt=self._service.redacted(text).text if kept else scenario_of(text),
                     identical=pair.identical,
                     first=pair.first,
-                    plain=self._arm("plain", params, pair, lanes["plain"]),
-                    speculative=self._arm("speculative", params, pair, lanes["speculative"]),
-                    owner=owner,
+                    plain=self._arm("plain", params, pair, lanes["plain"] if kept else None),
+                    speculative=self._arm(
+                        "speculative", params, pair, lanes["speculative"] if kept else None
+                    ),
+                    owner=owner or "",
                 )
             )
         except say.EXPECTED as error:
             return say.problem(error)
         return ""
 
-    def _arm(self, arm: Mode, params: SamplingParams, pair: PairResult, lane: Lane) -> RaceArm:
+    def _arm(
+        self, arm: Mode, params: SamplingParams, pair: PairResult, lane: Lane | None
+    ) -> RaceArm:
         result = pair.plain if arm == "plain" else pair.speculative
         return RaceArm(
-            answer=self._service.redacted(lane.text()).text,
+            answer="" if lane is None else self._service.redacted(lane.text()).text,
             metrics=self._metrics(arm, params, result),
         )
 

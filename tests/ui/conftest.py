@@ -58,6 +58,11 @@ class Site:
     store: Store
     service: ChatService
 
+    def holds(self, text: str) -> bool:
+        """True when the text is in the bytes of the database's files."""
+        files = self.database.parent.glob(f"{self.database.name}*")
+        return any(text.encode() in file.read_bytes() for file in files)
+
 
 def eventually(holds: Callable[[], object]) -> None:
     """Wait until something holds: the page shows a click at once, the server hears of it later."""

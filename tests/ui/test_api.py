@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from .conftest import Site, wait_for_rows
+from .conftest import Site, eventually, wait_for_rows
 
 WAIT_S = 60
 
@@ -67,6 +67,51 @@ def test_race_ends_with_the_verdict(client: Client) -> None:
     assert said["done"] is True
     assert said["identical"] is True
     assert "same answer ✓" in said["headline"]
+
+
+def test_without_consent_no_word_is_stored(client: Client, site: Site) -> None:
+    before, asked = len(site.store.metrics()), "Where is the quokka-lamp-1 for order 4417?"
+    last = client.predict(asked, api_name="/chat")
+    again = {"conversation": last["conversation"], "owner": last["owner"]}
+    client.predict("And the quokka-lamp-2?", **again, api_name="/chat")
+    client.predict("A refund for the quokka-lamp-3", max_tokens=16, api_name="/race")
+    rows = wait_for_rows(site, before + 4)
+    assert {row.kind for row in rows[: len(rows) - before]} == {"chat", "race"}
+    assert all(row.completion_tokens > 0 for row in rows)
+    assert not site.holds("quokka")
+    assert site.store.conversations(last["owner"]) == []
+    assert site.store.races()[0].prompt == "refund"
+
+
+def test_with_consent_question_and_answer_are_stored_redacted(client: Client, site: Site) -> None:
+    said = client.predict(
+        "Where is the numbat-lamp? Write to ann@mail.example", consent=True, api_name="/chat"
+    )
+    race = client.predict(
+        "Refund the bilby-lamp", max_tokens=16, consent=True, owner=said["owner"], api_name="/race"
+    )
+    assert race["owner"] == said["owner"]
+    eventually(lambda: site.store.flush() and site.store.races()[0].prompt != "refund")
+    (turn,) = site.store.turns(said["conversation"])
+    assert turn.question == "Where is the numbat-lamp? Write to [email]"
+    assert turn.answer.startswith("I understand")
+    assert site.holds("numbat-lamp")
+    assert site.holds("bilby-lamp")
+    assert not site.holds("ann@mail.example")
+    site.service.forget(said["owner"])
+    assert not site.holds("numbat-lamp")
+    assert not site.holds("bilby-lamp")
+
+
+def test_consent_can_come_later_and_must_be_said_again(client: Client, site: Site) -> None:
+    first = client.predict("About the potoroo-lamp", api_name="/chat")
+    more = {"conversation": first["conversation"], "owner": first["owner"]}
+    client.predict("Keep the dunnart-lamp", **more, consent=True, api_name="/chat")
+    eventually(lambda: site.store.flush() and site.holds("dunnart-lamp"))
+    assert not site.holds("potoroo-lamp")
+    with pytest.raises(AppError, match="consent=true"):
+        client.predict("Not the bettong-lamp", **more, api_name="/chat")
+    assert not site.holds("bettong-lamp")
 
 
 def test_an_empty_question_is_explained(client: Client) -> None:

@@ -277,7 +277,7 @@ def test_a_race_is_stored_redacted_with_the_question_of_both_arms(
 ) -> None:
     races = RaceEvents(service, engine, store)  # type: ignore[arg-type]
     question = "Where is my order? Write to jane.doe@example.org"
-    *_, last = races.race(question, "owner", RaceSettings(0.0, 64, 3))
+    *_, last = races.race(question, "owner", RaceSettings(0.0, 64, 3), keeps=True)
     assert last.finished is not None
     assert last.finished.identical
     assert "same answer ✓" in (last.headline or "")
