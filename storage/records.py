@@ -95,7 +95,7 @@ class RaceArm:
 class RaceRecord:
     """The same question answered plain and speculative. Written once per `race_id`."""
 
-    prompt: str  # redacted; without consent its scenario in one word
+    prompt: str  # redacted; without consent what situation it is about
     identical: bool  # both arms gave the same tokens
     first: Mode  # the arm that ran first
     plain: RaceArm

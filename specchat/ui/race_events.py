@@ -12,12 +12,12 @@ from specchat.bench.race import PairResult, RaceEvent, race_pair
 from specchat.chat.record import metrics_from
 from specchat.chat.service import ChatService
 from specchat.engine.request import SamplingParams
-from specchat.evidence.scenario import SCENARIOS, Scenario, scenario_of
+from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.ui import messages as say
 from specchat.ui.charts import race_timeline
 from specchat.ui.format import model_name
 from specchat.ui.lanes import ARMS, Lane, board
-from specchat.ui.race_record import about, headline_html
+from specchat.ui.race_record import about, headline_html, situation
 from specchat.ui.race_set import SetRow, set_html
 from specchat.ui.race_steps import TextOf, drawn_step, text_of
 from storage import RaceArm, RaceRecord, Store
@@ -168,14 +168,14 @@ class RaceEvents:
     ) -> str:
         """Store the race; an alert when that failed, else "".
 
-        Its texts go in redacted; without an owner, who did not agree, in the place of the question
-        stands its scenario.
+        Its texts go in redacted; without an owner, who did not agree, its situation stands in the
+        place of the question.
         """
         kept = owner is not None
         try:
             self._store.record_race(
                 RaceRecord(
-                    prompt=self._service.redacted(text).text if kept else scenario_of(text),
+                    prompt=self._service.redacted(text).text if kept else situation(text),
                     identical=pair.identical,
                     first=pair.first,
                     plain=self._arm("plain", params, pair, lanes["plain"] if kept else None),

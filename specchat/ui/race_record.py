@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from html import escape
 from typing import Any, Protocol
 
 from specchat.bench.arms import ArmResult
 from specchat.bench.race import PairResult
+from specchat.evidence.scenario import SCENARIOS, scenario_of
 from specchat.ui.format import (
     AnswerNumbers,
     Headline,
@@ -17,6 +20,20 @@ from specchat.ui.format import (
     percent,
     race_headline,
 )
+
+_KEY = secrets.token_bytes(16)  # kept nowhere: what is made with it leads back to no question
+
+
+def situation(question: str) -> str:
+    """What is stored in the place of a question whose author did not agree: its scenario, and a
+    mark that tells it from other questions, since statistics count how many were asked.
+
+    The mark is the same for the same question until the app ends; the page's own have none.
+    """
+    key = scenario_of(question)
+    if any(question == scenario.question for scenario in SCENARIOS):
+        return key
+    return f"{key} {hmac.digest(_KEY, question.encode('utf-8', 'replace'), 'sha256').hex()[:12]}"
 
 
 class SharedSettings(Protocol):

@@ -80,7 +80,7 @@ def test_without_consent_no_word_is_stored(client: Client, site: Site) -> None:
     assert all(row.completion_tokens > 0 for row in rows)
     assert not site.holds("quokka")
     assert site.store.conversations(last["owner"]) == []
-    assert site.store.races()[0].prompt == "refund"
+    assert site.store.races()[0].prompt.startswith("refund ")
 
 
 def test_with_consent_question_and_answer_are_stored_redacted(client: Client, site: Site) -> None:
@@ -91,7 +91,7 @@ def test_with_consent_question_and_answer_are_stored_redacted(client: Client, si
         "Refund the bilby-lamp", max_tokens=16, consent=True, owner=said["owner"], api_name="/race"
     )
     assert race["owner"] == said["owner"]
-    eventually(lambda: site.store.flush() and site.store.races()[0].prompt != "refund")
+    eventually(lambda: site.store.flush() and "bilby" in site.store.races()[0].prompt)
     (turn,) = site.store.turns(said["conversation"])
     assert turn.question == "Where is the numbat-lamp? Write to [email]"
     assert turn.answer.startswith("I understand")
