@@ -130,6 +130,7 @@ class Metrics(Base):
     plain_steps: Mapped[int]
     asked_by_speculator: Mapped[dict[str, int]]
     draft_ms_by_speculator: Mapped[dict[str, float]]
+    verification: Mapped[str]  # "coupled" or "rejection"; "" of turns from before it was kept
     hardware: Mapped[str]
     device: Mapped[str]
     dtype: Mapped[str]

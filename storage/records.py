@@ -64,6 +64,7 @@ class TurnMetrics:
     plain_steps: int = 0  # without drafts although they were wanted: none was expected to pay
     asked_by_speculator: Mapping[str, int] = field(default_factory=dict)  # steps it drafted in
     draft_ms_by_speculator: Mapping[str, float] = field(default_factory=dict)
+    verification: str = ""  # "coupled" or "rejection"; "" where it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

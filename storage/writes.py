@@ -193,6 +193,7 @@ def _metrics(turn_id: str, metrics: TurnMetrics) -> Metrics:
         backend=metrics.backend,
         code_version=metrics.code_version,
         plain_steps=metrics.plain_steps,
+        verification=metrics.verification,
         asked_by_speculator=dict(metrics.asked_by_speculator),
         draft_ms_by_speculator={
             name: _finite(ms) or 0.0 for name, ms in metrics.draft_ms_by_speculator.items()

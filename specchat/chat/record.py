@@ -71,6 +71,7 @@ def metrics_from(
         backend=backend,
         code_version=code_version(),
         plain_steps=stats.plain_steps,
+        verification=params.verification,
         asked_by_speculator=dict(stats.asked_by_speculator),
         draft_ms_by_speculator=dict(stats.draft_ms_by_speculator),
     )

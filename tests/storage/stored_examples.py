@@ -38,6 +38,7 @@ _METRICS = TurnMetrics(
     dtype="float32",
     backend="eager",
     code_version="0.1",
+    verification="rejection",
 )
 
 
