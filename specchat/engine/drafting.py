@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
-from specchat.engine.payoff import Payoff, Worth
+from specchat.engine.payoff import Payoffs, Worth
 from specchat.engine.policy import Choice, Policy
 from specchat.engine.sequence import Sequence
 
@@ -34,7 +34,7 @@ class Drafting:
         self.speculators = list(speculators)
         self.policy = policy
         self._vocab_size = vocab_size
-        self._payoff: dict[str, Payoff] = {}
+        self._payoffs = Payoffs()
         # By speculator and requests asked for, in powers of two; exponential averages.
         self._cost_ms: dict[tuple[str, int], float] = {}
         self._worth: dict[tuple[str, int, int], Worth] = {}
@@ -49,7 +49,7 @@ class Drafting:
         """
         start = time.perf_counter()
         empty = [DraftTree() for _ in sequences]
-        asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
+        asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
         self._asked = set()
         if not asked:
             return Drafts(empty, 0.0)
@@ -66,12 +66,12 @@ class Drafting:
             if not those:
                 continue
             self._asked |= {sequences[i].request.request_id for i in those}
+            # Draws stay, chosen drafts that do not pay need no place beside them.
             base = [
-                # Draws stay, chosen drafts that do not pay need no place beside them.
                 whole if whole.draws else chosen
                 for whole, chosen in zip(merged, choice.trees, strict=True)
             ]
-            rows = other_rows + sum(map(len, base))
+            rows = other_rows + sum([len(tree.tokens) for tree in base])
             own = [(sequences[i], contexts[i]) for i in those]
             merged = self._merge(merged, base, those, own, speculator, rows)
             spent += self._cost(speculator, len(those))
@@ -104,18 +104,18 @@ class Drafting:
     def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
         """Take in how a step went. `accepted` holds each request's accepted nodes."""
         for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
-            if len(tree):
+            if tree.tokens:
                 self.policy.calibration.observe(tree, nodes, sequence.request.params.greedy)
         if not drafts.ms:
             return
         drafted = sum(len(tree) for tree in drafts.trees)
         for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
-            payoff = self._payoff.get(sequence.request.request_id)
-            if payoff is None or sequence.request.request_id not in self._asked:
-                continue
-            share = len(tree) / drafted if drafted else 1 / len(sequences)
-            saved = self._saved_ms(len(sequences), drafted, share, len(nodes), drafts.ms)
-            payoff.observe(saved)
+            request_id = sequence.request.request_id
+            if request_id in self._asked:
+                share = len(tree) / drafted if drafted else 1 / len(sequences)
+                own_ms = drafts.ms / len(self._asked)
+                saved = self._saved_ms(len(sequences), drafted, share, len(nodes), own_ms)
+                self._payoffs.observe(request_id, len(sequences), saved)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
         """Tell the speculators what was committed."""
@@ -127,7 +127,7 @@ class Drafting:
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
-        self._payoff.pop(request_id, None)
+        self._payoffs.forget(request_id)
         for speculator in self.speculators:
             try:
                 speculator.forget(request_id)
@@ -195,28 +195,31 @@ class Drafting:
     def _worth_of(self, speculator: Speculator, choice: Choice, requests: int) -> Worth:
         """Kept apart by how many tokens a request may expect without this speculator."""
         expected = min(int(choice.tokens / requests), 8)
-        return self._worth.setdefault((speculator.name, expected, requests), Worth())
+        key = speculator.name, expected, requests
+        worth = self._worth.get(key)
+        if worth is None:
+            worth = self._worth[key] = Worth()
+        return worth
 
     def _saved_ms(
         self, requests: int, drafted: int, share: float, accepted: int, draft_ms: float
     ) -> float:
         """One request's part of what a step saved: its accepted tokens at the plain price,
-        minus its share of the added rows and of the drafting."""
+        minus its share of the added rows and its own drafting."""
         cost = self.policy.cost
         plain = cost.step_ms(requests)
         added = cost.step_ms(requests + drafted) - plain + self.policy.overhead.node_ms * drafted
         token_ms = (plain + self.policy.overhead.ms(requests)) / requests
-        return accepted * token_ms - share * added - draft_ms / requests
+        return accepted * token_ms - share * added - draft_ms
 
-    def _wants_drafts(self, sequence: Sequence) -> bool:
+    def _wants_drafts(self, sequence: Sequence, requests: int) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
         if not wanted or params.max_nodes == 0 or sequence.remaining < 2:
             return False
         if not params.adaptive:
             return True
-        payoff = self._payoff.setdefault(sequence.request.request_id, Payoff())
-        if payoff.allow():
+        if self._payoffs.of(sequence.request.request_id, requests).allow():
             return True
         sequence.counters.plain_steps += 1
         return False

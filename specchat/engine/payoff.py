@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -14,9 +14,9 @@ class Payoff:
     steps: int = 0
     pause: int = 0  # plain steps to go before the next try
     length: int = 4  # of the next pause
+    trials: int = 16  # single steps vary widely; `Policy.choose` already expects a gain of each
 
     LONGEST = 64
-    TRIALS = 16  # single steps vary widely; `Policy.choose` already expects a gain of each
 
     def allow(self) -> bool:
         """True when this step should draft; counts down a pause."""
@@ -29,13 +29,49 @@ class Payoff:
         """Take in what a drafted step saved (or lost, negative)."""
         self.steps += 1
         self.saved_ms += (saved_ms - self.saved_ms) * max(0.05, 1 / self.steps)
-        if self.steps >= self.TRIALS and self.saved_ms < 0:
+        if self.steps >= self.trials and self.saved_ms < 0:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
             self.steps = 0
             self.saved_ms = 0.0
         elif self.saved_ms > 0:
             self.length = 4
+
+
+@dataclass(slots=True)
+class Payoffs:
+    """The payoffs of all requests. Where drafting has lost lately, with about as many requests at a
+    time, a new request is given less of a trial."""
+
+    _requests: dict[str, Payoff] = field(default_factory=dict)
+    _lately: dict[int, float] = field(default_factory=dict)  # saved_ms, by requests in powers of 2
+
+    SHORT_TRIALS = 4
+    LONG_PAUSE = 16
+    _LEARNING = 0.02
+
+    def of(self, request_id: str, requests: int) -> Payoff:
+        """A request's own, which begins with its first step. It runs beside so many others."""
+        payoff = self._requests.get(request_id)
+        if payoff is None:
+            payoff = self._requests[request_id] = Payoff()
+            if self._lately.get(requests.bit_length(), 0.0) < 0:
+                payoff.trials, payoff.length = self.SHORT_TRIALS, self.LONG_PAUSE
+        return payoff
+
+    def observe(self, request_id: str, requests: int, saved_ms: float) -> None:
+        """Take in what a drafted step saved (or lost, negative) of a request's time."""
+        payoff = self._requests.get(request_id)
+        if payoff is None:
+            return
+        payoff.observe(saved_ms)
+        place = requests.bit_length()
+        lately = self._lately.get(place, 0.0)
+        self._lately[place] = lately + self._LEARNING * (saved_ms - lately)
+
+    def forget(self, request_id: str) -> None:
+        """A request is over."""
+        self._requests.pop(request_id, None)
 
 
 @dataclass(slots=True)

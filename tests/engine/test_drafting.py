@@ -13,7 +13,7 @@ from specchat.engine.aux_states import AuxTape
 from specchat.engine.calibration import Calibration
 from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.drafting import Drafting
-from specchat.engine.payoff import Payoff
+from specchat.engine.payoff import Payoff, Payoffs
 from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sequence import Counters
@@ -154,6 +154,26 @@ def one() -> Any:
 @pytest.fixture
 def two() -> Any:
     return Running("two")
+
+
+def tried(payoffs: Payoffs, request_id: str, requests: int, steps: int) -> int:
+    """Steps in which a request drafts that loses whenever it does."""
+    count = 0
+    for _ in range(steps):
+        if payoffs.of(request_id, requests).allow():
+            payoffs.observe(request_id, requests, -1.0)
+            count += 1
+    return count
+
+
+def test_a_new_request_is_tried_less_where_drafting_has_lost_lately() -> None:
+    payoffs = Payoffs()
+    first = tried(payoffs, "first", 16, 100)
+    assert tried(payoffs, "next", 16, 100) <= first // 2
+    assert tried(payoffs, "alone", 1, 100) == first  # with fewer beside it nothing was lost
+    for _ in range(200):
+        payoffs.observe("next", 16, 1.0)  # by now it pays
+    assert tried(payoffs, "later", 16, 100) == first
 
 
 def test_a_drafter_that_loses_is_hardly_asked_any_more(one: Any) -> None:
