@@ -48,10 +48,14 @@ class OutputText:
             if token_id in self._ends:
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
             self.count += 1
-            self._held.append(Token(token_id, self._detokenize(token_id), source, own))
-            if self._cut_at_stop_string():
-                return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
-            emitted += self._safe()
+            token = Token(token_id, self._detokenize(token_id), source, own)
+            if not self._params.stop:
+                emitted.append(token)
+            else:
+                self._held.append(token)
+                if self._cut_at_stop_string():
+                    return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
+                emitted += self._safe()
             if self.count >= self._params.max_tokens:
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.LENGTH)
         return Committed(len(tokens), tuple(emitted), None)
@@ -65,8 +69,6 @@ class OutputText:
         return held
 
     def _cut_at_stop_string(self) -> bool:
-        if not self._params.stop:
-            return False
         text = "".join(token.text for token in self._held)
         cuts = [at for at in (text.find(stop) for stop in self._params.stop) if at >= 0]
         if not cuts:
@@ -79,8 +81,6 @@ class OutputText:
 
     def _safe(self) -> list[Token]:
         """Held tokens that can no longer be part of a stop string."""
-        if not self._params.stop:
-            return list(self._flush())
         text = "".join(token.text for token in self._held)
         keep_from = len(text)
         for stop in self._params.stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from specchat.engine.errors import ModelLoadError
@@ -12,6 +13,9 @@ _SLOT = re.compile(r"\{\{\w+\}\}")
 _REPLACEMENT = "\ufffd"
 MAX_PENDING = 8
 """Tokens held back for an unfinished character; a real one has at most four bytes."""
+
+_REMEMBERED = 1 << 15
+"""Neighbouring tokens whose text is kept: the same words come again and again."""
 
 
 class Detokenizer:
@@ -30,6 +34,7 @@ class Detokenizer:
                 f"{type(tokenizer).__name__} has no fast backend; a tokenizer.json is needed"
             )
         self._backend = backend
+        self._text = lru_cache(_REMEMBERED)(self._decode)
         self._hidden = frozenset(
             token_id
             for token_id, token in tokenizer.added_tokens_decoder.items()
@@ -38,22 +43,22 @@ class Detokenizer:
 
     def start(self) -> Callable[[int], str]:
         """A function that takes the answer's tokens one by one and returns what each completes."""
-        context: list[int] = []  # the last shown tokens: decoders treat a first token apart
-        pending: list[int] = []
+        context: tuple[int, ...] = ()  # the last shown tokens: decoders treat a first token apart
+        pending: tuple[int, ...] = ()
 
         def step(token_id: int) -> str:
             nonlocal context, pending
             if token_id in self._hidden:
                 return ""
-            pending.append(token_id)
-            shown = self._decode(context)
-            text = self._decode(context + pending)
+            pending = (*pending, token_id)
+            shown = self._text(context)
+            text = self._text(context + pending)
             if text.endswith(_REPLACEMENT) and len(pending) < MAX_PENDING:
                 return ""
-            context, pending = pending, []
+            context, pending = pending, ()
             return text[len(shown) :]
 
         return step
 
-    def _decode(self, ids: list[int]) -> str:
-        return self._backend.decode(ids, skip_special_tokens=False) if ids else ""
+    def _decode(self, ids: tuple[int, ...]) -> str:
+        return self._backend.decode(list(ids), skip_special_tokens=False) if ids else ""

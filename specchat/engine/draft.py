@@ -114,9 +114,10 @@ class DraftTree:
         Raises:
             ValueError: a token is not from 0 to `vocab_size - 1`, or a draw's `q` has another size.
         """
-        for token in (*self.tokens, *(draw.token for draw in self.draws)):
-            if not 0 <= token < vocab_size:
-                raise ValueError(f"draft tokens must be from 0 to {vocab_size - 1}, got {token}")
+        tokens = (*self.tokens, *(draw.token for draw in self.draws)) if self.draws else self.tokens
+        if tokens and not 0 <= min(tokens) <= max(tokens) < vocab_size:
+            wrong = next(token for token in tokens if not 0 <= token < vocab_size)
+            raise ValueError(f"draft tokens must be from 0 to {vocab_size - 1}, got {wrong}")
         for draw in self.draws:
             if draw.q.shape != (vocab_size,):
                 raise ValueError(f"q must be [{vocab_size}], got {list(draw.q.shape)}")

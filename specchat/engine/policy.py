@@ -54,15 +54,13 @@ class Policy:
         fixed_ms = base_ms + self.overhead.ms(requests) + draft_ms
         plain_rate = requests / fixed_ms
         price = 1.0 + waiting / max(1, requests)
-        if not any(map(len, trees)):
+        if not any(tree.tokens for tree in trees):
             return Choice(list(trees), [[] for _ in trees], float(requests), plain_rate)
-        ranked = sorted(
-            (-chance, r, node)
-            for r, (tree, flag) in enumerate(zip(trees, greedy, strict=True))
-            for node, chance in enumerate(self.calibration.path_chances(tree, flag))
-        )
+        ranked = self._ranked(trees, greedy)
         best_tokens = expected = float(requests)
         best_rate, best_count, count = plain_rate, 0, 0
+        hoped = expected - sum(negative for negative, _, _ in ranked)  # were all of them verified
+        step_ms, node_ms = self.cost.step_ms, self.overhead.node_ms
         room = [self.max_nodes] * requests
         chosen: list[tuple[int, int]] = []
         for negative, r, node in ranked:
@@ -72,12 +70,12 @@ class Policy:
             chosen.append((r, node))
             count += 1
             expected -= negative
-            added_ms = (
-                self.cost.step_ms(base_rows + count) - base_ms + self.overhead.node_ms * count
-            )
+            added_ms = step_ms(base_rows + count) - base_ms + node_ms * count
             rate = expected / (fixed_ms + price * added_ms)
             if rate > best_rate:
                 best_rate, best_tokens, best_count = rate, expected, count
+            elif hoped < best_rate * (fixed_ms + price * added_ms):
+                break  # not even all the rest for nothing would do
         kept: list[list[int]] = [[] for _ in trees]
         for r, node in chosen[:best_count]:
             kept[r].append(node)
@@ -86,6 +84,18 @@ class Policy:
             for tree, nodes in zip(trees, kept, strict=True)
         ]
         return Choice(selected, [sorted(nodes) for nodes in kept], best_tokens, best_rate)
+
+    def _ranked(
+        self, trees: Sequence[DraftTree], greedy: Sequence[bool]
+    ) -> list[tuple[float, int, int]]:
+        """All nodes, the most probable first: (minus the chance, request, node)."""
+        ranked: list[tuple[float, int, int]] = []
+        for r, (tree, flag) in enumerate(zip(trees, greedy, strict=True)):
+            if tree.tokens:
+                chances = self.calibration.path_chances(tree, flag)
+                ranked += [(-chance, r, node) for node, chance in enumerate(chances)]
+        ranked.sort()
+        return ranked
 
     def likeliest(self, tree: DraftTree, greedy: bool, most: int | None = None) -> DraftTree:
         """The most probable nodes there is room for, `most` at the most, whatever they cost."""

@@ -97,8 +97,7 @@ class Counters:
     steps: int = 0
     drafted: int = 0
     accepted: int = 0
-    drafted_by_depth: Counter[int] = field(default_factory=Counter)
-    accepted_by_depth: Counter[int] = field(default_factory=Counter)
+    drafted_depths: Counter[int] = field(default_factory=Counter)  # steps by their tree's depth
     drafted_by_source: Counter[str] = field(default_factory=Counter)
     accepted_by_source: Counter[str] = field(default_factory=Counter)
     accepted_lengths: list[int] = field(default_factory=list)
@@ -122,10 +121,11 @@ class Counters:
         self.drafted += len(tree)
         self.accepted += len(accepted)
         self.accepted_lengths.append(len(accepted))
-        self.drafted_by_depth.update(range(1, tree.max_depth + 1))
-        self.accepted_by_depth.update(range(1, len(accepted) + 1))
-        self.drafted_by_source.update(tree.sources)
-        self.accepted_by_source.update(tree.sources[node] for node in accepted)
+        self.drafted_depths[tree.max_depth] += 1
+        for source in tree.sources:
+            self.drafted_by_source[source] += 1
+        for node in accepted:
+            self.accepted_by_source[tree.sources[node]] += 1
 
     def since_submit(self, moment: float | None) -> float:
         """Milliseconds from submit to `moment`; nan when it never came."""
@@ -133,8 +133,8 @@ class Counters:
 
     def stats(self, prompt_tokens: int, completion_tokens: int) -> TurnStats:
         """The finished request's statistics."""
-        deepest = max(self.drafted_by_depth, default=0)
-        depths = range(1, deepest + 1)
+        accepted_depths = Counter(self.accepted_lengths)
+        depths = range(1, max(self.drafted_depths, default=0) + 1)
         return TurnStats(
             prompt_tokens=prompt_tokens,
             cached_tokens=self.cached_tokens,
@@ -145,8 +145,8 @@ class Counters:
             steps=self.steps,
             drafted=self.drafted,
             accepted=self.accepted,
-            drafted_by_depth=tuple(self.drafted_by_depth[d] for d in depths),
-            accepted_by_depth=tuple(self.accepted_by_depth[d] for d in depths),
+            drafted_by_depth=tuple(_at_least(d, self.drafted_depths) for d in depths),
+            accepted_by_depth=tuple(_at_least(d, accepted_depths) for d in depths),
             drafted_by_source=dict(self.drafted_by_source),
             accepted_by_source=dict(self.accepted_by_source),
             accepted_lengths=tuple(self.accepted_lengths),
@@ -158,6 +158,10 @@ class Counters:
             asked_by_speculator=dict(self.asked_by_speculator),
             draft_ms_by_speculator=dict(self.draft_ms_by_speculator),
         )
+
+
+def _at_least(depth: int, steps: Counter[int]) -> int:
+    return sum(count for reached, count in steps.items() if reached >= depth)
 
 
 @dataclass(slots=True, eq=False)

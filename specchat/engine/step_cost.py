@@ -13,6 +13,8 @@ _LEARNING = 0.1  # of one size's own deviation
 _SHARED = 0.02  # of the deviation that all sizes have in common: another context, another load
 _FADING = 0.998  # of a size's own deviation, at every step of another size
 _SURPRISE = 0.7  # in the logarithm: more (a page fault, another process) counts as this much
+_STEADY = 32  # steps of a backend after which its expected times move little by little
+_KEPT = 8  # steady steps for which they are used as they are
 
 
 class _Curve:
@@ -21,18 +23,23 @@ class _Curve:
     def __init__(self) -> None:
         self.seen = 0
         self.shared = 0.0  # logarithms of measured / expected
-        self.own = [0.0] * len(_ROWS)
+        self._own = [0.0] * len(_ROWS)
+        self._when = [0] * len(_ROWS)  # the number of the step that moved it last
 
     def factor(self, place: int) -> float:
-        return math.exp(self.shared + self.own[place])
+        return math.exp(self.shared + self._faded(place))
 
     def observe(self, place: int, surprise: float) -> None:
         self.seen += 1
         surprise = max(-_SURPRISE, min(_SURPRISE, surprise))
-        self.own = [value * _FADING for value in self.own]
-        self.own[place] += _LEARNING * surprise
+        self._own[place] = self._faded(place) + _LEARNING * surprise
+        self._when[place] = self.seen
         # The prior may be a guess: the first steps say more than later ones.
         self.shared += max(_SHARED, 1 / (self.seen + 1)) * surprise
+
+    def _faded(self, place: int) -> float:
+        own = self._own[place]
+        return own * _FADING ** (self.seen - self._when[place]) if own else 0.0
 
 
 class StepCost:
@@ -51,13 +58,14 @@ class StepCost:
         self._place = place
         self._prior_ms = prior_ms
         self._curves: dict[str, _Curve] = {}
-        self._known: dict[int, float] = {}  # by rows, since the last observation
+        self._known: dict[int, float] = {}  # by rows, since the last time they moved
 
     def observe(self, rows: int, ms: float) -> None:
         """Take in a step's time."""
-        self._known.clear()
         backend, place = self._key(rows)
         curve = self._curves.setdefault(backend, _Curve())
+        if curve.seen < _STEADY or curve.seen % _KEPT == 0:
+            self._known.clear()
         expected = self._prior(backend, place) * curve.factor(place)
         curve.observe(place, math.log(max(ms, 1e-6) / expected))
 

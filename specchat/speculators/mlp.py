@@ -178,12 +178,14 @@ def load_mlp(
 
 def _tree(tokens: list[list[int]], chances: list[list[float]], source: str) -> DraftTree:
     """The chain of best tokens with the runners-up of each stage as leaves."""
-    tree = DraftTree()
+    parents: list[int] = []
     parent = ROOT
-    for stage_tokens, stage_chances in zip(tokens, chances, strict=True):
-        nodes = [
-            tree.add(token, parent, source, chance)
-            for token, chance in zip(stage_tokens, stage_chances, strict=True)
-        ]
-        parent = nodes[0]
-    return tree
+    for stage in tokens:
+        parent, first = len(parents), parent
+        parents += [first] * len(stage)
+    return DraftTree.of_one(
+        [token for stage in tokens for token in stage],
+        parents,
+        source,
+        [chance for stage in chances for chance in stage],
+    )

@@ -28,7 +28,7 @@ from specchat.speculators.medusa import load_medusa
 from specchat.speculators.mlp import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
 from specchat.speculators.suffix import SuffixSpeculator
-from specchat.speculators.suffix_array import frequent_tokens
+from specchat.speculators.suffix_array import SuffixOptions, frequent_tokens
 from specchat.speculators.suffix_file import load_store, vocabulary_of
 
 MLP_DIRECTORY = "mlp_speculator"
@@ -102,7 +102,9 @@ def _load_ngram(where: str, target: Target) -> Speculator:
 def _load_suffix(where: str, target: Target) -> Speculator:
     path = Path(where) if where else target.family / SUFFIX_STORE
     seed = _read_store(path, target) if where or path.is_file() else []
-    speculator = SuffixSpeculator(seed, in_background=True)
+    on_card = target.runner.device.type == "cuda"  # where a row costs next to nothing
+    options = SuffixOptions(least_chance=0.05) if on_card else SuffixOptions()
+    speculator = SuffixSpeculator(seed, options=options, in_background=True)
     target.queue.add(speculator)
     return speculator
 

@@ -35,7 +35,7 @@ class SuffixOptions:
     shortest: int = 1
     most_nodes: int = 32
     branches: int = 2
-    least_chance: float = 0.12  # of a node's whole path
+    least_chance: float = 0.2  # of a node's whole path
     doubt: float = 0.3  # occurrences of something else, added to those of a match
 
     def __post_init__(self) -> None:

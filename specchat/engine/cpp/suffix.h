@@ -161,8 +161,8 @@ extern "C" int64_t draft_suffixes(const Suffixes* parts, int64_t many, const int
     const SuffixOptions& o = *options;
     int64_t low = o.shortest, high = std::min(o.longest, length), matched = 0;
     std::vector<Range> ranges(many), tried(many);
-    while (low <= high) {  // a shorter suffix occurs wherever a longer one does
-        int64_t size = (low + high) / 2;
+    // A shorter suffix occurs wherever a longer one does. Most often the longest one occurs.
+    for (int64_t size = high; low <= high; size = (low + high) / 2) {
         bool any = false;
         for (int64_t p = 0; p < many; p++) {
             tried[p] = find(parts[p], context + length - size, size);
