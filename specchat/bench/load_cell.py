@@ -17,8 +17,9 @@ from specchat.engine.errors import EngineError, QueueFullError
 from specchat.engine.request import FinishReason, Request, SamplingParams, TurnStats
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine, EngineSnapshot
+    from specchat.engine.engine import Engine
     from specchat.engine.sequence import TokenStream
+    from specchat.engine.snapshot import EngineSnapshot
 
 SAMPLE_S = 0.05
 IDLE_TIMEOUT_S = 60.0

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ from specchat.engine.commit import OutputText
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.counters import EngineCounters
 from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import MAX_NODES, Speculator
+from specchat.engine.draft import Speculator
 from specchat.engine.drafting import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
 from specchat.engine.native_steps import StepTimes
+from specchat.engine.options import EngineOptions
 from specchat.engine.pages import PagePool
 from specchat.engine.policy import Policy
 from specchat.engine.request import (
@@ -39,73 +39,12 @@ from specchat.engine.sampling import Randomness, RowGroup, gumbel_noise, scores
 from specchat.engine.scheduler import Scheduler
 from specchat.engine.scoring import Scoring
 from specchat.engine.sequence import Sequence, TokenStream
+from specchat.engine.snapshot import EngineSnapshot, ModelInfo
 from specchat.engine.step_cost import StepCost
+from specchat.engine.validation import Validation
 from specchat.engine.waiting import Waiting
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What runs, and on what."""
-
-    name: str
-    vocab_size: int
-    context_length: int
-    parameters: int
-    dtype: str  # "float32"
-    device: str  # "cpu"
-    hardware: str
-    speculators: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSnapshot:
-    """The engine's state at a moment; cheap, for live displays."""
-
-    running: int
-    waiting: int
-    pages_total: int
-    pages_free: int
-    pages_cached: int
-    pages_held: int
-    pages_shared: int  # of those held: by more than one request
-    page_size: int
-    prefix_hit_tokens: int
-    prefix_query_tokens: int
-    pages_evicted: int  # of the prefix cache, since the start; so are the sums below
-    pages_copied: int  # 0: candidates share their request's pages
-    rows_moved: int  # accepted rows moved inside their request's last pages, once per layer
-    steps: int
-    failed_steps: int
-    preemptions: int
-    refused: int  # by the full queue
-    backend: str  # "native", "eager" or "compiled 5/7"
-    ready: bool  # nothing is left to compile
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """Limits of one engine.
-
-    Raises:
-        ValueError: a limit is below 1, or `max_nodes` is not from 0 to 63.
-    """
-
-    token_budget: int = 512  # rows per step at the most, drafts left out
-    prefill_rows: int = 64  # of these for prompts while other requests stream
-    max_running: int = 64
-    max_waiting: int = 256
-    max_nodes: int = 32  # draft nodes per request and step
-    exact: bool = False  # plain steps get the rows of speculative ones, for the same kernels
-    check_pages: bool = False  # assert the pool's invariant after every step
-
-    def __post_init__(self) -> None:
-        for name in ("token_budget", "prefill_rows", "max_running", "max_waiting"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.max_nodes <= MAX_NODES:
-            raise ValueError(f"max_nodes must be from 0 to {MAX_NODES}, got {self.max_nodes}")
 
 
 class Engine:
@@ -135,6 +74,7 @@ class Engine:
         self._runner = runner
         self._scoring = Scoring(runner)
         self._new_pool()
+        self._validation = Validation(info, self.pool.total * self.pool.page_size)
         self._detokenizer = detokenizer
         self._eos_ids = frozenset(eos_ids)
         self._queue = queue or CompileQueue(enabled=False)
@@ -167,7 +107,7 @@ class Engine:
             QueueFullError: too many requests wait.
             EngineClosedError: the engine is closed.
         """
-        self._validate(request)
+        self._validation.request(request)
         stream = TokenStream(request.request_id, self.cancel)
         accepted: Future[None] = Future()
         self._post(lambda: _settle(accepted, lambda: self._add(request, stream)))
@@ -222,7 +162,7 @@ class Engine:
             RequestError: no token, unknown ones, or more than the context holds.
             EngineClosedError: the engine is closed.
         """
-        self._validate_ids(token_ids, 0)
+        self._validation.ids(token_ids, 0)
         future: Future[torch.Tensor] = Future()
         self._post(lambda: self._scoring.add(token_ids, future))
         return future.result()
@@ -257,7 +197,7 @@ class Engine:
             RequestError: unknown tokens.
         """
         for answer in answers:
-            self._validate_tokens(answer)
+            self._validation.tokens(answer)
         self._drafting.learn_answers(answers, salt, fresh)
 
     def close(self) -> None:
@@ -424,45 +364,6 @@ class Engine:
                 raise EngineClosedError("the engine is closed")
             self._inbox.append(task)
             self._wake.notify()
-
-    def _validate(self, request: Request) -> None:
-        self._validate_ids(request.prompt_ids, request.params.max_tokens)
-        if not 0 <= request.public_tokens <= len(request.prompt_ids):
-            raise RequestError(
-                f"public_tokens must be from 0 to the prompt's {len(request.prompt_ids)} tokens, "
-                f"got {request.public_tokens}"
-            )
-        self._validate_tokens((*request.params.logit_bias, *request.params.stop_token_ids))
-        for name in request.params.speculators or ():
-            if name not in self.info.speculators:
-                raise RequestError(
-                    f"speculators must be among {', '.join(self.info.speculators) or 'none'}, "
-                    f"got {name!r}"
-                )
-
-    def _validate_ids(self, ids: Seq[int], max_tokens: int) -> None:
-        if not ids:
-            raise RequestError("the prompt is empty; at least one token is needed")
-        self._validate_tokens(ids)
-        limit = self.info.context_length
-        wanted = len(ids) + max_tokens
-        if wanted > limit:
-            raise RequestError(
-                f"prompt and answer must fit into {limit} tokens, got {len(ids)} + {max_tokens}; "
-                "shorten the prompt or lower max_tokens"
-            )
-        room = self.pool.total * self.pool.page_size
-        if wanted > room:
-            raise RequestError(
-                f"prompt and answer must fit into the KV cache of {room} tokens, got {wanted}; "
-                "raise the KV memory or lower max_tokens"
-            )
-
-    def _validate_tokens(self, ids: Seq[int]) -> None:
-        vocab = self.info.vocab_size
-        bad = next((i for i in ids if not 0 <= i < vocab), None)
-        if bad is not None:
-            raise RequestError(f"token ids must be below {vocab}, got {bad}")
 
 
 def _settle(future: Future[Any], compute: Callable[[], Any]) -> None:

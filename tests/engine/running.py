@@ -13,10 +13,12 @@ import torch
 
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import MAX_NODES, ROOT, DraftContext, DraftTree, Speculator
-from specchat.engine.engine import Engine, EngineOptions, ModelInfo
+from specchat.engine.engine import Engine
+from specchat.engine.options import EngineOptions
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta, TurnStats
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sequence import TokenStream
+from specchat.engine.snapshot import ModelInfo
 
 EOS = 4  # <|end|> of the tiny tokenizer
 
@@ -213,7 +215,7 @@ class Stepped:
 
     def submit(self, request: Request) -> None:
         """Queue a request. Raises what `Engine.submit` raises."""
-        self.engine._validate(request)
+        self.engine._validation.request(request)
         stream = TokenStream(request.request_id, self.cancel)
         self.engine._add(request, stream)
         self.streams[request.request_id] = stream

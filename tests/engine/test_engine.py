@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.engine import EngineOptions
 from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
+from specchat.engine.options import EngineOptions
 from specchat.engine.request import FinishReason, Request, SamplingParams
 from specchat.engine.sequence import TokenStream
 from specchat.speculators.ngram import NgramSpeculator

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from specchat.engine.engine import Engine, EngineSnapshot
+from specchat.engine.engine import Engine
 from specchat.engine.request import Request, SamplingParams
+from specchat.engine.snapshot import EngineSnapshot
 from specchat.speculators.ngram import NgramSpeculator
 
 from .running import (

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from specchat.engine.draft import DraftContext, DraftTree
-from specchat.engine.engine import Engine, EngineOptions, ModelInfo
+from specchat.engine.engine import Engine
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.options import EngineOptions
 from specchat.engine.runner import ModelRunner
+from specchat.engine.snapshot import ModelInfo
 from specchat.loader import LoadOptions
 from specchat.loader import load as load_model
 from specchat.speculators.eagle3 import DEPTH, Eagle3Speculator, load_eagle3

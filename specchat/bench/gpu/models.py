@@ -18,11 +18,13 @@ from specchat.bench.prompts import BenchPrompt
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
-from specchat.engine.engine import Engine, EngineOptions, ModelInfo
+from specchat.engine.engine import Engine
 from specchat.engine.hardware import describe_hardware
 from specchat.engine.memory import MemoryPlan, stored_bytes
+from specchat.engine.options import EngineOptions
 from specchat.engine.pretrained import load_causal_lm, load_tokenizer
 from specchat.engine.runner import ModelRunner, read_shape
+from specchat.engine.snapshot import ModelInfo
 from specchat.loader import BUNDLED, PAGE_SIZE, PREFILL_ROWS, LoadOptions, load, plan_memory
 from specchat.speculators.checkpoint import read_config, read_tensors
 from specchat.speculators.mlp import MlpSpeculator

@@ -1,0 +1,31 @@
+"""Limits of one engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specchat.engine.draft import MAX_NODES
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Limits of one engine.
+
+    Raises:
+        ValueError: a limit is below 1, or `max_nodes` is not from 0 to 63.
+    """
+
+    token_budget: int = 512  # rows per step at the most, drafts left out
+    prefill_rows: int = 64  # of these for prompts while other requests stream
+    max_running: int = 64
+    max_waiting: int = 256
+    max_nodes: int = 32  # draft nodes per request and step
+    exact: bool = False  # plain steps get the rows of speculative ones, for the same kernels
+    check_pages: bool = False  # assert the pool's invariant after every step
+
+    def __post_init__(self) -> None:
+        for name in ("token_budget", "prefill_rows", "max_running", "max_waiting"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.max_nodes <= MAX_NODES:
+            raise ValueError(f"max_nodes must be from 0 to {MAX_NODES}, got {self.max_nodes}")
