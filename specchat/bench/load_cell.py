@@ -231,7 +231,8 @@ class _Answers:
         for stream in streams:
             stream.cancel()
         for thread in list(self._threads):
-            thread.join(IDLE_TIMEOUT_S)
+            if thread.is_alive():  # Ctrl-C may have come while it was being started
+                thread.join(IDLE_TIMEOUT_S)
         deadline = time.monotonic() + IDLE_TIMEOUT_S
         while (now := self._engine.snapshot()).running or now.waiting:
             if time.monotonic() > deadline:

@@ -164,6 +164,21 @@ def test_the_senders_death_ends_the_cell_and_leaves_the_engine_idle(engine: Engi
     assert_idle(engine)
 
 
+def test_ctrl_c_while_a_request_is_being_started_ends_the_cell_as_ctrl_c(
+    engine: Engine, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name.endswith("(_answer)"):
+            raise KeyboardInterrupt
+        start(thread)
+
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(engine, sender, PROMPTS, PARAMS, PLAIN, closed(2), 8)
+    assert_idle(engine)
+
+
 def test_a_gate_lets_in_by_slots_and_in_order() -> None:
     gate, entered = Gate(2), list[int]()
     for i in range(4):
