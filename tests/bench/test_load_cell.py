@@ -165,7 +165,7 @@ def test_the_senders_death_ends_the_cell_and_leaves_the_engine_idle(engine: Engi
 
 
 def test_ctrl_c_while_a_request_is_being_started_ends_the_cell_as_ctrl_c(
-    engine: Engine, sender: Sender, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(thread: threading.Thread) -> None:
         if thread.name.endswith("(_answer)"):
@@ -173,9 +173,10 @@ def test_ctrl_c_while_a_request_is_being_started_ends_the_cell_as_ctrl_c(
         start(thread)
 
     start = threading.Thread.start
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_cell(engine, sender, PROMPTS, PARAMS, PLAIN, closed(2), 8)
+    with Sender() as own, monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_cell(engine, own, PROMPTS, PARAMS, PLAIN, closed(2), 8)
     assert_idle(engine)
 
 
