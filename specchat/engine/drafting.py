@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import time
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
@@ -73,9 +74,13 @@ class Drafting:
             ]
             rows = other_rows + sum([len(tree.tokens) for tree in base])
             own = [(sequences[i], contexts[i]) for i in those]
-            merged = self._merge(merged, base, those, own, speculator, rows)
-            spent += self._cost(speculator, len(those))
-            better = self.policy.choose(merged, greedy, other_rows, spent, waiting)
+            before, cost = merged, self._cost(speculator, len(those))
+            merged = self._merge(before, base, those, own, speculator, rows)
+            spent += cost
+            if all(map(operator.is_, merged, before)):
+                better = choice.later(cost)
+            else:
+                better = self.policy.choose(merged, greedy, other_rows, spent, waiting)
             if paid:
                 worth.observe(better.rate / choice.rate)
             choice = better
@@ -169,6 +174,8 @@ class Drafting:
             if proposal.max_depth > context.max_depth:
                 proposal = proposal.shallow(context.max_depth)
             whole = trees[i]
+            if not proposal.tokens and not proposal.draws:
+                continue
             if proposal.draws:
                 whole, proposal = base[i], self._cut(proposal, len(trees), rows)
             merged[i] = merge([whole, proposal]) if len(whole) else proposal

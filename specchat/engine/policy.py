@@ -11,7 +11,7 @@ again later.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from specchat.engine.calibration import Calibration
 from specchat.engine.draft import DraftTree
@@ -26,6 +26,10 @@ class Choice:
     nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
     tokens: float  # expected of the step, over all requests
     rate: float  # expected tokens per millisecond
+
+    def later(self, ms: float) -> Choice:
+        """The same nodes, after so much more time for drafting."""
+        return replace(self, rate=self.tokens / (self.tokens / self.rate + ms))
 
 
 @dataclass(slots=True)
