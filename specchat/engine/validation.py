@@ -46,8 +46,8 @@ class Validation:
             )
         if wanted > self._room:
             raise RequestError(
-                f"prompt and answer must fit into the KV cache of {self._room} tokens, got {wanted}; "
-                "raise the KV memory or lower max_tokens"
+                f"prompt and answer must fit into the KV cache of {self._room} tokens, "
+                f"got {wanted}; raise the KV memory or lower max_tokens"
             )
 
     def tokens(self, ids: Iterable[int]) -> None:
