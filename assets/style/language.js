@@ -1,53 +1,89 @@
 // The interface in English or German. Texts are replaced where they stand and kept, so that the
-// choice can be taken back; what people and the model say is left alone.
-(() => {
+// choice can be taken back; what people and the model say is left alone. Other scripts of the page
+// use `specchat.say` for what they draw themselves and `specchat.chosen` to hear of a change.
+window.specchat = (() => {
   const { texts, patterns } = CATALOGUE;
   const rules = patterns.map(([from, to]) => [new RegExp(`^${from}$`), to]);
-  const LEFT_ALONE = "script, style, textarea, .sc-lane-text, .sc-steps-tree, #sc-chat [data-testid=user], #sc-table tbody";
+  const PARTS = [" · ", "; "]; // between parts that are texts of their own
+  const JOINTS = [[", and ", " und "], [", ", ", "]]; // inside a text that is not known as a whole
+  const LEFT_ALONE = "script, style, code, textarea, .api-docs, .sc-lane-text, .sc-node text, .sc-marked, "
+    + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said";
+  const OURS = ".title, .sc-card, .sc-sources > b, .sc-evidence, strong, em"; // inside an answer
   const NAMES = ["aria-label", "placeholder", "title"];
+  const MENU = "input[role=listbox][readonly]";
   const KEY = "specchat-language";
+  // A number that is no part of a date, a version or a name.
+  const NUMBER = /(?<![\w.:/]|[\w.]-)(?<!\b(?:torch|triton|transformers|python|code|commit) )(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?!\.?\d|[:/-]\d)/gi;
+  const VALUE = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
   const kept = new WeakMap(); // text node or element -> what was there and what stands there now
+  const menus = new WeakMap(); // the box of a menu -> what draws its choice
+  const listeners = [];
   let language = "en";
 
   function german(text) {
     const exact = texts[text];
     if (exact !== undefined) return exact;
-    const rule = rules.find(([from]) => from.test(text));
-    if (rule) return text.replace(rule[0], rule[1]);
-    return text.includes(" · ") ? text.split(" · ").map(german).join(" · ") : text;
+    const part = PARTS.find((mark) => text.includes(mark));
+    if (part) return text.split(part).map(german).join(part);
+    for (const [from, to] of rules) {
+      const found = from.exec(text);
+      if (found) return to.replace(/\$(\d)|\{(\d+)\}/g, (_, same, again) => (same ? found[same] : german(found[again])));
+    }
+    const joint = JOINTS.find(([mark]) => text.includes(mark));
+    return joint ? text.split(joint[0]).map(german).join(joint[1]) : text;
   }
 
-  function shown(text) {
+  function numbers(text) {
+    return text.replace(NUMBER, (_, whole, part) => whole.replace(/,/g, ".") + (part ? `,${part.slice(1)}` : ""));
+  }
+
+  // A text in the chosen language, with the space around it as it was.
+  function say(text) {
     const [, before, core, after] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text);
-    return core ? before + german(core) + after : text;
+    return core && language === "de" ? before + numbers(german(core)) + after : text;
   }
 
   function spoken(node) {
     const parent = node.parentElement;
-    if (!parent || parent.closest(LEFT_ALONE)) return true;
-    return parent.closest("#sc-chat [data-testid=bot]") !== null && parent.closest(".title") === null;
+    if (!parent || (parent.closest(LEFT_ALONE) && !parent.closest("small, title"))) return true;
+    return parent.closest("#sc-chat [data-testid=bot]") !== null && parent.closest(OURS) === null;
   }
 
   function setText(node) {
     if (spoken(node)) return;
     const last = kept.get(node);
     const original = last && last.now === node.data ? last.original : node.data;
-    const now = language === "de" ? shown(original) : original;
+    const now = say(original);
     kept.set(node, { original, now });
     if (node.data !== now) node.data = now;
   }
 
   function setNames(element) {
+    if (element.matches(MENU)) setMenu(element);
     const all = kept.get(element) || {};
     for (const name of NAMES) {
       const value = element.getAttribute(name);
       if (value === null) continue;
       const original = all[name] && all[name].now === value ? all[name].original : value;
-      const now = language === "de" ? shown(original) : original;
+      const now = say(original);
       all[name] = { original, now };
       if (value !== now) element.setAttribute(name, now);
     }
     kept.set(element, all);
+  }
+
+  // A menu shows its choice as the value of a box that nobody types in: scripts read what was
+  // chosen, people its translation.
+  function setMenu(box) {
+    if (!menus.has(box)) {
+      let chosen = VALUE.get.call(box);
+      const draw = () => VALUE.set.call(box, say(String(chosen)));
+      Object.defineProperty(box, "value", {
+        configurable: true, get: () => chosen, set: (value) => { chosen = value ?? ""; draw(); },
+      });
+      menus.set(box, draw);
+    }
+    menus.get(box)();
   }
 
   function apply(root) {
@@ -61,12 +97,19 @@
     return undefined;
   }
 
+  function setTitle() {
+    const title = document.querySelector("title");
+    if (title) apply(title);
+  }
+
   function choose(chosen) {
     language = chosen === "de" ? "de" : "en";
     document.documentElement.lang = language;
     try { localStorage.setItem(KEY, language); } catch { /* it lasts for this page then */ }
     document.querySelectorAll("[data-language]").forEach((menu) => { menu.value = language; });
+    setTitle();
     apply(document.body);
+    listeners.forEach((listener) => listener());
   }
 
   function first() {
@@ -88,30 +131,17 @@
     }
   }
 
-  function offline() {
-    let note = document.querySelector(".sc-offline");
-    if (!note) {
-      note = document.createElement("div");
-      note.className = "sc-offline";
-      note.setAttribute("role", "alert");
-      document.body.append(note);
-    }
-    note.hidden = navigator.onLine;
-    note.textContent = navigator.onLine ? "" : "No connection. What you typed is kept; this goes on when the server answers again.";
-  }
-
   function start() {
-    new MutationObserver(changed).observe(document.body, {
-      childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: NAMES,
-    });
+    const all = { childList: true, subtree: true, characterData: true };
+    new MutationObserver(changed).observe(document.body, { ...all, attributes: true, attributeFilter: NAMES });
+    new MutationObserver(setTitle).observe(document.head, all);
     document.addEventListener("change", (event) => {
       if (event.target.matches && event.target.matches("[data-language]")) choose(event.target.value);
     });
-    addEventListener("offline", offline);
-    addEventListener("online", offline);
     choose(first());
   }
 
   if (document.body) start();
   else addEventListener("DOMContentLoaded", start);
+  return { say, isGerman: () => language === "de", chosen: (listener) => listeners.push(listener) };
 })();

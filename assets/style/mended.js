@@ -9,6 +9,10 @@
     document.querySelectorAll("input.search-input:not([aria-label])").forEach((search) => {
       search.setAttribute("aria-label", "Search");
     });
+    // A card would be read out as its HTML; its words are inside.
+    document.querySelectorAll('#sc-chat [aria-label*="message: <"]').forEach((message) => {
+      message.setAttribute("aria-label", message.getAttribute("aria-label").split(":")[0]);
+    });
     // A list without items, and a label on an element without a role.
     document.querySelectorAll('#sc-chat .examples[role="list"]').forEach((list) => list.setAttribute("role", "group"));
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((empty) => empty.setAttribute("role", "note"));

@@ -74,21 +74,21 @@ function saveImage() {
   pen.fillRect(0, 0, 1200, 14);
   write("specchat", 26, "#005d91", "700");
   y += 16;
-  write(about.headline, 50, "#141c27", "700");
+  write(specchat.say(about.headline), 50, "#141c27", "700");
   write(`“${about.question.slice(0, 140)}”`, 26, "#374352");
   y += 12;
   const scale = Math.max(drawn.plain.total_ms, drawn.speculative.total_ms, 1);
   for (const [name, colour] of [["plain", "#e69f00"], ["speculative", "#0072b2"]]) {
     const lane = drawn[name];
-    write(`${name}: ${(lane.total_ms / 1000).toFixed(2)} s, ${lane.tokens} tokens`, 24, "#141c27", "600");
+    write(specchat.say(`${name}: ${(lane.total_ms / 1000).toFixed(2)} s, ${lane.tokens} tokens`), 24, "#141c27", "600");
     pen.fillStyle = "#ebeff3";
     pen.fillRect(60, y - 20, 1080, 26);
     pen.fillStyle = colour;
     pen.fillRect(60, y - 20, (1080 * lane.total_ms) / scale, 26);
     y += 42;
   }
-  write(about.numbers, 20, "#4b596b");
-  write(about.provenance, 20, "#4b596b");
+  write(specchat.say(about.numbers), 20, "#4b596b");
+  write(specchat.say(about.provenance), 20, "#4b596b");
   canvas.toBlob((blob) => save(blob, "png"), "image/png");
 }
 

@@ -239,6 +239,7 @@ def pages_over_time(points: Sequence[tuple[datetime, int]], provenance: str) -> 
         marker={"color": SPECULATIVE, "size": 7, "opacity": 0.7},
         hovertemplate="%{y} pages at %{x}<extra></extra>",
     )
+    figure.update_xaxes(tickformat="%H:%M\n%Y-%m-%d")  # the same in every language
     figure.update_yaxes(title="pages at the most", rangemode="tozero")
     return figure
 

@@ -107,7 +107,7 @@ def waiting(position: int, ticket: str) -> str:
     place = "You are next" if position <= 1 else f"You are number {position} in the queue"
     return (
         f"{place}. Your ticket is {ticket}. A colleague will read a summary of what you wrote and "
-        "answer here; for that this conversation is kept, redacted. Until then the assistant goes "
+        "answer here. For that this conversation is kept, redacted. Until then the assistant goes "
         "on helping."
     )
 

@@ -1,13 +1,14 @@
 """The interface in German: the catalogue that the page's script translates with.
 
 The English text is the key. `PATTERNS` are for sentences with numbers in them: a regular expression
-over the whole text, and the German with its groups as $1, $2. A text of parts joined by " · " is
-translated part by part. What customers and the model say is never translated.
+over the whole text, and the German with its groups as $1, $2, or as {1}, {2} where a group is to be
+translated too. A text of parts joined by " · " or "; " is translated part by part. What customers
+and the model say is never translated.
 """
 
 from __future__ import annotations
 
-from specchat.ui import german_chat
+from specchat.ui import german_bench, german_chat, german_dashboard
 
 TEXTS: dict[str, str] = {
     # the page
@@ -18,9 +19,35 @@ TEXTS: dict[str, str] = {
     "Options": "Einstellungen",
     "Use via API": "Als API nutzen",
     "Loading...": "Lädt …",
-    "No connection. What you typed is kept; this goes on when the server answers again.": (
-        "Keine Verbindung. Ihre Eingaben bleiben; es geht weiter, sobald der Server antwortet."
+    "Toggle Sidebar": "Seitenleiste ein- oder ausblenden",
+    "Gradio footer navigation": "Fußzeile",
+    "chatbot conversation": "Gespräch mit dem Assistenten",
+    "Clear": "Leeren",
+    "Copy message": "Nachricht kopieren",
+    "Edit": "Bearbeiten",
+    "Retry": "Noch einmal antworten",
+    "Undo": "Rückgängig",
+    "undo": "Rückgängig",
+    "Submit": "Absenden",
+    "Cancel": "Abbrechen",
+    "Reset to default value": "Auf Standard zurücksetzen",
+    "Copy table data": "Tabelle kopieren",
+    "Fullscreen": "Vollbild",
+    "Table actions": "Tabelle",
+    "Enter text to search the table": "Text eingeben, um die Tabelle zu durchsuchen",
+    "specchat: customer care, answered speculatively": (
+        "specchat: Kundenservice, spekulativ beantwortet"
     ),
+    # the connection
+    "You are offline": "Sie sind offline",
+    "Nothing you typed is lost. The page goes on by itself as soon as the network is back.": (
+        "Ihre Eingaben bleiben erhalten. Es geht von selbst weiter, sobald das Netz wieder da ist."
+    ),
+    "The server does not answer": "Der Server antwortet nicht",
+    "Nothing you typed is lost. The page goes on by itself as soon as it answers again.": (
+        "Ihre Eingaben bleiben erhalten. Es geht von selbst weiter, sobald er wieder antwortet."
+    ),
+    "Connected again": "Wieder verbunden",
     # options
     "Speculative decoding": "Spekulatives Dekodieren",
     "Off: plain decoding. The answer is the same for the same seed.": (
@@ -96,6 +123,14 @@ TEXTS: dict[str, str] = {
     "past answers": "frühere Antworten",
     "draft model": "Entwurfsmodell",
     "Please type or pick a question to race first.": "Bitte zuerst eine Frage stellen oder wählen.",
+    "Temperature, longest answer, seed and nodes must be numbers.": (
+        "Temperatur, längste Antwort, Seed und Knoten müssen Zahlen sein."
+    ),
+    "target model: its own token": "Zielmodell: eigenes Token",
+    "target model": "Zielmodell",
+    "Medusa heads": "Medusa-Köpfe",
+    "EAGLE-3 head": "EAGLE-3-Kopf",
+    "done": "fertig",
     "The race was stopped. Only races that had finished are stored.": (
         "Das Rennen wurde angehalten. Nur beendete Rennen sind gespeichert."
     ),
@@ -128,113 +163,86 @@ TEXTS: dict[str, str] = {
     "Back": "Zurück",
     "Next": "Weiter",
     "Close": "Schließen",
-    # dashboard
-    "Time": "Zeit",
-    "Mode": "Modus",
-    "Model": "Modell",
-    "Kind": "Art",
-    "Scenario (races)": "Situation (Rennen)",
-    "Speculator": "Spekulator",
-    "Load": "Last",
-    "Any": "Alle",
-    "All time": "Gesamte Zeit",
-    "Last hour": "Letzte Stunde",
-    "Last 24 hours": "Letzte 24 Stunden",
-    "Last 7 days": "Letzte 7 Tage",
-    "Started at once": "Sofort begonnen",
-    "Had to wait": "Musste warten",
-    "Reading the record…": "Liest die Aufzeichnung …",
-    "Engine, live": "Maschine, jetzt",
-    "answers running": "Antworten laufen",
-    "tokens/s, answers of the last minute": "Token/s, Antworten der letzten Minute",
-    "of prompt tokens from the prefix cache": "der Fragetoken aus dem Präfixspeicher",
-    "backend": "Rechenweg",
-    "backend, still warming up": "Rechenweg, wärmt noch auf",
-    "records written, none lost": "Einträge geschrieben, keiner verloren",
-    "No turns yet": "Noch keine Antworten",
-    "Ask a question in Chat or run a race in Race. Every answer leaves its evidence here within "
-    "seconds.": "Stellen Sie im Chat eine Frage oder starten Sie ein Rennen. Jede Antwort "
-    "hinterlässt hier nach Sekunden ihre Messwerte.",
-    "No turn fits these filters": "Keine Antwort passt zu diesen Filtern",
-    "Choose a longer time or set filters to Any.": "Längere Zeit oder Filter Alle wählen.",
-    "No races yet": "Noch keine Rennen",
-    "Run a race: only the same question asked both ways shows what speculation saves.": (
-        "Starten Sie ein Rennen: Nur dieselbe Frage auf beide Arten zeigt, was Spekulation spart."
-    ),
-    "Turns, newest first": "Antworten, neueste zuerst",
-    "Compare two configurations": "Zwei Konfigurationen vergleichen",
-    "Savings calculator": "Sparrechner",
-    "Chats": "Chats",
-    "Answers per chat": "Antworten je Chat",
-    "Price of the machine per hour": "Preis der Maschine je Stunde",
-    "Extrapolation, not a measurement": "Hochrechnung, keine Messung",
-    "Turns as CSV": "Antworten als CSV",
-    "Turns as JSON": "Antworten als JSON",
-    "Charts as PNG": "Diagramme als PNG",
-    "Median": "Median",
-    "End to end": "Gesamtzeit",
-    "Time to first token": "Zeit bis zum ersten Token",
-    "Time per output token": "Zeit je Token",
-    "Tokens of the answer": "Token der Antwort",
-    "Drafts accepted": "Entwürfe angenommen",
-    "Comparison": "Vergleich",
-    "Under load": "Unter Last",
-    "Load test": "Lasttest",
     **german_chat.TEXTS,
+    **german_dashboard.TEXTS,
+    **german_bench.TEXTS,
 }
 
 PATTERNS: tuple[tuple[str, str], ...] = (
+    # the page
+    (r"(.+) customer care", "Kundenservice von $1"),
+    (r"Speculator (\S+) is not used: (.+)", "Der Spekulator $1 wird nicht genutzt: $2"),
+    (r"Select example (\d+): (.+)", "Beispiel $1 wählen: $2"),
+    (r"bot's message", "Assistent"),
+    (r"bot's message: ([\s\S]+)", "Assistent: $1"),
+    (r"user's message: ([\s\S]+)", "Sie: $1"),
+    (r"(?:number input|range slider) for (.+)", "{1}"),
+    # race
     (
         r"([\d.]+)x faster, (.+) saved, same answer ✓",
         "$1-mal so schnell, $2 gespart, gleiche Antwort ✓",
     ),
-    (r"([\d.]+)x: slower here, (.+) lost, same answer ✓", "$1x: hier langsamer, $2 verloren, "
-     "gleiche Antwort ✓"),
-    (r"([\d.]+)x: about the same speed here, same answer ✓", "$1x: hier etwa gleich schnell, "
-     "gleiche Antwort ✓"),
-    (r"([\d.]+)x faster with speculation", "$1-mal so schnell mit Spekulation"),
-    (r"([\d.]+)x: slower with speculation here", "$1x: hier mit Spekulation langsamer"),
-    (r"([\d.]+)x: about the same speed", "$1x: etwa gleich schnell"),
-    (r"The answers differ ✗, so the times cannot be compared",
-     "Die Antworten weichen ab ✗, die Zeiten sind nicht vergleichbar"),
-    (r"Median ([\d.]+)x, (.+) saved in all, same answer in (\d+) of (\d+)",
-     "Median $1x, insgesamt $2 gespart, gleiche Antwort in $3 von $4"),
-    (r"Median ([\d.]+)x, (.+) lost in all, same answer in (\d+) of (\d+)",
-     "Median $1x, insgesamt $2 verloren, gleiche Antwort in $3 von $4"),
-    (r"(\d+) of (\d+) races run, same answer in (\d+) of (\d+)",
-     "$1 von $2 Rennen gelaufen, gleiche Antwort in $3 von $4"),
-    (r"(\d+) drafted, (\d+) accepted: (\d+) tokens? in one pass\.",
-     "$1 entworfen, $2 angenommen: $3 Token in einem Durchlauf."),
-    (r"Pass (\d+) of (\d+), after (\d+) ms\. (\d+) drafted, (\d+) accepted: (\d+) tokens? in one "
-     r"pass\.", "Durchlauf $1 von $2, nach $3 ms. $4 entworfen, $5 angenommen: $6 Token in einem "
-     "Durchlauf."),
-    (r"Pass (\d+) of (\d+), after (\d+) ms\. Nothing was drafted: (\d+) tokens? in one pass\.",
-     "Durchlauf $1 von $2, nach $3 ms. Nichts entworfen: $4 Token in einem Durchlauf."),
+    (
+        r"([\d.]+)x: slower here, (.+) lost, same answer ✓",
+        "$1x: hier langsamer, $2 verloren, gleiche Antwort ✓",
+    ),
+    (
+        r"([\d.]+)x: about the same speed here, same answer ✓",
+        "$1x: hier etwa gleich schnell, gleiche Antwort ✓",
+    ),
+    (
+        r"The answers differ ✗, so the times cannot be compared",
+        "Die Antworten weichen ab ✗, die Zeiten sind nicht vergleichbar",
+    ),
+    (
+        r"Too short to compare: the answer has (\d+) tokens?",
+        "Zu kurz für einen Vergleich: Die Antwort hat $1 Token",
+    ),
+    (
+        r"Median ([\d.]+)x, (.+) saved in all, same answer in (\d+) of (\d+)",
+        "Median $1x, insgesamt $2 gespart, gleiche Antwort in $3 von $4",
+    ),
+    (
+        r"Median ([\d.]+)x, (.+) lost in all, same answer in (\d+) of (\d+)",
+        "Median $1x, insgesamt $2 verloren, gleiche Antwort in $3 von $4",
+    ),
+    (
+        r"(\d+) of (\d+) races run, same answer in (\d+) of (\d+)",
+        "$1 von $2 Rennen gelaufen, gleiche Antwort in $3 von $4",
+    ),
+    (
+        r"(\d+) races, none can be compared, same answer in (\d+) of (\d+)",
+        "$1 Rennen, keines vergleichbar, gleiche Antwort in $2 von $3",
+    ),
+    (
+        r"(\d+) drafted, (\d+) accepted: (\d+) tokens? in one pass\.",
+        "$1 entworfen, $2 angenommen: $3 Token in einem Durchlauf.",
+    ),
+    (
+        r"Nothing was drafted: (\d+) tokens? in one pass\.",
+        "Nichts entworfen: $1 Token in einem Durchlauf.",
+    ),
+    (
+        r"Pass (\d+) of (\d+), after (\d+) ms\. (.+)",
+        "Durchlauf $1 von $2, nach $3 ms. {4}",
+    ),
+    (r"(.+): accepted", "{1}: angenommen"),
+    (r"(.+): rejected", "{1}: abgelehnt"),
     (r"([\d,]+) tokens?", "$1 Token"),
-    (r"done", "fertig"),
     (r"end to end (.+)", "Gesamtzeit $1"),
     (r"(\d+ %) drafts accepted", "$1 der Entwürfe angenommen"),
     (r"plain ran first", "einfach lief zuerst"),
     (r"speculative ran first", "spekulativ lief zuerst"),
+    (r"drafts by nobody", "niemand entwirft"),
     (r"drafts by (.+)", "Entwürfe von $1"),
     (r"at most (\d+) nodes a step", "höchstens $1 Knoten je Schritt"),
-    (r"at most (\d+) tokens", "höchstens $1 Token"),
-    (r"temperature ([\d.]+)", "Temperatur $1"),
-    (r"model (.+)", "Modell $1"),
-    (r"hardware (.+)", "Hardware $1"),
-    (r"speculators (.+)", "Spekulatoren $1"),
-    (r"([\d.]+) s, ([\d,]+) tokens", "$1 s, $2 Token"),
-    (r"([\d,]+) (shared)", "$1 geteilt"),
-    (r"([\d,]+) (held)", "$1 belegt"),
-    (r"([\d,]+) (cached)", "$1 im Speicher"),
-    (r"([\d,]+) (free)", "$1 frei"),
-    (r"Page map of the KV cache: ([\d,]+) pages of (\d+) tokens, one square is (?:up to )?(.+)",
-     "Seitenkarte des KV-Speichers: $1 Seiten zu $2 Token, ein Feld sind höchstens $3"),
-    (r"steps, (\d+) preemptions", "Schritte, $1 Verdrängungen"),
-    (r"turns, ([\d,]+) races", "Antworten, $1 Rennen"),
-    (r"of ([\d,]+) drafts accepted, 95 % interval (.+) to (.+)",
-     "von $1 Entwürfen angenommen, 95-%-Intervall $2 bis $3"),
-    (r"(\d+) of (\d+) races gave the same answer both ways",
-     "$1 von $2 Rennen gaben beide Male dieselbe Antwort"),
+    (r"seed (\d+)", "Seed $1"),
+    (
+        r"(\d+) other answers ran at the start, so the times are not undisturbed",
+        "zu Beginn liefen $1 andere Antworten, die Zeiten sind also nicht ungestört",
+    ),
+    (r"(plain|speculative): ([\d.]+) s, ([\d,]+) tokens", "{1}: $2 s, $3 Token"),
     *german_chat.PATTERNS,
-)  # fmt: skip
+    *german_dashboard.PATTERNS,
+    *german_bench.PATTERNS,
+)

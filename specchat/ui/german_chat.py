@@ -1,9 +1,11 @@
-"""The German of the chat, its sidebar and the desk; keys are the English texts themselves."""
+"""The German of the chat, its cards, its sidebar and the desk; keys are the English texts."""
 
 from __future__ import annotations
 
+from specchat.chat import wording
 from specchat.ui import chat_text as chat
 from specchat.ui import desk_text as desk
+from specchat.ui import messages as say
 
 TEXTS: dict[str, str] = {
     # first contact
@@ -28,9 +30,122 @@ TEXTS: dict[str, str] = {
     chat.NOTHING_TO_UNDO: "Es gibt nichts rückgängig zu machen.",
     chat.NOTHING_TO_RETRY: "Es gibt noch keine Antwort zu wiederholen.",
     chat.NOT_NUMBERS: "Temperatur, längste Antwort und Seed müssen Zahlen sein.",
+    chat.BROKE_OFF: "Die Antwort ist abgebrochen.",
+    "Stopped before the first word.": "Vor dem ersten Wort angehalten.",
+    "No answer: something went wrong. The question is kept; please try again.": (
+        "Keine Antwort: Etwas ist schiefgegangen. Die Frage bleibt; bitte versuchen Sie es erneut."
+    ),
+    "The model ended its answer without a word.": "Das Modell hat nichts geantwortet.",
+    chat.MARKS_FORGOTTEN: (
+        "Welche Token entworfen waren, bleibt nur bis zum Neustart bekannt; die Summen sind "
+        "gespeichert."
+    ),
+    chat.NOT_MEASURED: "Zu dieser Antwort ist keine Messung gespeichert.",
+    "Colleague:": "Unser Team:",
+    chat.SOURCES_READ: "Quellen dieser Antwort",
+    chat.SOURCES_SHOWN: "Aus unseren Hilfeseiten",
+    "not measured": "nicht gemessen",
+    "no drafts verified": "keine Entwürfe geprüft",
+    "plain: drafts not paying here": "einfach: Entwürfe lohnen sich hier nicht",
     chat.LIKE: "Gefällt mir",
     chat.DISLIKE: "Gefällt mir nicht",
     chat.BACK_TO_ASSISTANT: "Zurück zum Assistenten",
+    # personal data
+    "card number": "Kartennummer",
+    "card numbers": "Kartennummern",
+    "bank account number": "Kontonummer",
+    "bank account numbers": "Kontonummern",
+    "e-mail address": "E-Mail-Adresse",
+    "e-mail addresses": "E-Mail-Adressen",
+    "phone number": "Telefonnummer",
+    "phone numbers": "Telefonnummern",
+    "postal address": "Anschrift",
+    "postal addresses": "Anschriften",
+    "name": "Name",
+    "names": "Namen",
+    # orders
+    chat.ORDER_UNKNOWN: (
+        "Zu dieser Nummer gibt es keine Bestellung. Bitte prüfen Sie sie in Ihrer Bestätigung."
+    ),
+    "Being prepared": "Wird vorbereitet",
+    "On its way": "Unterwegs",
+    "Delivered": "Zugestellt",
+    "Cancelled": "Storniert",
+    "Return received": "Rücksendung eingetroffen",
+    "Refunded": "Erstattet",
+    "Expected": "Voraussichtlich",
+    "Refund expected by": "Erstattung bis",
+    "Refund paid": "Erstattet am",
+    "Ordered": "Bestellt",
+    "Prepared": "Vorbereitet",
+    chat.TOTAL: "Summe",
+    chat.CARRIER: "Versand mit",
+    chat.TRACKING: "Sendungsnummer",
+    "Monday": "Montag",
+    "Tuesday": "Dienstag",
+    "Wednesday": "Mittwoch",
+    "Thursday": "Donnerstag",
+    "Friday": "Freitag",
+    "Saturday": "Samstag",
+    "Sunday": "Sonntag",
+    "January": "Januar",
+    "February": "Februar",
+    "March": "März",
+    "April": "April",
+    "May": "Mai",
+    "June": "Juni",
+    "July": "Juli",
+    "August": "August",
+    "September": "September",
+    "October": "Oktober",
+    "November": "November",
+    "December": "Dezember",
+    # what goes wrong
+    say.QUEUE_FULL: "Gerade fragen sehr viele. Bitte senden Sie es gleich noch einmal.",
+    say.ENGINE_STOPPED: (
+        "Die Maschine ist angehalten und kann nicht antworten. Wer sie betreibt, muss sie neu "
+        "starten."
+    ),
+    say.GONE: "Dieses Gespräch gibt es nicht mehr. Bitte beginnen Sie ein neues.",
+    say.FAULT: (
+        "Bei uns ist etwas schiefgegangen. Ihre Eingabe ist nicht verloren; bitte versuchen Sie es "
+        "noch einmal."
+    ),
+    wording.STILL_ANSWERING: (
+        "Die letzte Frage dieses Gesprächs wird noch beantwortet. Bitte warten Sie oder halten Sie "
+        "sie an."
+    ),
+    wording.FAILED: "Beim Antworten ist etwas schiefgegangen. Bitte versuchen Sie es noch einmal.",
+    wording.NO_REASON: "Die Antwort endete ohne Grund. Bitte versuchen Sie es noch einmal.",
+    wording.MODEL_FAILED: (
+        "Das Modell konnte diese Antwort nicht beenden. Bitte versuchen Sie es noch einmal."
+    ),
+    wording.QUEUE_FULL: (
+        "Gerade werden sehr viele Kunden beantwortet. Bitte versuchen Sie es gleich noch einmal."
+    ),
+    wording.ENGINE_STOPPED: (
+        "Die Antwortmaschine ist angehalten. Bitte versuchen Sie es gleich noch einmal."
+    ),
+    wording.NOT_SAVED: "Dieses Gespräch kann im Moment nicht gespeichert werden.",
+    wording.A_PERSON_ANSWERED: (
+        "Hier hat schon jemand aus unserem Team geantwortet, das lässt sich nicht mehr ändern."
+    ),
+    wording.EMPTY_TITLE: "Bitte zuerst einen Titel eingeben.",
+    wording.UNKNOWN_TURN: "Diese Frage lässt sich nicht mehr ändern. Bitte stellen Sie sie neu.",
+    wording.NO_QUESTION: "In diesem Gespräch gibt es noch keine Frage.",
+    wording.NO_DESK: (
+        "Die Betreuung ist im Moment nicht erreichbar. Bitte versuchen Sie es noch einmal oder "
+        "rufen Sie uns an."
+    ),
+    # a person
+    "the answer could not be finished": "die Antwort ließ sich nicht beenden",
+    "there was no answer": "es gab keine Antwort",
+    "the assistant says that it does not know": "der Assistent sagt, dass er es nicht weiß",
+    "the answer repeats itself": "die Antwort wiederholt sich",
+    "nothing in the help pages fits the question": "in den Hilfeseiten passt nichts zur Frage",
+    "no order has the number that was named": "keine Bestellung hat die genannte Nummer",
+    "the answer did not help": "die Antwort hat nicht geholfen",
+    "You are next": "Sie sind als Nächstes an der Reihe",
     # the end of a conversation
     chat.CSAT: "Wie zufrieden sind Sie mit diesem Gespräch?",
     "1: not at all": "1: gar nicht",
@@ -91,7 +206,25 @@ TEXTS: dict[str, str] = {
     desk.REPLY: "Ihre Antwort",
     desk.REPLY_HINT: "An den Kunden schreiben",
     desk.CLOSE: "Fall schließen",
+    desk.SEND: "Antwort senden",
     desk.CLOSED: "Der Fall ist geschlossen.",
+    desk.GONE: "Diesen Fall gibt es nicht mehr.",
+    wording.HANDOFF_CLOSED: (
+        "Dieser Fall ist geschlossen; der Kunde spricht wieder mit dem Assistenten."
+    ),
+    wording.EMPTY_REPLY: "Bitte zuerst eine Antwort schreiben.",
+    "waits": "wartet",
+    "is talked to": "im Gespräch",
+    "closed": "geschlossen",
+    "asked for a person": "möchte einen Menschen",
+    "answers did not help": "Antworten halfen nicht",
+    "assistant unsure": "Assistent unsicher",
+    "The customer asked for a person.": "Der Kunde möchte mit einem Menschen sprechen.",
+    "Two answers in a row did not help.": "Zwei Antworten nacheinander haben nicht geholfen.",
+    "The assistant was not sure of its answer.": "Der Assistent war sich nicht sicher.",
+    "Customer": "Kunde",
+    "Assistant (AI)": "Assistent (KI)",
+    "Colleague": "Unser Team",
     "For colleagues: customers who want a person. What you read here is redacted. The key is": (
         "Für Kolleginnen und Kollegen: Kunden, die einen Menschen möchten. Was Sie hier lesen, ist "
         "geschwärzt. Der Schlüssel ist"
@@ -115,13 +248,101 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"You are talking to a colleague now\. Your ticket is (.+)\.",
-        "Sie sprechen jetzt mit einem Kollegen. Ihre Fallnummer ist $1.",
+        "Sie sprechen jetzt mit einem Menschen aus unserem Team. Ihre Fallnummer ist $1.",
     ),
     (
         r"Ticket (.+) is closed\. The assistant answers again\.",
         "Fall $1 ist geschlossen. Der Assistent antwortet wieder.",
     ),
+    (
+        r"(.+)\. Your ticket is (\S+)\. A colleague will read a summary of what you wrote and "
+        r"answer here\. For that this conversation is kept, redacted\. Until then the assistant "
+        r"goes on helping\.",
+        "{1}. Ihre Fallnummer ist $2. Jemand aus unserem Team liest eine Zusammenfassung und "
+        "antwortet hier. Dafür wird dieses Gespräch geschwärzt aufbewahrt. Bis dahin hilft der "
+        "Assistent weiter.",
+    ),
+    (r"You are number (\d+) in the queue", "Sie sind Nummer $1 in der Warteschlange"),
+    (
+        r"This may not help: (.+)\. Would you like to talk to a person\?",
+        "Das hilft vielleicht nicht weiter: {1}. Möchten Sie mit einem Menschen sprechen?",
+    ),
+    (r"Order (\S+)", "Bestellung $1"),
+    (
+        r"(Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday), (\d+) (\w+)",
+        "{1}, $2. {3}",
+    ),
+    (r"since (.+) UTC", "seit $1 UTC"),
+    (
+        r"The assistant gave (\d+) answers?: (\d+) disliked, (\d+) failed\.",
+        "Antworten des Assistenten: $1, davon $2 ohne Gefallen und $3 fehlgeschlagen.",
+    ),
+    (r"Its last words: (.+)", "Seine letzten Worte: $1"),
+    # under an answer
     (r"(\d+) tok/s", "$1 Token/s"),
     (r"stopped", "angehalten"),
     (r"failed", "fehlgeschlagen"),
+    (
+        r"(\d+ %) of steps plain: drafts not paying here",
+        "$1 der Schritte einfach: Entwürfe lohnen sich hier nicht",
+    ),
+    (r"prompt ([\d,]+) tokens?", "Prompt $1 Token"),
+    (r"([\d,]+) tokens? from the prefix cache", "$1 Token aus dem Präfixspeicher"),
+    (r"target passes (\d+)", "$1 Durchläufe des Zielmodells"),
+    (
+        r"(\d+) of (\d+) draft tokens accepted in (\d+) target passes",
+        "$1 von $2 Entwurfstoken in $3 Durchläufen angenommen",
+    ),
+    (r"by depth (.+)", "nach Tiefe $1"),
+    (
+        r"(MLP speculator|n-gram of the prompt|past answers|looked up in our records|draft model"
+        r"|Medusa heads|EAGLE-3 head|target model): (.+)",
+        "{1}: {2}",
+    ),
+    (r"The answer was cut at (\d+) tokens\.", "Die Antwort wurde nach $1 Token abgeschnitten."),
+    (
+        r"(\d+) earlier turns? no longer fits? the model's memory\.",
+        "Frühere Fragen, die nicht mehr in das Gedächtnis des Modells passen: $1.",
+    ),
+    (
+        r"This setting does not work: (.+)\.",
+        "Diese Einstellung geht nicht: $1.",
+    ),
+    (
+        r"This question cannot be answered as asked: (.+)\.",
+        "Diese Frage lässt sich so nicht beantworten: $1.",
+    ),
+    (
+        r"This question has ([\d,]+) characters; at most ([\d,]+) can be sent\. Please shorten "
+        r"it\.",
+        "Diese Frage hat $1 Zeichen; höchstens $2 sind möglich. Bitte kürzen Sie sie.",
+    ),
+    (
+        r"This question is too long: it has (\d+) tokens, and with what goes around it at most "
+        r"(\d+) fit\. Please shorten it, or allow a shorter answer\.",
+        "Diese Frage ist zu lang: Sie hat $1 Token, und höchstens $2 passen. Bitte kürzen Sie sie "
+        "oder erlauben Sie nur eine kürzere Antwort.",
+    ),
+    (
+        r"The longest answer must be under (\d+) tokens, the model's context; got (\d+)\.",
+        "Die längste Antwort muss unter $1 Token bleiben, dem Kontext des Modells; es sind $2.",
+    ),
+    (
+        r"The record could not be read or written: (.+)",
+        "Die Aufzeichnung ließ sich nicht lesen oder schreiben: $1",
+    ),
+    (
+        r"Value (\S+) is less than minimum value (\S+)\.",
+        "Der Wert $1 ist kleiner als das Minimum $2.",
+    ),
+    (
+        r"Value (\S+) is greater than maximum value (\S+)\.",
+        "Der Wert $1 ist größer als das Maximum $2.",
+    ),
+    # personal data
+    (
+        r"(\d+) ((?:card|bank account|phone) numbers?|(?:e-mail|postal) address(?:es)?|names?)",
+        "$1 {2}",
+    ),
+    (r"Hidden in the record: (.+)\.", "In der Aufzeichnung geschwärzt: {1}."),
 )

@@ -1,5 +1,5 @@
-"""What the page's head adds to Gradio: the second language, switched without a reload, and names
-that its components lack for screen readers."""
+"""What the page's head adds to Gradio: the second language, switched without a reload, a notice
+when the server is out of reach, and names that its components lack for screen readers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ CHOICE = (
 )
 
 
+_SCRIPTS = ("language.js", "language_charts.js", "mended.js")
+
+
 def language_head() -> str:
     """The scripts and the catalogue of translations."""
     catalogue = json.dumps({"texts": TEXTS, "patterns": PATTERNS}, ensure_ascii=False)
-    script = (STYLE_DIRECTORY / "language.js").read_text(encoding="utf-8")
+    scripts = "".join((STYLE_DIRECTORY / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     safe = catalogue.replace("</", "<\\/")
-    mended = (STYLE_DIRECTORY / "mended.js").read_text(encoding="utf-8")
-    return f"<script>{script.replace('CATALOGUE', safe, 1)}{mended}</script>"
+    return f"<script>{scripts.replace('CATALOGUE', safe, 1)}</script>"

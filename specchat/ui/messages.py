@@ -10,6 +10,11 @@ from specchat.chat.types import ChatError
 from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
 from storage import StoreError
 
+QUEUE_FULL = "Too many people are asking right now. Please send it again in a few seconds."
+ENGINE_STOPPED = "The engine has stopped and cannot answer. Whoever runs this has to restart it."
+GONE = "This conversation is no longer there. Start a new one."
+FAULT = "Something went wrong on our side. Nothing you typed was lost; please try again."
+
 log = logging.getLogger(__name__)
 
 EXPECTED = (ChatError, RequestError, QueueFullError, EngineClosedError, StoreError, LookupError)
@@ -19,17 +24,17 @@ EXPECTED = (ChatError, RequestError, QueueFullError, EngineClosedError, StoreErr
 def sentence(error: BaseException) -> str:
     """What to tell the person about an error."""
     if isinstance(error, QueueFullError):
-        return "Too many people are asking right now. Please send it again in a few seconds."
+        return QUEUE_FULL
     if isinstance(error, EngineClosedError):
-        return "The engine has stopped and cannot answer. Whoever runs this has to restart it."
+        return ENGINE_STOPPED
     if isinstance(error, StoreError):
         return f"The record could not be read or written: {error}"
     if isinstance(error, LookupError):
-        return "This conversation is no longer there. Start a new one."
+        return GONE
     if isinstance(error, (ChatError, RequestError)):
         return str(error)
     log.error("unexpected error in an event of the page", exc_info=error)
-    return "Something went wrong on our side. Nothing you typed was lost; please try again."
+    return FAULT
 
 
 def alert(text: str) -> str:

@@ -195,7 +195,7 @@ def _provenance(report: Report) -> str:
         f"{where['hardware']}, {where['model']} in {where['dtype']}, {where['backend']}, "
         f"{settings['count']} prompts x {settings['repeats']}, temperature "
         f"{settings['temperature']:g}, {str(where['started_at'])[:10]}, "
-        f"commit {where['commit'][:9]}"
+        f"commit {where['commit']}"
     )
 
 
