@@ -15,7 +15,7 @@ CHOICE = (
 )
 
 
-_SCRIPTS = ("language.js", "language_charts.js", "mended.js")
+_SCRIPTS = ("language.js", "language_charts.js", "connection.js", "mended.js")
 
 
 def language_head() -> str:

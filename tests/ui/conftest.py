@@ -142,9 +142,11 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @contextmanager
-def whole_app(model: Path, speculators: str, database: Path) -> Iterator[str]:
+def whole_app(
+    model: Path, speculators: str, database: Path, port: int | None = None
+) -> Iterator[str]:
     """`python app.py` as its own process; its URL once it answers."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("SPECCHAT_")},
         "SPECCHAT_MODEL": str(model),
