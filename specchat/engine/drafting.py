@@ -41,9 +41,9 @@ class Drafting:
         self._worth: dict[tuple[str, int, int], Worth] = {}
         self._asked: set[str] = set()  # requests that a speculator was asked about in this step
 
-    def propose(self, sequences: Seq[Sequence], other_rows: int, waiting: int = 0) -> Drafts:
-        """Trees for all decoding requests; empty ones for those that run plain. `waiting` requests
-        have no token yet.
+    def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
+        """Trees for all decoding requests; empty ones for those that run plain. The step also has
+        `prompt_rows` rows of prefill.
 
         Cheap speculators are asked first, a dearer one only where it has paid on top of what the
         cheaper ones offer.
@@ -57,7 +57,7 @@ class Drafting:
         contexts = {i: _context(sequences[i]) for i in asked}
         greedy = [s.request.params.greedy for s in sequences]
         merged, spent = empty, 0.0
-        choice = self.policy.choose(empty, greedy, other_rows, spent)
+        choice = self.policy.choose(empty, greedy, prompt_rows, spent)
         for speculator in sorted(self.speculators, key=lambda s: self._cost(s, len(asked))):
             those = [i for i in asked if _may_draft(speculator, sequences[i])]
             worth = self._worth_of(speculator, choice, len(sequences))
@@ -72,7 +72,7 @@ class Drafting:
                 whole if whole.draws else chosen
                 for whole, chosen in zip(merged, choice.trees, strict=True)
             ]
-            rows = other_rows + sum([len(tree.tokens) for tree in base])
+            rows = prompt_rows + sum([len(tree.tokens) for tree in base])
             own = [(sequences[i], contexts[i]) for i in those]
             before, cost = merged, self._cost(speculator, len(those))
             merged = self._merge(before, base, those, own, speculator, rows)
@@ -80,7 +80,7 @@ class Drafting:
             if all(map(operator.is_, merged, before)):
                 better = choice.later(cost)
             else:
-                better = self.policy.choose(merged, greedy, other_rows, spent, waiting)
+                better = self.policy.choose(merged, greedy, prompt_rows, spent)
             if paid:
                 worth.observe(better.rate / choice.rate)
             choice = better

@@ -46,8 +46,8 @@ class Payoffs:
     _requests: dict[str, Payoff] = field(default_factory=dict)
     _lately: dict[int, float] = field(default_factory=dict)  # saved_ms, by requests in powers of 2
 
-    SHORT_TRIALS = 4
-    LONG_PAUSE = 16
+    SHORT_TRIALS = 2
+    LONG_PAUSE = 32
     _LEARNING = 0.02
 
     def of(self, request_id: str, requests: int) -> Payoff:

@@ -1,10 +1,11 @@
 """How many draft nodes to verify: measured costs against calibrated chances.
 
-Each step maximises expected tokens per millisecond, (B + sum of P) / (t(B + m) + d + o), over the m
-most probable nodes of all requests' trees, where B is the number of decoding requests, P a node's
-chance of being accepted, t the measured time of a step of that many rows, d what drafting and o
-what the rest of the step costs. Where prompts wait, added time counts for their requests as well.
-The empty tree is always a candidate. A request whose drafts do not pay is decoded plainly and tried
+Each step maximises expected tokens per millisecond, (B + F + sum of P) / (t(B + F + m) + d + o),
+over the m most probable nodes of all requests' trees, where B is the number of decoding requests, F
+the rows of prompts in the step, P a node's chance of being accepted, t the measured time of a step
+of that many rows, d what drafting and o what the rest of the step costs. Prompt rows count as
+tokens: somebody waits for them, and where a row is dear a draft must not take their place. The
+empty tree is always a candidate. A request whose drafts do not pay is decoded plainly and tried
 again later.
 """
 
@@ -24,12 +25,18 @@ class Choice:
 
     trees: list[DraftTree]
     nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
-    tokens: float  # expected of the step, over all requests
-    rate: float  # expected tokens per millisecond
+    tokens: float  # expected of the step, over all decoding requests
+    prompt_rows: int
+    ms: float  # expected
+
+    @property
+    def rate(self) -> float:
+        """Expected tokens and prompt rows per millisecond."""
+        return (self.tokens + self.prompt_rows) / self.ms
 
     def later(self, ms: float) -> Choice:
         """The same nodes, after so much more time for drafting."""
-        return replace(self, rate=self.tokens / (self.tokens / self.rate + ms))
+        return replace(self, ms=self.ms + ms)
 
 
 @dataclass(slots=True)
@@ -45,24 +52,19 @@ class Policy:
         self,
         trees: Sequence[DraftTree],
         greedy: Sequence[bool],
-        other_rows: int,
+        prompt_rows: int,
         draft_ms: float,
-        waiting: int = 0,
     ) -> Choice:
-        """The part of each tree worth verifying in a step that also has `other_rows` rows of
-        prefill. `trees` holds one, possibly empty, tree per decoding request. `waiting` requests
-        have no token yet: what drafts add to a step makes them wait as well, so it counts for them
-        too."""
-        requests, base_rows = len(trees), len(trees) + other_rows
+        """The part of each tree worth verifying in a step that also has `prompt_rows` rows of
+        prefill. `trees` holds one, possibly empty, tree per decoding request."""
+        requests, base_rows = len(trees), len(trees) + prompt_rows
         base_ms = self.cost.step_ms(base_rows)
         fixed_ms = base_ms + self.overhead.ms(requests) + draft_ms
-        plain_rate = requests / fixed_ms
-        price = 1.0 + waiting / max(1, requests)
         if not any(tree.tokens for tree in trees):
-            return Choice(list(trees), [[] for _ in trees], float(requests), plain_rate)
+            return Choice(list(trees), [[] for _ in trees], float(requests), prompt_rows, fixed_ms)
         ranked = self._ranked(trees, greedy)
-        best_tokens = expected = float(requests)
-        best_rate, best_count, count = plain_rate, 0, 0
+        expected = float(base_rows)  # tokens and prompt rows
+        best_expected, best_ms, best_count, count = expected, fixed_ms, 0, 0
         hoped = expected - sum(negative for negative, _, _ in ranked)  # were all of them verified
         step_ms, node_ms = self.cost.step_ms, self.overhead.node_ms
         room = [self.max_nodes] * requests
@@ -75,10 +77,10 @@ class Policy:
             count += 1
             expected -= negative
             added_ms = step_ms(base_rows + count) - base_ms + node_ms * count
-            rate = expected / (fixed_ms + price * added_ms)
-            if rate > best_rate:
-                best_rate, best_tokens, best_count = rate, expected, count
-            elif hoped < best_rate * (fixed_ms + price * added_ms):
+            ms = fixed_ms + added_ms
+            if expected * best_ms > best_expected * ms:
+                best_expected, best_ms, best_count = expected, ms, count
+            elif hoped * best_ms < best_expected * ms:
                 break  # not even all the rest for nothing would do
         kept: list[list[int]] = [[] for _ in trees]
         for r, node in chosen[:best_count]:
@@ -87,7 +89,8 @@ class Policy:
             tree if len(nodes) == len(tree) else tree.select(nodes)
             for tree, nodes in zip(trees, kept, strict=True)
         ]
-        return Choice(selected, [sorted(nodes) for nodes in kept], best_tokens, best_rate)
+        tokens = best_expected - prompt_rows
+        return Choice(selected, [sorted(nodes) for nodes in kept], tokens, prompt_rows, best_ms)
 
     def _ranked(
         self, trees: Sequence[DraftTree], greedy: Sequence[bool]

@@ -77,8 +77,7 @@ def run(
     as long as there are pages for them (exact mode)."""
     started = time.perf_counter()
     prefill_rows = sum(prefill.count for prefill in plan.prefill)
-    prefilling = len(scheduler.running) - len(plan.decode)
-    drafts = drafting.propose(plan.decode, prefill_rows, prefilling)
+    drafts = drafting.propose(plan.decode, prefill_rows)
     jobs = _prepare(plan, drafts, scheduler, rows)
     if not jobs:
         return StepResult([])

@@ -51,7 +51,7 @@ def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> Choice:
         nodes = [list(range(min(len(tree), self.max_nodes))) for tree in trees]
         kept = [tree.select(own) for tree, own in zip(trees, nodes, strict=True)]
-        return Choice(kept, nodes, tokens=1.0, rate=1.0)
+        return Choice(kept, nodes, tokens=1.0, prompt_rows=0, ms=1.0)
 
     monkeypatch.setattr(Policy, "choose", choose)
     for pause in (Payoff, Worth):

@@ -347,13 +347,13 @@ def test_overhead_stays_sensible_where_every_step_is_alike() -> None:
     assert overhead.node_ms >= 0
 
 
-def test_prompts_that_wait_make_drafts_dearer() -> None:
+def test_drafts_do_not_take_the_place_of_prompts_where_rows_are_dear() -> None:
     one = policy(0.9)
     tree = chain(8, 0.8)
     alone = one.choose([tree], [True], 0, 0.0).trees[0]
-    waited_for = one.choose([tree], [True], 0, 0.0, waiting=20).trees[0]
+    beside_prompts = one.choose([tree], [True], 60, 0.0).trees[0]
     assert len(alone) > 0
-    assert len(waited_for) < len(alone)
+    assert len(beside_prompts) < len(alone)
 
 
 def test_drafters_that_disagree_are_each_believed_less() -> None:
