@@ -17,6 +17,7 @@ class WrittenAnswer:
     turn_id: str
     conversation_id: str
     owner: str
+    question: str  # that it answers, redacted
     text: str
     whole: bool  # the model ended it, not the limit of its length
 
@@ -24,7 +25,7 @@ class WrittenAnswer:
 def written_answers(session: Session, model: str, limit: int) -> list[WrittenAnswer]:
     """Answers of a model, the newest `limit`, oldest first."""
     found = (
-        select(Turn.id, Conversation.id, Conversation.owner, Turn.written, Metrics)
+        select(Turn.id, Conversation.id, Conversation.owner, Turn.question, Turn.written, Metrics)
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .join(Metrics, Metrics.turn_id == Turn.id)
         .where(Turn.written != "", Turn.removed.is_(False), Metrics.model == model)
@@ -33,7 +34,9 @@ def written_answers(session: Session, model: str, limit: int) -> list[WrittenAns
     )
     rows = session.execute(found).tuples()
     answers = [
-        WrittenAnswer(turn, conversation, owner, text, cost.completion_tokens < cost.max_tokens)
-        for turn, conversation, owner, text, cost in rows
+        WrittenAnswer(
+            turn, conversation, owner, question, text, cost.completion_tokens < cost.max_tokens
+        )
+        for turn, conversation, owner, question, text, cost in rows
     ]
     return answers[::-1]

@@ -153,7 +153,9 @@ class Learning:
             self._engine.learn([*self._own, *answers], fresh=True)
 
     def _learned(self, answer: WrittenAnswer) -> _Learned:
-        ids = self._prompts.answer(parsed(answer.text), whole=answer.whole)
+        ids = self._prompts.answer(
+            parsed(answer.text), whole=answer.whole, question=parsed(answer.question)
+        )
         return _Learned(answer.conversation_id, answer.owner, array("i", ids))
 
     def _tick(self) -> int:

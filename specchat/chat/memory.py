@@ -113,8 +113,9 @@ class Memory:
         cost = turn.shown.footer_stats
         if self._learning is not None and written and cost is not None:
             whole = cost.completion_tokens < cost.max_tokens
+            question = self.redacted(turn.shown.question, live).text
             self._learning.add(
-                WrittenAnswer(turn.shown.turn_id, live.id, live.owner, written, whole)
+                WrittenAnswer(turn.shown.turn_id, live.id, live.owner, question, written, whole)
             )
 
     def store(self, live: LiveConversation, turn: ChatTurn, written: str = "") -> None:

@@ -19,6 +19,10 @@ from specchat.chat.encoding import TextEncoder
 from specchat.chat.parts import Message, Parts, Slot, merged
 from specchat.chat.types import ChatError
 
+PROMPT_TOKENS = 8
+"""Of a prompt's end that an answer is drafted behind: the question's last words say much about how
+the answer begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptBuild:
@@ -73,12 +77,17 @@ class PromptBuilder:
             f"most {max(context_budget, 0)} fit. Please shorten it, or allow a shorter answer."
         )
 
-    def answer(self, parts: Parts, *, whole: bool) -> list[int]:
-        """An answer as the model writes it: behind the last token of a prompt, and with the end
-        where it is `whole`."""
-        opening = self._render([Message.of("user", "")], [[]])[0][-1:]
+    def answer(self, parts: Parts, *, whole: bool, question: Parts = ()) -> list[int]:
+        """An answer as the model writes it: behind the last tokens of the prompt that asks for it,
+        and with the end where it is `whole`. Without a question, behind the last token alone."""
+        asked = self._content(question)
+        prompt = self._render([Message.of("user", "")], [asked])[0]
         end = self._tokenizer.eos_token_id
-        return [*opening, *self._content(parts), *([end] if whole and end is not None else [])]
+        return [
+            *prompt[-PROMPT_TOKENS if asked else -1 :],
+            *self._content(parts),
+            *([end] if whole and end is not None else []),
+        ]
 
     def _content(self, parts: Parts) -> list[int]:
         """Ids of one message: words without special tokens, slots as their tokens."""

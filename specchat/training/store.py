@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from specchat.chat.prompt import PROMPT_TOKENS
 from specchat.speculators.registry import SUFFIX_STORE
 from specchat.speculators.suffix_file import save_store, vocabulary_of
 from specchat.training.generate import read_answers
@@ -12,9 +13,6 @@ from specchat.training.tokenizer import load_tokenizer
 
 MOST_TOKENS = 3_000_000
 """Of a bundled store: a third of a megabyte on disk, a second to sort."""
-
-PROMPT_TOKENS = 8
-"""Of the prompt's end that stand before each answer: they tell how it begins."""
 
 
 def run_store(place: Workplace, most_tokens: int = MOST_TOKENS) -> Path:

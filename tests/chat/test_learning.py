@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from specchat.chat.prompt import PROMPT_TOKENS
 from specchat.chat.service import AnswerUpdate
 from storage import Store
 
@@ -46,15 +47,22 @@ def test_an_answer_is_learned_as_the_model_wrote_it(learning: Chat) -> None:
     shown = ask(learning, "Where is my order 4417?").text
     assert "4417" in shown
     (text,) = taught(learning)
-    assert text.startswith("<|assistant|>")  # the shop's FAQ may open it
+    assert "<|assistant|>" in text  # behind the end of the prompt; the shop's FAQ may open it
     assert text.endswith("Your order {{order_number}} is on its way.<|end|>")
 
 
-def test_the_first_id_is_the_last_one_of_every_prompt(learning: Chat) -> None:
-    ask(learning, "Where is it?")
+def test_an_answer_is_learned_behind_the_end_of_its_prompt(learning: Chat) -> None:
+    ask(learning, "Where in the world is it?")
     taught(learning)
     prompt = learning.engine.streams[-1].request.prompt_ids
-    assert {ids[0] for ids in learning.engine.learned} == {prompt[-1]}
+    assert tuple(learning.engine.learned[-1][:PROMPT_TOKENS]) == prompt[-PROMPT_TOKENS:]
+
+
+def test_the_shops_own_texts_are_learned_behind_the_last_id_of_every_prompt(learning: Chat) -> None:
+    ask(learning, "Where is it?")
+    prompt = learning.engine.streams[-1].request.prompt_ids
+    taught(learning)
+    assert {ids[0] for ids in learning.engine.learned[:-1]} == {prompt[-1]}
 
 
 def test_faq_answers_and_canned_replies_are_learned(learning: Chat) -> None:
