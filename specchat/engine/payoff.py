@@ -41,11 +41,12 @@ class Payoff:
 @dataclass(slots=True)
 class Payoffs:
     """The payoffs of all requests. Where drafting has lost lately, with about as many requests at a
-    time, a new request is given less of a trial."""
+    time and those not few, a new request is given less of a trial."""
 
     _requests: dict[str, Payoff] = field(default_factory=dict)
     _lately: dict[int, float] = field(default_factory=dict)  # saved_ms, by requests in powers of 2
 
+    MANY = 4  # with fewer a trial costs next to nothing: rows are not what takes the time
     SHORT_TRIALS = 2
     LONG_PAUSE = 32
     _LEARNING = 0.02
@@ -55,7 +56,8 @@ class Payoffs:
         payoff = self._requests.get(request_id)
         if payoff is None:
             payoff = self._requests[request_id] = Payoff()
-            if self._lately.get(requests.bit_length(), 0.0) < 0:
+            many = requests >= self.MANY
+            if many and self._lately.get(requests.bit_length(), 0.0) < 0:
                 payoff.trials, payoff.length = self.SHORT_TRIALS, self.LONG_PAUSE
         return payoff
 

@@ -10,6 +10,7 @@ import pytest
 from specchat.chat.company import Company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions
+from specchat.engine.step_cost import StepCost
 from specchat.loader import LoadOptions, load
 from storage import Store, TurnMetrics
 
@@ -19,7 +20,14 @@ OPTIONS = AnswerOptions(max_tokens=60)
 
 
 @pytest.fixture
-def service(tmp_path: Path, care_tokenizer: Any, store: Store, company: Company) -> Any:
+def service(
+    tmp_path: Path,
+    care_tokenizer: Any,
+    store: Store,
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    monkeypatch.setattr(StepCost, "step_ms", lambda self, rows: 5.0)  # rows cost nothing
     directory = tmp_path / "tiny-care"
     directory.mkdir()
     save_tiny_care(directory, care_tokenizer)
