@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -127,8 +127,9 @@ def redaction(
     from specchat.chat import redaction_check as check
 
     report: dict[str, Any] = {}
-    for name, unseen in (("known templates", False), ("unseen templates", True)):
-        score = check.score(check.messages(messages, seed, unseen=unseen))
+    for templates in get_args(check.Templates):
+        score = check.score(check.messages(messages, seed, of=templates))
+        name = f"{templates} templates"
         report[name] = {
             "messages": score.messages,
             "items": score.items.total(),

@@ -1,4 +1,5 @@
-"""Personal data out of a text before it is stored: cards, IBANs, e-mails, phones, names, addresses.
+"""Personal data out of a text before it is stored: cards, bank accounts, e-mails, phones, identity
+numbers, dates of birth, names, addresses.
 
 When in doubt a number goes: what is left out of a record can be asked again, what is stored
 cannot be unsaid. Order numbers stay, they are what a record is about.
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 
 import phonenumbers
 
-from specchat.chat.redact_people import addresses, names
+from specchat.chat.redact_people import names
+from specchat.chat.redact_places import addresses
 
 WITHHELD = "[text withheld]"
 """Stands for a whole text that could not be checked."""
@@ -23,6 +25,8 @@ NOUNS: dict[str, str] = {
     "iban": "bank account number",
     "email": "e-mail address",
     "phone": "phone number",
+    "id": "identity number",
+    "birth": "date of birth",
     "address": "postal address",
     "name": "name",
 }
@@ -59,7 +63,7 @@ def redact(
     known: Mapping[str, str] | None = None,
 ) -> Redaction:
     """`text` with personal data replaced by its kind: `[card]`, `[iban]`, `[email]`, `[phone]`,
-    `[address]` and `[name]`.
+    `[id]`, `[birth]`, `[address]` and `[name]`.
 
     `keep` are contacts of the shop itself. `region` is where a phone number without "+" is from.
     `known` is personal data said earlier, and its kind: it goes wherever it is repeated.
@@ -98,6 +102,8 @@ def find(
         *_emails(text),
         *_ibans(text),
         *_cards(text),
+        *_accounts(text),
+        *_identities(text),
         *_phones(text, region),
         *(Span(start, end, "address") for start, end in addresses(text)),
         *(Span(start, end, "name") for start, end in names(text)),
@@ -140,8 +146,8 @@ def _take(taken: bytearray, start: int, end: int) -> None:
 # -- e-mail ------------------------------------------------------------------------------------
 
 _EMAIL = re.compile(
-    r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\s?(?:@|\(at\)|\[at\])\s?(?:[\w-]{1,63}\s?(?:\.|\(dot\)|\[dot\]|"
-    r"\sdot\s)\s?){1,5}[^\W\d_]{2,24}",
+    r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\s?(?:@|\(at\)|\[at\])\s?(?:[\w-]{1,63}(?:\.|\s\.\s|"
+    r"\s?(?:\(dot\)|\[dot\]|\sdot\s)\s?)){1,5}[^\W\d_]{2,24}",
     re.IGNORECASE,
 )
 _EMAIL_SPOKEN = re.compile(r"\b[\w.+-]{1,64}\s+at\s+[\w-]{2,63}\s+dot\s+[^\W\d_]{2,10}\b", re.I)
@@ -194,6 +200,60 @@ VA22 VG24 XK20
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _LENGTHS.split()}
 
 
+_ACCOUNT_NAMED = re.compile(
+    r"\b(?:bank |giro)?(?:account|acct|a/c|konto)[ -]?(?:number|num|numbr|no|nr|nummer)\b\.?"
+    r"\s*(?:is|iz|ist|was|:|=)?\s*(\d(?:[ -]?\d){7,17})(?![\w-])",
+    re.IGNORECASE,
+)
+
+
+def _accounts(text: str) -> Iterable[Span]:
+    for match in _ACCOUNT_NAMED.finditer(text):
+        yield Span(match.start(1), match.end(1), "iban")
+
+
+# -- identity papers, dates of birth -----------------------------------------------------------
+
+_IDENTITY_NAMED = re.compile(
+    r"\b(?:passport|reisepass|(?:national |personal )?identity|national id|id card|ssn"
+    r"|social security|aadhaa?r|pan card|pan|tax|tin|steuer-?id|steuer(?:identifikations)?nummer"
+    r"|personalausweis"
+    r"|ausweis|driv(?:er|ing)(?:['’]?s)? licen[sc]e|national insurance|nino?|dni|nie|bsn|tckn)\b"
+    r"(?:[ -]?(?:card|number|num|no|nr|nummer|id)\b\.?)*,?\s*"
+    r"(?:(?:it |that |which )?is|ist|:|=|#)?\s*"
+    r"((?=[A-Z -]{0,6}\d)[A-Z\d]{2,16}(?:[ -](?=[A-Z]*\d)[A-Z\d]{1,9}){0,4})(?![\w-])",
+    re.IGNORECASE,
+)
+_SHORTEST_IDENTITY = 5
+_IDENTITY_SHAPES = (
+    re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"),  # US SSN
+    re.compile(r"\b[A-CEGHJ-PR-TW-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"),  # UK national insurance
+    re.compile(r"\b[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]\b"),  # India, tax
+)
+_DATE = (
+    r"(?:\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}|\d{4}-\d{2}-\d{2}"
+    r"|\d{1,2}(?:st|nd|rd|th|\.)?\s(?:of\s)?[^\W\d_]{3,9}\.?,?\s\d{4}"
+    r"|[^\W\d_]{3,9}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4})"
+)
+_BORN = re.compile(
+    rf"\b(?:date of birth|birth ?date|birthday|d\.?o\.?b\.?|born(?: on)?|geboren(?: am)?"
+    rf"|geburtsdatum)\W{{0,3}}(?:(?:is|was|ist|on|am)\W)?\s*({_DATE})",
+    re.IGNORECASE,
+)
+
+
+def _identities(text: str) -> Iterable[Span]:
+    for match in _IDENTITY_NAMED.finditer(text):
+        if sum(map(str.isalnum, match[1])) >= _SHORTEST_IDENTITY:
+            yield Span(match.start(1), match.end(1), "id")
+    for pattern in _IDENTITY_SHAPES:
+        for match in pattern.finditer(text):
+            if not _KEPT_BEFORE.search(text[max(0, match.start() - 60) : match.start()]):
+                yield Span(match.start(), match.end(), "id")
+    for match in _BORN.finditer(text):
+        yield Span(match.start(1), match.end(1), "birth")
+
+
 # -- cards -------------------------------------------------------------------------------------
 
 _DIGIT_RUN = re.compile(r"(?<![\w])\d(?:[ \t.\-–/]{0,2}\d){11,29}(?![\w])")
@@ -206,23 +266,36 @@ _CARD_LENGTHS = range(13, 20)
 
 def _cards(text: str) -> Iterable[Span]:
     for match in _DIGIT_RUN.finditer(text):
-        yield from _luhn_spans(match)
+        if not _KEPT_BEFORE.search(text[max(0, match.start() - 60) : match.start()]):
+            yield from _luhn_spans(match)
     for match in _CARD_NAMED.finditer(text):
         digits = sum(character.isdigit() for character in match[1])
         security_code = digits <= 4 and re.search(r"cv[vc]\b", match[0], re.IGNORECASE)
-        if digits >= 12 or security_code:  # called a card number: it goes, right or mistyped
+        kept = _KEPT_BEFORE.search(text[max(0, match.start(1) - 60) : match.start(1)])
+        if (
+            digits >= 12 and not kept
+        ) or security_code:  # called a card number: it goes, right or mistyped
             yield Span(match.start(1), match.end(1), "card")
 
 
 def _luhn_spans(match: re.Match[str]) -> Iterable[Span]:
-    """Runs of 13 to 19 digits inside `match` that pass the Luhn check, longest first."""
-    places = [index for index, character in enumerate(match[0]) if character.isdigit()]
-    digits = "".join(match[0][place] for place in places)
-    for length in reversed(_CARD_LENGTHS):
-        for first in range(len(digits) - length + 1):
-            if digits[first] in "23456" and _luhn(digits[first : first + length]):
-                start, end = places[first], places[first + length - 1] + 1
+    """Groups of digits inside `match` that are written as a card is and pass the Luhn check."""
+    groups = list(re.finditer(r"\d+", match[0]))
+    for first in range(len(groups)):
+        for last in range(len(groups), first, -1):
+            digits = "".join(group[0] for group in groups[first:last])
+            sizes = [len(group[0]) for group in groups[first:last]]
+            fits = digits[0] in "23456" and len(digits) in _CARD_LENGTHS and _card_like(sizes)
+            if fits and _luhn(digits):
+                start, end = groups[first].start(), groups[last - 1].end()
                 yield Span(match.start() + start, match.start() + end, "card")
+
+
+def _card_like(sizes: list[int]) -> bool:
+    """True for 4 4 4 4, 4 6 5 or any equal groups; an order such as 305-1234567-1234567 is none."""
+    return sizes in ([4, 6, 5], [4, 6, 4]) or (
+        len(set(sizes[:-1])) < 2 and sizes[-1] <= sizes[0] and (len(sizes) == 1 or sizes[0] < 7)
+    )
 
 
 def _luhn(digits: str) -> bool:
@@ -247,25 +320,33 @@ _PHONE_SHAPE = re.compile(
 )
 _PLUS = re.compile(r"\+\d[\d ().\-–/]{6,20}\d")
 _TRUNK = re.compile(r"(?<![\w#-])\(?0\d(?:[ ./()-]{0,2}\d){7,10}(?![\w-])")  # 0170 1234567
+_PAIR = re.compile(r"(?<![\w#.-])[6-9]\d{4}[ -]\d{5}(?![\w-])")  # 98765 43210
 _GROUPS = re.compile(r"(?<![\w#.-])\d{3}(?: \d{2}){3}(?![\w-])")  # 612 35 17 77
 _KEPT_BEFORE = re.compile(
     r"(?:\b(?:order|purchase|invoice|bill|receipt|tracking|reference|claim|ticket|case|refund"
-    r"|parcel|shipment)s?\b\W*(?:(?:number|no|nr|id|code|is|was|says|shows|reads)\b\W*)*|#\s*)$",
+    r"|bestellung|bestellnummer|auftrag|rechnung|rechnungsnummer|sendung|sendungsnummer|paket|vorgang"
+    r"|kundennummer|retoure|parcel|shipment|ref|transaction|booking|confirmation|return|delivery)s?\b\W*"
+    r"(?:(?:number|num|no|nr|id|code|is|was|iz|nummer|ist|lautet|should|be|some|long|says|shows|reads|ref|bearing|the|with)\b\W*)*|#\s*)$",
     re.IGNORECASE,
 )
 
-_IN_CODE = re.compile(r"\w*\d\w*$")  # the digits go on before: part of a longer code
+_ORDER_LIKE = re.compile(r"\d{3}-\d{7}")
+_FEWEST_DIGITS = 8  # of a number without a sign that it is a phone's
+_IN_CODE = re.compile(r"[\w-]*(?:\w|[^\W\d_]-)$")  # more stands right before: a longer code
 
 
 def _phones(text: str, region: str) -> Iterable[Span]:
-    for pattern in (_PHONE_NAMED, _PLUS, _PHONE_SHAPE, _TRUNK, _GROUPS):
+    for pattern in (_PHONE_NAMED, _PLUS, _PHONE_SHAPE, _TRUNK, _GROUPS, _PAIR):
         for match in pattern.finditer(text):
             group = 1 if pattern is _PHONE_NAMED else 0
             yield from _unless_order(text, match.start(group), match.end(group))
     for found in phonenumbers.PhoneNumberMatcher(
         text, region, leniency=phonenumbers.Leniency.POSSIBLE, max_tries=10_000
     ):
-        if not _IN_CODE.search(text[max(0, found.start - 30) : found.start]):
+        if _ORDER_LIKE.fullmatch(found.raw_string):
+            continue
+        few = found.raw_string.isdigit() and len(found.raw_string) < _FEWEST_DIGITS
+        if not few and not _IN_CODE.search(text[max(0, found.start - 30) : found.start]):
             yield from _unless_order(text, found.start, found.end)
 
 

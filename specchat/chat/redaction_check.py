@@ -13,11 +13,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import phonenumbers
 
-from specchat.chat.redact import Span, find
+from specchat.chat import redaction_hard as hard
+from specchat.chat.redact import NOUNS, Span, find
+
+Values = Mapping[str, Callable[[random.Random], str]]
+"""What a template may hold, and how it is made up."""
 
 KEEP = ("+1 503-555-0142", "help@fernhollow.example")
 """The shop's own contacts in the messages."""
@@ -98,27 +102,28 @@ def _covered(text: str, item: Item, spans: list[Span]) -> bool:
 # -- the messages ------------------------------------------------------------------------------
 
 
-def messages(count: int, seed: int = 7, *, unseen: bool = False) -> list[Labelled]:
+Templates = Literal["known", "later", "hard"]
+
+
+def messages(count: int, seed: int = 7, *, of: Templates = "known") -> list[Labelled]:
     """`count` messages, the same for the same seed.
 
-    The patterns of redaction were written with the usual templates in view. The `unseen` ones came
-    afterwards and no pattern was made for them, so they say more about what customers will write.
+    The patterns of redaction were written with the `known` templates in view. The `later` ones came
+    afterwards, and the patterns were mended since; the `hard` ones came after that, so they say
+    most about what customers will write.
     """
     dice = random.Random(seed)
-    templates = _UNSEEN if unseen else _TEMPLATES
-    return [_message(dice, dice.choice(templates)) for _ in range(count)]
+    templates = {"known": _TEMPLATES, "later": _LATER, "hard": hard.TEMPLATES}[of]
+    values = _HARD_VALUES if of == "hard" else _VALUES
+    return [_message(dice, dice.choice(templates), values) for _ in range(count)]
 
 
-def _message(dice: random.Random, template: str) -> Labelled:
+def _message(dice: random.Random, template: str, values: Values) -> Labelled:
     text, items = "", []
-    for piece in template.replace("}", "{").split("{"):
-        if piece in _PERSONAL:
-            value = _PERSONAL[piece](dice)
-            items.append(Item(len(text), len(text) + len(value), piece))
-        elif piece in _HARMLESS:
-            value = _HARMLESS[piece](dice)
-        else:
-            value = piece
+    for index, piece in enumerate(template.replace("}", "{").split("{")):
+        value = values[piece](dice) if index % 2 else piece
+        if index % 2 and piece in _KINDS:
+            items.append(Item(len(text), len(text) + len(value), _KINDS[piece]))
         text += value
     return Labelled(text, tuple(items))
 
@@ -165,7 +170,7 @@ _TEMPLATES = (
     "Please cancel order {order}, I want the {product} instead.",
 )
 
-_UNSEEN = (
+_LATER = (
     "I think somebody else used {card} in your shop on {date}",
     "the last charge on {card} looks wrong, it says {amount}",
     "transfer it to {iban} as soon as you can",
@@ -287,9 +292,10 @@ def _email(dice: random.Random) -> str:
     return dice.choice((plain, plain, plain.upper(), f"{user} (at) {host}"))
 
 
-def _address(dice: random.Random) -> str:
+def _address(dice: random.Random, patterns: tuple[str, ...] = ()) -> str:
     """A pattern with its letters filled: N a house number, Z five digits, the rest as it is."""
-    filled = re.sub(r"\bN\b", lambda _: str(dice.randint(1, 250)), dice.choice(_ADDRESSES))
+    pattern = dice.choice(patterns or _ADDRESSES)
+    filled = re.sub(r"\bN\b", lambda _: str(dice.randint(1, 250)), pattern)
     return re.sub(r"\bZ\b", lambda _: _digits(dice, 5), filled)
 
 
@@ -342,7 +348,7 @@ def _amount(dice: random.Random) -> str:
 
 
 _PRODUCTS = ("Desk Lamp Aurel", "Garden Chair Lund", "iPhone 15 Pro", "Wool Blanket", "kettle")
-_HARMLESS: Mapping[str, Callable[[random.Random], str]] = {
+_VALUES: Values = {
     "order": _order,
     "invoice": _invoice,
     "tracking": _tracking,
@@ -354,8 +360,6 @@ _HARMLESS: Mapping[str, Callable[[random.Random], str]] = {
     "place": lambda dice: dice.choice(("Germany", "New York", "the UK", "Paris", "Millbrook")),
     "shop_phone": lambda dice: KEEP[0],
     "shop_email": lambda dice: KEEP[1],
-}
-_PERSONAL: Mapping[str, Callable[[random.Random], str]] = {
     "card": _card,
     "iban": _iban,
     "email": _email,
@@ -363,3 +367,14 @@ _PERSONAL: Mapping[str, Callable[[random.Random], str]] = {
     "name": _name,
     "address": _address,
 }
+_HARD_VALUES: Values = {
+    **_VALUES,
+    "name": hard.name,
+    "address": lambda dice: _address(dice, hard.ADDRESSES),
+    "brand": lambda dice: dice.choice(hard.BRANDS),
+    "place": lambda dice: dice.choice(hard.PLACES),
+    "passport": hard.passport,
+    "birth": hard.birth,
+}
+_KINDS = {kind: kind for kind in NOUNS} | {"passport": "id"}
+"""Values that are personal data, and the kind of it."""

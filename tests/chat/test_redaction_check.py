@@ -8,6 +8,9 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from specchat.chat import redaction_check, redaction_hard
+from specchat.chat.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
+from specchat.chat.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
 from specchat.chat.redact import redact
 from specchat.chat.redaction_check import Item, Labelled, messages, score
 from specchat.cli import app
@@ -23,17 +26,33 @@ def test_known_phrasings_are_found_and_little_else() -> None:
     assert found.precision() >= 0.97, found.wrong
 
 
-def test_phrasings_nobody_had_in_view_are_found_but_for_unlisted_names() -> None:
-    found = score(messages(1_000, unseen=True))
+def test_phrasings_that_came_later_are_found_too() -> None:
+    found = score(messages(1_000, of="later"))
     for kind in ("card", "iban", "email", "phone", "address"):
         assert found.recall(kind) >= 0.97, found.missed
-    assert found.recall("name") >= 0.4
-    assert found.precision() >= 0.95, found.wrong
+    assert found.recall("name") >= 0.95
+    assert found.precision() >= 0.97, found.wrong
+
+
+def test_of_hard_phrasings_and_rare_names_the_greater_part_is_found() -> None:
+    found = score(messages(1_500, of="hard"))
+    for kind in ("card", "iban", "email", "phone", "id", "birth"):
+        assert found.recall(kind) >= 0.98, found.missed
+    assert found.recall("address") >= 0.73
+    assert found.recall("name") >= 0.6
+    assert found.recall() >= 0.74
+    assert found.precision() >= 0.91, found.wrong
+
+
+def test_the_rare_names_of_the_sets_are_on_no_list() -> None:
+    listed = GIVEN_NAMES | SOFT_GIVEN_NAMES | FAMILY_NAMES | SOFT_FAMILY_NAMES
+    rare = {*redaction_check._RARE, *redaction_hard.RARE_GIVEN, *redaction_hard.RARE_FAMILY}
+    assert rare.isdisjoint(listed)
 
 
 def test_the_ruler_counts_what_is_missed_and_what_is_taken_without_need() -> None:
-    text = "Qwxyz told Anna about 4111 1111 1111 1111"
-    found = score([Labelled(text, (Item(0, 5, "name"), Item(22, 41, "card")))])
+    text = "Qwxyz: then Anna had 4111 1111 1111 1111"
+    found = score([Labelled(text, (Item(0, 5, "name"), Item(21, 40, "card")))])
     assert found.missed == ["name: Qwxyz"]
     assert found.wrong == ["name: Anna"]
     assert (found.recall(), found.precision()) == (0.5, 0.5)
@@ -44,9 +63,9 @@ def test_the_command_prints_the_figures() -> None:
     done = CliRunner().invoke(app, ["data", "redaction", "--messages", "60", "--json"])
     report = json.loads(done.output)
     assert report["known templates"]["messages"] == 60
-    assert 0 < report["unseen templates"]["kinds"]["name"]["recall"] <= 1
+    assert 0 < report["hard templates"]["kinds"]["name"]["recall"] <= 1
     shown = CliRunner().invoke(app, ["data", "redaction", "--messages", "60", "--missed"])
-    assert "unseen templates: 60 messages" in shown.output
+    assert "later templates: 60 messages" in shown.output
     assert "not found: name: " in shown.output
 
 
@@ -63,6 +82,22 @@ def test_the_command_prints_the_figures() -> None:
         ("Hauptstraße 5, 10115 Berlin", "[address]"),
         ("221B Baker Street, London NW1 6XE please", "[address] please"),
         ("my address is Hill Farm 3, Nowhere.", "my address is [address]."),
+        ("I spoke with Tendai yesterday", "I spoke with [name] yesterday"),
+        ("Nkechi told me to write again", "[name] told me to write again"),
+        ("our manager, Sunniva Okafor, knows", "our manager, [name], knows"),
+        ("a lamp for Oyelaran Petrov", "a lamp for [name]"),
+        ("it is Tendai's parcel", "it is [name]'s parcel"),
+        ("Anna and Tendai ordered it", "[name] and [name] ordered it"),
+        ("its priya sharma, why?", "its [name], why?"),
+        ("RAHUL KUMAR, order 4417", "[name], order 4417"),
+        ("no J. Achterberg lives here", "no [name] lives here"),
+        ("It never came.\n\nYetunde", "It never came.\n\n[name]"),
+        ("Dear Wiremu, where is it?", "Dear [name], where is it?"),
+        ("Mit freundlichen Grüßen\nZdenka Vlk", "Mit freundlichen Grüßen\n[name]"),
+        ("Ich heiße Tove, wo ist es?", "Ich heiße [name], wo ist es?"),
+        ("Hauptplatz 4, 8010 Graz", "[address]"),
+        ("B-12, Sunrise Apartments, Pune 411045", "[address]"),
+        ("7 Kangaroo Ct, Dubbo NSW 2830", "[address]"),
         ("Maria Lopez\nCalle Mayor 3, 28013 Madrid", "[name]\n[address]"),
     ],
 )
@@ -79,6 +114,13 @@ def test_names_and_addresses_are_taken_out(text: str, stored: str) -> None:
         "I want a Premium account, not the Free one",
         "5 parcels on the way, 10 minutes drive",
         "This is Urgent. Please help",
+        "a Ralph Lauren shirt and a Calvin Klein belt for 30.00",
+        "our holiday in Charlotte or in Santa Barbara",
+        "Can Amazon deliver it with Premium Shipping?",
+        "Contact Us says Error 12. We tried Twice",
+        "my name is right everything else is not",
+        "Mark it as delivered. Will you?",
+        "Die Lieferung der Bestellung 407-1234567 mit Ihrer Rechnung",
     ],
 )
 def test_places_and_ordinary_words_stay(text: str) -> None:
@@ -93,7 +135,9 @@ def test_what_was_said_about_oneself_goes_wherever_it_is_repeated() -> None:
 @pytest.mark.parametrize(
     "unit",
     ["Aa ", "1 a ", "my name is A ", "Street ", "1 Ab ", "12 rue de ", "de la ", "Flat 1 ",
-     "Av. A ", "Mr. A. ", "Cad. ", "address is 1 ", "for Bo de ", "N W ", "Anna de "],
+     "Av. A ", "Mr. A. ", "Al and ", "Bo's ",
+     "J. ", "maria ", "B-1, A ", "A 1, 1 ", "Qu Qu, ", "Cad. ", "address is 1 ", "for Bo de ",
+     "N W ", "Anna de "],
 )  # fmt: skip
 def test_people_and_places_of_the_greatest_length_are_read_in_time(unit: str) -> None:
     started = time.thread_time()
