@@ -24,9 +24,9 @@
   }
 
   function axisTitle(text) {
-    const [said, source] = text.split("<br><sup>");
+    const [, said, open, source, close] = /^(.*?)(<br><span[^>]*>)(.*)(<\/span>)$/.exec(text) || [];
     if (source === undefined) return specchat.say(text);
-    return `${specchat.say(said)}<br><sup>${title(source.replace("</sup>", ""), SOURCE_WIDTH)}</sup>`;
+    return specchat.say(said) + open + title(source, SOURCE_WIDTH) + close;
   }
 
   function label(value) {

@@ -53,7 +53,7 @@ def _steps(order: OrderRow) -> str:
     if reached is None:
         return ""
     return (
-        '<div class="sc-steps">'
+        '<div class="sc-order-steps">'
         + "".join(
             f'<span class="{"sc-done" if place < reached else "sc-todo"}">{name}</span>'
             for place, name in enumerate(text.ORDER_STEPS)

@@ -105,6 +105,7 @@ def theme() -> gr.themes.Base:
         button_border_width="1px",
         color_accent_soft="*primary_100",
         color_accent_soft_dark="*primary_900",
+        input_border_width="1px",
         input_background_fill="white",
         input_background_fill_dark="*neutral_800",
         input_border_color="*neutral_300",
