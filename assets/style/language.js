@@ -6,11 +6,11 @@ window.specchat = (() => {
   const rules = patterns.map(([from, to]) => [new RegExp(`^${from}$`), to]);
   const PARTS = [" · ", "; "]; // between parts that are texts of their own
   const JOINTS = [[", and ", " und "], [", ", ", "]]; // inside a text that is not known as a whole
-  const LEFT_ALONE = "script, style, code, textarea, .api-docs, .sc-lane-text, .sc-node text, .sc-marked, "
+  const LEFT_ALONE = "script, style, code, textarea, .api-docs, .js-plotly-plot, .sc-lane-text, .sc-node text, .sc-marked, "
     + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said";
   const OURS = ".title, .sc-card, .sc-sources > b, .sc-evidence, strong, em"; // inside an answer
   const NAMES = ["aria-label", "placeholder", "title"];
-  const MENU = "input[role=listbox][readonly]";
+  const MENU = "input[role=combobox][readonly]";
   const KEY = "specchat-language";
   // A number that is no part of a date, a version or a name.
   const NUMBER = /(?<![\w.:/]|[\w.]-)(?<!\b(?:torch|triton|transformers|python|code|commit) )(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?!\.?\d|[:/-]\d)/gi;

@@ -1,7 +1,7 @@
 // Charts in the chosen language: a figure is translated on its way to Plotly, which then finds room
 // for the German words; the figure as it came is kept for a change of mind.
 (() => {
-  const TITLE_WIDTH = 44, SOURCE_WIDTH = 54; // characters of a line, as in charts.py
+  const TITLE_WIDTH = 44, SOURCE_WIDTH = 46; // characters of a line, as in charts.py
   const figures = new WeakMap(); // plot -> the figure as it came
   let library;
 

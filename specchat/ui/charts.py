@@ -133,7 +133,7 @@ def paired_speedups(
     n = max((len(row.values) for row in rows), default=0) if same else sum(map(_races, rows))
     figure = _figure(
         f"{title}, median and 95 % interval (n = {n})",
-        "plain time / speculative time; 1 = no difference",
+        "plain / speculative time (1 = the same)",
         provenance,
     )
     for row in rows:
@@ -279,7 +279,13 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         template="none",
-        title={"text": _wrapped(title, 44), "font": {"size": 14}, "x": 0.02, "y": 0.96},
+        title={
+            "text": _wrapped(title, 44),
+            "font": {"size": 14},
+            "x": 0.02,
+            "y": 0.97,
+            "yanchor": "top",
+        },
         font={"family": _FONT, "size": 12, "color": GREY},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -311,7 +317,7 @@ def _with_source(title: str, provenance: str) -> str:
     return f'{title}<br><span style="font-size:11px">{_wrapped(provenance)}</span>'
 
 
-def _wrapped(text: str, width: int = 54) -> str:
+def _wrapped(text: str, width: int = 46) -> str:
     """Lines of at most `width` characters where words allow it, so that a phone shows all."""
     kept_together = text.replace("<", "&lt;").replace("n = ", "n\u00a0=\u00a0")
     return "<br>".join(textwrap.wrap(kept_together, width))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from specchat.evidence import draft_acceptance_rate, mean_acceptance_length, percentiles
-from specchat.ui.format import duration, known, model_name
+from specchat.ui.format import duration, known, model_name, percent
 from storage import MetricRow
 
 FEW = (
@@ -114,4 +114,4 @@ def _length(rows: Sequence[MetricRow]) -> str:
 
 def _rate(rows: Sequence[MetricRow]) -> str:
     found = draft_acceptance_rate(rows)
-    return f"{found.rate:.0%} of {found.drafted:,}" if known(found.rate) else "–"
+    return f"{percent(found.rate, 1)} of {found.drafted:,}" if known(found.rate) else "–"

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from specchat.evidence import percentiles
 from specchat.ui.dashboard_data import Evidence, interval_words, race_provenance, saved_words
-from specchat.ui.format import EVEN_BAND, duration, known
+from specchat.ui.format import EVEN_BAND, count, duration, known, percent
 from storage import StoreHealth
 
 MAP_CELLS = 256
@@ -78,8 +78,8 @@ def headline_html(evidence: Evidence) -> str:
         said, verdict = f"{ratio:.2f}x: about the same speed", "same"
     lines = [
         f"{interval_words(summary)}; {summary.slower} slower; {saved_words(evidence.savings)}",
-        f"{evidence.identical} of {len(evidence.races)} races gave the same answer both ways · "
-        + race_provenance(evidence.races),
+        f"{evidence.identical} of {count(len(evidence.races), 'race')} gave the same answer both "
+        "ways · " + race_provenance(evidence.races),
     ]
     subs = "".join(f'<p class="sc-sub">{escape(line)}</p>' for line in lines)
     return (
@@ -94,7 +94,10 @@ def tiles_html(evidence: Evidence) -> str:
     tpot = percentiles(row.tpot_ms for row in evidence.rows if row.status == "completed")
     length, rate = evidence.length, evidence.rate
     tiles = [
-        (f"{len(evidence.rows):,}", f"turns, {len(evidence.races):,} races"),
+        (
+            f"{len(evidence.rows):,}",
+            f"turn{'' if len(evidence.rows) == 1 else 's'}, {count(len(evidence.races), 'race')}",
+        ),
         (_number(length.token_weighted, 2), f"τ over all tokens; per turn {_per_turn(evidence)}"),
         (_share(rate.rate), f"of {rate.drafted:,} drafts accepted{_bounds(evidence)}"),
         (duration(ttft.p50), f"TTFT p50, p95 {duration(ttft.p95)} (n = {ttft.n})"),
@@ -181,11 +184,11 @@ def _bounds(evidence: Evidence) -> str:
     interval = evidence.rate.ci95
     if not interval.known:
         return ""
-    return f", 95 % interval {interval.low:.0%} to {interval.high:.0%}"
+    return f", 95 % interval {percent(interval.low, 1)} to {percent(interval.high, 1)}"
 
 
 def _share(value: float) -> str:
-    return f"{value:.0%}" if known(value) else "–"
+    return percent(value, 1) if known(value) else "–"
 
 
 def _number(value: float, digits: int) -> str:

@@ -111,9 +111,7 @@ TEXTS: dict[str, str] = {
     "first token after %{x:.0f} ms": "erstes Token nach %{x:.0f} ms",
     "plain %{x:.0f} ms": "einfach %{x:.0f} ms",
     "speculative %{y:.0f} ms": "spekulativ %{y:.0f} ms",
-    "plain time / speculative time; 1 = no difference": (
-        "einfache Zeit / spekulative Zeit; 1 = kein Unterschied"
-    ),
+    "plain / speculative time (1 = the same)": "einfache / spekulative Zeit (1 = gleich)",
     "one race": "ein Rennen",
     "Other": "Sonstiges",
     "share of turns": "Anteil der Antworten",
@@ -174,7 +172,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"hardware (.+)", "Hardware {1}"),
     (r"(\d+) threads", "$1 Threads"),
     (r"(\d+) threads, (.+)", "$1 Threads, {2}"),
-    (r"(.+), (\d+) threads", "$1, $2 Threads"),
+    (r"(.+), (\d+) threads", "{1}, $2 Threads"),
     (r"speculators (.+)", "Spekulatoren $1"),
     (r"temperature ([\d., ]+)", "Temperatur $1"),
     (r"at most ([\d., ]+) tokens", "höchstens $1 Token"),

@@ -54,7 +54,7 @@ def gpu_html(report: Report) -> str:
         "Model", "Plain, ms per token", "Over reading the weights", "8 rows over 1",
         "Median speedup by streams",
     )  # fmt: skip
-    head = "".join(f"<th>{title}</th>" for title in titles)
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
     where = report["environment"]
     provenance = (
         f"Recorded on {where['hardware']}, {where['started_at']}, commit {where['commit']}, "
@@ -62,7 +62,8 @@ def gpu_html(report: Report) -> str:
         f"{where['transformers']}. {report['note']}"
     )
     return (
-        f'<table class="sc-gpu"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        '<div class="sc-scroll" tabindex="0" role="region" aria-label="On a GPU, recorded">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="sc-provenance">{escape(provenance)}</p>'
     )
 

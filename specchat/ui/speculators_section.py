@@ -90,7 +90,7 @@ def _live_row(drafter: Drafter, found: Drafting) -> list[str]:
     rate = "–"
     if known(drafter.rate):
         low, high = drafter.ci95.low, drafter.ci95.high
-        rate = f"{drafter.rate:.0%} ({low:.0%} to {high:.0%})"
+        rate = f"{percent(drafter.rate, 1)} ({percent(low, 1)} to {percent(high, 1)})"
     return [
         drafter.name,
         f"{drafter.asked:,}",
@@ -206,8 +206,11 @@ def _ms(value: float | None) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows
     )
-    return f'<table class="sc-gpu"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return (
+        '<div class="sc-scroll" tabindex="0" role="region" aria-label="Speculators">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

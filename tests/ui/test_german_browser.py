@@ -38,7 +38,7 @@ SAID = """() => {
     if (!seen(element)) continue;
     for (const name of ["aria-label", "placeholder", "title"]) take(element.getAttribute(name));
   }
-  for (const menu of document.querySelectorAll("input[role=listbox]")) {
+  for (const menu of document.querySelectorAll("input[role=combobox]")) {
     take(Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").get.call(menu));
   }
   const plain = (text) => take(String(text).replace(/<br>/g, " ").replace(/<[^>]*>/g, " · "));

@@ -60,6 +60,10 @@ def test_passes_are_shown_and_a_race_is_shared(page: Page, site: Site, tmp_path:
     expect(tree.locator(".sc-node-rejected")).to_have_count(1)
     expect(tree.locator(".sc-node-accepted.sc-node-mlp")).to_have_count(3)
     expect(tree.locator(".sc-node-own")).to_have_count(1)
+    room, drawn = page.locator("section.sc-steps").bounding_box(), tree.bounding_box()
+    assert room
+    assert drawn
+    assert drawn["width"] > 0.8 * room["width"]
     page.locator("[data-step-next]").press("Enter")
     expect(words).to_contain_text("Pass 2")
     page.locator("[data-share-link]").click()
