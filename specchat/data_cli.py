@@ -213,9 +213,9 @@ def _report(
     cutoff: datetime | None = None,
 ) -> None:
     if as_json:
-        report: dict[str, Any] = {"dry_run": dry_run, **asdict(extent), "log_emptied": clean}
+        report: dict[str, Any] = {**asdict(extent), "log_emptied": clean}
         if cutoff is not None:
-            report |= {"older_than_days": days, "before": cutoff.isoformat()}
+            report |= {"dry_run": dry_run, "older_than_days": days, "before": cutoff.isoformat()}
         typer.echo(json.dumps(report, indent=2))
         return
     done = "would erase" if dry_run else "erased"
