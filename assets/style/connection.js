@@ -35,15 +35,17 @@
     return state === "offline" || state === "silent";
   }
 
-  // Which run of the server answers; null when none does.
+  // Which run of the server answers; null when none does. A refusal is an answer too.
   async function running() {
-    const { root, api_prefix: prefix } = window.gradio_config;
+    const { root, api_prefix: prefix, app_id: same } = window.gradio_config;
+    let answer;
     try {
-      const answer = await fetch(`${root}${prefix}/app_id`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-      return answer.ok ? (await answer.json()).app_id : null;
+      answer = await fetch(`${root}${prefix}/app_id`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     } catch {
       return null;
     }
+    if (answer.status >= 500) return null;
+    try { return (await answer.json()).app_id ?? same; } catch { return same; }
   }
 
   async function look() {
