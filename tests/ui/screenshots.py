@@ -169,7 +169,7 @@ def _shrink(file: Path) -> None:
     """As many colours as the limit on a picture's size leaves; few are enough for a page."""
     with Image.open(file) as picture:
         whole = picture.convert("RGB")
-    for colours in (256, 128, 64, 32):
+    for colours in (256, 128, 64, 32, 24):
         whole.quantize(colours).save(file, optimize=True)
         if file.stat().st_size <= MOST_BYTES:
             return
