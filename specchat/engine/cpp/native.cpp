@@ -104,10 +104,10 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             });
             product(team, w.key, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 store_some(b.key + t * kv_width + n, v, many);
-            });
+            }, &w.query);
             product(team, w.value, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 store_some(b.value + t * kv_width + n, v, many);
-            });
+            }, &w.query);
             team.barrier();
             for_each(team, s.rows, [&](int64_t t) {
                 const float *cosine = b.cosine + t * half, *sine = b.sine + t * half;
@@ -145,7 +145,7 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             product(team, w.up, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* act = b.act + t * m.inner + n;
                 store_some(act, load_some(act, many) * v, many);
-            });
+            }, &w.gate);
             team.barrier();
             product(team, w.down, b.act, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* x = b.x + t * m.hidden + n;

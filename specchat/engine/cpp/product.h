@@ -26,11 +26,19 @@ static inline void interleave(const float* x, int64_t cols, int64_t rows, float*
 }
 
 static inline void interleave(const float* x, int64_t cols, int64_t rows, bf16* out) {
-    for (int64_t b = 0; b < rows; b++)
-        for (int64_t k = 0; k < cols; k += 2) {
+    for (int64_t b = 0; b < rows; b++) {
+        int64_t k = 0;
+        for (; k + LANES <= cols; k += LANES) {
+            uint32_t pairs[LANES / 2];
+            round_pairs(x + b * cols + k, pairs);
+            for (int64_t i = 0; i < LANES / 2; i++)
+                memcpy(out + (k + 2 * i) * rows + 2 * b, pairs + i, sizeof pairs[i]);
+        }
+        for (; k < cols; k += 2) {
             store(out + k * rows + 2 * b, x[b * cols + k]);
             store(out + k * rows + 2 * b + 1, x[b * cols + k + 1]);
         }
+    }
 }
 
 // R blocks of weight rows times B step rows, each weight read once; `out` is [R][B]. Each sum runs
@@ -111,17 +119,18 @@ static const Kernels<W, X>& kernels_for(int64_t rows) {
 // `side_by_side` has room for MOST_ROWS rows of m's columns.
 template <typename W, typename X, typename Put>
 static void product_of(const Matrix& m, const float* x, int64_t rows, Share share, X* side_by_side,
-                       const Put& put) {
+                       bool again, const Put& put) {
     Vec out[8 * MOST_ROWS];
     auto w = static_cast<const W*>(m.data);
     int64_t passes = (rows + MOST_ROWS - 1) / MOST_ROWS;
     // Few blocks at a time when there are several passes, so that they are still in the cache.
     int64_t at_once = passes > 1 ? 24 : share.last - share.first;
+    if (passes == 1 && !again) interleave(x, m.cols, rows, side_by_side);
     for (Share part{share.first, 0}; part.first < share.last; part.first = part.last) {
         part.last = part.first + at_once < share.last ? part.first + at_once : share.last;
         for (int64_t p = 0; p < passes; p++) {
             int64_t row = rows * p / passes, together = rows * (p + 1) / passes - row;
-            interleave(x + row * m.cols, m.cols, together, side_by_side);
+            if (passes > 1) interleave(x + row * m.cols, m.cols, together, side_by_side);
             const auto& k = kernels_for<W, X>(together);
             int64_t blocks;
             for (int64_t block = part.first; block < part.last; block += blocks) {
@@ -142,17 +151,19 @@ static void product_of(const Matrix& m, const float* x, int64_t rows, Share shar
 }
 
 // This thread's share of x [rows, cols] times m transposed. Call from all threads. `room` is the
-// thread's own: MOST_ROWS * cols floats.
+// thread's own: MOST_ROWS * cols floats. `before` is the matrix that the same rows were multiplied
+// with just before, if any: what `room` holds of them may be of use again.
 template <typename Put>
 static inline void product(const Team& team, const Matrix& m, const float* x, int64_t rows,
-                           float* room, const Put& put) {
+                           float* room, const Put& put, const Matrix* before = nullptr) {
     Share share = team.share((m.rows + LANES - 1) / LANES);
+    bool again = before && before->bf16_products == m.bf16_products;
     if (!m.is_bf16)
-        product_of<float>(m, x, rows, share, room, put);
+        product_of<float>(m, x, rows, share, room, again, put);
     else if (m.bf16_products)
-        product_of<bf16>(m, x, rows, share, reinterpret_cast<bf16*>(room), put);
+        product_of<bf16>(m, x, rows, share, reinterpret_cast<bf16*>(room), again, put);
     else
-        product_of<bf16>(m, x, rows, share, room, put);
+        product_of<bf16>(m, x, rows, share, room, again, put);
 }
 
 static inline float inverse_rms(const float* x, int64_t n, float epsilon) {

@@ -15,6 +15,7 @@ constexpr int LANES = 16;
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef uint16_t Half __attribute__((vector_size(LANES * 2), aligned(2)));
 typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
+typedef uint64_t Longs __attribute__((vector_size(LANES * 4)));
 typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
 
 struct bf16 {
@@ -90,6 +91,17 @@ static inline void store(bf16* p, float v) {  // rounds to nearest even
     uint32_t wide;
     memcpy(&wide, &v, sizeof wide);
     p->bits = uint16_t((wide + 0x7fff + ((wide >> 16) & 1)) >> 16);
+}
+
+// LANES numbers rounded likewise, two to a word, the first in the low half.
+static inline void round_pairs(const float* p, uint32_t* pairs) {
+    Bits wide;
+    memcpy(&wide, p, sizeof wide);
+    wide = (wide + 0x7fffu + ((wide >> 16) & 1u)) >> 16;
+    Longs two;
+    memcpy(&two, &wide, sizeof two);
+    two = (two | two >> 16) & 0xffffffffu;
+    for (int i = 0; i < LANES / 2; i++) pairs[i] = uint32_t(two[i]);
 }
 
 static inline float sum(Vec v) {
