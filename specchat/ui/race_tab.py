@@ -151,7 +151,7 @@ def _race_all(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
 
 
 def _screens(
-    race: Callable[[str, RaceSettings], Generator[RaceScreen, None, None]],
+    race: Callable[..., Generator[RaceScreen, None, None]],
     stored: Any,
     controls: Sequence[Any],
 ) -> Generator[Any, None, None]:
@@ -161,7 +161,7 @@ def _screens(
         yield rendered(RaceScreen(alert=say.problem(error)))
         return
     who = identity_of(stored)
-    screens = race(who.owner, settings)
+    screens = race(who.owner, settings, keeps=bool(who.keeps))
     try:
         for screen in screens:
             yield rendered(screen, who if screen.finished and not stored else None)

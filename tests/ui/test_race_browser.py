@@ -125,3 +125,23 @@ def test_a_race_can_do_without_a_speculator(page: Page, site: Site) -> None:
     expect(page.locator("#sc-race-headline")).to_contain_text("drafts by mlp ·")
     eventually(lambda: site.store.flush() and len(site.store.races()) > before)
     assert site.store.races()[0].speculative.speculators == ("mlp",)
+
+
+def test_a_races_words_are_kept_only_with_consent(
+    new_context: Callable[..., BrowserContext], site: Site
+) -> None:
+    for button, question in (("#sc-decline", "A turquoise lamp?"), ("#sc-agree", "A mauve lamp?")):
+        before = len(site.store.races())
+        page = new_context().new_page()
+        page.goto(site.url)
+        page.locator(button).click()
+        expect(page.locator("#sc-consent")).to_have_count(0)
+        page.get_by_role("tab", name="Race").click()
+        page.locator("#sc-race-question textarea").fill(question)
+        page.locator("#sc-race-start").click()
+        raced(page)
+        eventually(lambda n=before: site.store.flush() and len(site.store.races()) > n)
+    files = site.database.parent.glob(f"{site.database.name}*")
+    raw = b"".join(file.read_bytes() for file in files)
+    assert b"mauve" in raw
+    assert b"turquoise" not in raw
