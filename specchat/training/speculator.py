@@ -16,7 +16,7 @@ from specchat.training.mlp_speculator import MLPSpeculator
 
 @dataclass(frozen=True)
 class SpeculatorSettings:
-    """How one stage is trained; the defaults made the bundled speculator's second stage."""
+    """How one stage is trained. The bundled speculator's second stage began with the defaults."""
 
     minutes: float = 12.0
     lr: float = 2e-3
