@@ -93,8 +93,11 @@ def turns(page: Page) -> Locator:
 
 def pick(page: Page, label: str, option: str, within: str = "#sc-filters") -> None:
     """Choose from a menu as a person does."""
-    page.locator(within).get_by_label(label, exact=True).click()
+    menu = page.locator(within).get_by_label(label, exact=True)
+    expect(page.get_by_test_id("dropdown-option")).to_have_count(0)  # the menu before it is closed
+    menu.click()
     page.get_by_role("option", name=option, exact=True).click()
+    menu.blur()
 
 
 def open_section(page: Page, section: str) -> Locator:

@@ -96,17 +96,29 @@ def test_nothing_english_is_left(
     page = new_context(
         viewport={"width": width, "height": 800}, reduced_motion="reduce", locale="en-GB"
     ).new_page()
-    said = {name: (english, german) for name, english, german in views(page, site)}
+    seen = {name: (english, german) for name, english, german in views(page, site)}
     left = {
         name: sorted(
             text
             for text in german
             if (text in english or ENGLISH.search(text)) and not may_stay(text)
         )
-        for name, (english, german) in said.items()
+        for name, (english, german) in seen.items()
     }
     assert {name: texts for name, texts in left.items() if texts} == {}
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def said(page: Page) -> set[str]:
+    """All that can be read, once it stays as it is."""
+    before: set[str] = set()
+    for _ in range(50):
+        now = set(page.evaluate(SAID))
+        if now == before:
+            break
+        before = now
+        page.wait_for_timeout(200)
+    return before
 
 
 def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
@@ -114,13 +126,13 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     found = []
 
     def look(name: str) -> None:
-        english = set(page.evaluate(SAID))
+        english = said(page)
         page.locator("[data-language]").select_option("de")
         expect(page.locator("html")).to_have_attribute("lang", "de")
         page.wait_for_function(
             "() => !document.querySelector('.js-plotly-plot .plot-container:empty')"
         )
-        german = set(page.evaluate(SAID))
+        german = said(page)
         page.locator("[data-language]").select_option("en")
         assert english, name
         found.append((name, english, german))

@@ -47,4 +47,5 @@ def test_sentences_of_parts_and_numbers_are_german_and_names_are_left(
     page: Page, site: Site
 ) -> None:
     page.goto(f"{site.url}/?lang=de")
+    page.wait_for_function("window.specchat")
     assert {text: page.evaluate("text => specchat.say(text)", text) for text in GERMAN} == GERMAN
