@@ -32,8 +32,9 @@ def bind_chat(tab: ChatTab, service: ChatService, queue: EngineQueue, page: gr.B
     tab.chatbot.like(bound.like, who, **quick)
     tab.stop.click(bound.single(events.stop), who, **quick)
     gr.on([tab.sidebar.new.click, tab.chatbot.clear], bound.single(view.new), who, **quick)
+    latest = {**quick, **queue.latest()}
     tab.sidebar.conversations.input(
-        bound.single(view.open), [tab.sidebar.conversations, who], **quick
+        bound.single(view.open), [tab.sidebar.conversations, who], **latest
     )
     tab.person.click(bound.single(care.person), [tab.offer, who], **quick)
     tab.back.click(bound.single(care.back), who, **quick)
@@ -44,6 +45,7 @@ def bind_chat(tab: ChatTab, service: ChatService, queue: EngineQueue, page: gr.B
     )
     rating.skip.click(bound.single(care.skip_rating), who, **quick)
     _bind_consent(tab, bound, care, quick)
+    tab.sidebar.keep.input(bound.single(care.consent), [tab.sidebar.keep, who], **latest)
     _bind_timer(tab, bound, queue)
     sidebar = SidebarEvents(service, view)
     bind_sidebar(tab.sidebar, who, sidebar, queue, bound.single, tab.outputs())
@@ -149,7 +151,6 @@ def _bind_consent(tab: ChatTab, bound: _Bound, care: CareEvents, quick: dict[str
         button.click(
             bound.single(lambda stored, keeps=keeps: care.consent(keeps, stored)), who, **quick
         )
-    tab.sidebar.keep.input(bound.single(care.consent), [tab.sidebar.keep, who], **quick)
 
 
 def _bind_timer(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:

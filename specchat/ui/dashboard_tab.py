@@ -127,6 +127,7 @@ def bind_dashboard(
 ) -> None:
     """Draw when the tab is shown or a filter changes, and while it is shown when rows arrive."""
     quick = {**queue.quick(), "show_progress": "hidden"}
+    latest = {**queue.latest(), "show_progress": "hidden"}
     timers = [tab.refresh, tab.tick]
     filters = tab.filters()
 
@@ -145,7 +146,7 @@ def bind_dashboard(
         rate = sum(row.completion_tokens for row in recent) / 60
         return live_html(snapshot(), store.health(), rate)
 
-    gr.on([shown.select, *(item.input for item in filters)], draw, filters, tab.outputs(), **quick)
+    gr.on([shown.select, *(item.input for item in filters)], draw, filters, tab.outputs(), **latest)
     tab.refresh.tick(redraw, [tab.seen, *filters], tab.outputs(), **quick)
     gr.on([shown.select, tab.tick.tick], look, None, tab.live, **quick)
     shown.select(lambda: _activity(True), None, timers, **quick)

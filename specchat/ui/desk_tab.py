@@ -108,7 +108,7 @@ def bind_desk(tab: DeskTab, events: DeskEvents, queue: EngineQueue) -> None:
 
     chosen = [tab.key, tab.customers]
     gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **quick)
-    tab.customers.input(shown(events.choose), chosen, **quick)
+    tab.customers.input(shown(events.choose), chosen, **{**quick, **queue.latest()})
     tab.canned.input(shown(events.canned), tab.canned, **quick)
     tab.send.click(shown(events.reply), [*chosen, tab.reply], **quick)
     tab.close.click(shown(events.close), chosen, **quick)

@@ -67,7 +67,15 @@ def bind_evidence_tools(
 ) -> None:
     """All of it reads the turns that the filters leave, anew when one of them changes."""
     quick = {**queue.quick(), "show_progress": "hidden"}
+    latest = {**queue.latest(), "show_progress": "hidden"}
     sides = [tools.first, tools.second]
+
+    def compared(first: str | None, second: str | None, *choice: str) -> str:
+        try:
+            rows = data.gather(store, data.Choice(*choice)).rows
+            return compare_html(rows, first or "", second or "")
+        except say.EXPECTED as error:
+            return say.problem(error)
 
     def offer(first: str | None, second: str | None, *choice: str) -> list[Any]:
         try:
@@ -108,13 +116,15 @@ def bind_evidence_tools(
         ]
 
     gr.on(
-        [tools.comparing.expand, *(control.input for control in (*sides, *filters))],
-        offer, [*sides, *filters], [*sides, tools.compared], **quick,
+        [tools.comparing.expand, *(each.input for each in filters)],
+        offer, [*sides, *filters], [*sides, tools.compared], **latest,
     )  # fmt: skip
+    # a choice leaves the menus alone: it must not take back the one that follows it
+    gr.on([side.input for side in sides], compared, [*sides, *filters], tools.compared, **latest)
     gr.on(
         [tools.saving.expand, *(number.change for number in tools.assumptions),
          *(each.input for each in filters)],
-        extrapolated, [*tools.assumptions, *filters], tools.saved, **quick,
+        extrapolated, [*tools.assumptions, *filters], tools.saved, **latest,
     )  # fmt: skip
     for button, form in ((tools.csv, "csv"), (tools.json, "json")):
         button.click(

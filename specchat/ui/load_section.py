@@ -49,9 +49,10 @@ def build_load_section() -> LoadSection:
 def bind_load(section: LoadSection, queue: EngineQueue) -> None:
     """Draw the newest run when the section is opened, another one when it is chosen."""
     quick = {**queue.quick(), "show_progress": "hidden"}
+    latest = {**queue.latest(), "show_progress": "hidden"}
     outputs = [section.words, *section.plots]
     section.fold.expand(_opened, section.choice, [section.choice, *outputs], **quick)
-    section.choice.input(_chosen, section.choice, outputs, **quick)
+    section.choice.input(_chosen, section.choice, outputs, **latest)
 
 
 def _opened(name: str | None) -> list[Any]:

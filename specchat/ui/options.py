@@ -35,6 +35,14 @@ class EngineQueue:
         """Options of an event that never waits for the engine."""
         return {"concurrency_limit": None, "api_visibility": "private"}
 
+    def latest(self) -> dict[str, Any]:
+        """Options of an event that reads a control whose last value counts.
+
+        Gradio drops an event that comes while the one before it runs ("once"), so that a choice
+        would stay without effect; here it runs again with what the controls hold then.
+        """
+        return {**self.quick(), "trigger_mode": "always_last"}
+
     @property
     def max_size(self) -> int:
         """Events that may wait before the page says that it is full."""

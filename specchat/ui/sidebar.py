@@ -117,8 +117,7 @@ def bind_sidebar(
         [sidebar.search.submit, sidebar.search.change],
         handled(events.search),
         inputs=[sidebar.search, identity],
-        trigger_mode="always_last",
-        **quick,
+        **{**quick, **queue.latest()},
     )
     gr.on(
         [sidebar.rename.click, sidebar.title.submit],

@@ -7,9 +7,11 @@ import csv
 import io
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -242,6 +244,30 @@ def test_an_assumption_changes_the_extrapolation(wide: Page, site: Site) -> None
         expect(said).to_contain_text(f"{found.seconds / 60:.1f} min" if chats < 5_000 else " h")
     fold.get_by_label("Chats", exact=True).fill("-1")
     expect(fold.locator("[role=alert]")).to_contain_text("numbers of at least 0")
+
+
+def test_what_is_changed_while_the_page_computes_is_not_lost(
+    wide: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradio drops an event that comes while its predecessor runs unless it is told otherwise."""
+
+    def slowly(look: Callable[..., Any]) -> Callable[..., Any]:
+        def wait(*arguments: Any) -> Any:
+            time.sleep(0.5)
+            return look(*arguments)
+
+        return wait
+
+    fold = open_section(wide, "#sc-savings")
+    expect(fold.locator(".sc-big")).to_contain_text("over 1,000 chats")
+    monkeypatch.setattr(data, "gather", slowly(data.gather))
+    fold.get_by_label("Chats", exact=True).fill("7000")
+    wide.wait_for_timeout(150)
+    fold.get_by_label("Chats", exact=True).fill("9000")
+    expect(fold.locator(".sc-big")).to_contain_text("over 9,000 chats")
+    for option in ("speculative", "plain"):
+        pick(wide, "Mode", option)
+    expect(turns(wide)).to_have_text(str(len(gathered(site, mode="plain").rows)))
 
 
 def test_a_filter_reaches_the_extrapolation_that_is_open(phone: Page, site: Site) -> None:
