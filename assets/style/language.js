@@ -2,13 +2,13 @@
 // choice can be taken back; what people and the model say is left alone. Other scripts of the page
 // use `specchat.say` for what they draw themselves and `specchat.chosen` to hear of a change.
 window.specchat = (() => {
-  const { texts, patterns } = CATALOGUE;
+  const { texts, patterns, usual } = CATALOGUE;
   const rules = patterns.map(([from, to]) => [new RegExp(`^${from}$`), to]);
   const PARTS = [" · ", "; "]; // between parts that are texts of their own
   const JOINTS = [[", and ", " und "], [", ", ", "]]; // inside a text that is not known as a whole
   const LEFT_ALONE = "script, style, code, textarea, .api-docs, .js-plotly-plot, .sc-lane-text, .sc-node text, .sc-marked, "
     + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said";
-  const OURS = ".title, .sc-card, .sc-sources > b, .sc-evidence, strong, em"; // inside an answer
+  const OURS = ".title, .sc-card, .sc-sources, .sc-evidence, strong, em"; // inside an answer
   const NAMES = ["aria-label", "placeholder", "title"];
   const MENU = "input[role=combobox][readonly]";
   const KEY = "specchat-language";
@@ -115,7 +115,7 @@ window.specchat = (() => {
   function first() {
     const asked = new URLSearchParams(location.search).get("lang");
     if (asked) return asked;
-    try { return localStorage.getItem(KEY) || "en"; } catch { return "en"; }
+    try { return localStorage.getItem(KEY) || usual; } catch { return usual; }
   }
 
   function changed(changes) {

@@ -6,7 +6,7 @@ import re
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -15,6 +15,9 @@ from storage.care_records import OrderStatus
 
 COMPANY_DIRECTORY = Path(__file__).resolve().parents[2] / "assets" / "company"
 """Where the bundled shop lies."""
+
+GERMAN_FOLDER = "de"
+"""Inside a company's folder: the same files in German."""
 
 COMPANY_SLOTS = (
     "company_name",
@@ -123,9 +126,11 @@ class Company(_Checked):
     delivery: Delivery
     policies: Policies
     faq: Annotated[tuple[FaqEntry, ...], Field(min_length=1)]
+    language: Literal["en", "de"] = "en"  # of these texts, and what the model is asked in
     topics: tuple[Line, ...] = ()  # questions offered at the start
     orders: tuple[DemoOrder, ...] = ()  # none: orders are not looked up
     replies: tuple[CannedReply, ...] = ()
+    german: Company | None = None  # an English shop's texts for the German page, in the same order
 
     @field_validator("faq")
     @classmethod
@@ -176,14 +181,49 @@ def load_company(path: str | Path | None = None) -> Company:
     """The company in `path`, a folder with `company.toml` and `faq.toml`; the bundled one if None.
 
     `orders.toml` and `replies.toml` may be missing. `{{support_phone}}` and the other company
-    slots may stand in FAQ answers and canned replies and are filled here.
+    slots may stand in FAQ answers and canned replies and are filled here. A folder `de` inside
+    has the same files in German; the German page shows them, the model never sees them.
 
     Raises:
-        CompanyError: a file is missing or not TOML, or a field is missing, unknown or wrong.
+        CompanyError: a file is missing or not TOML, a field is missing, unknown or wrong, or the
+            German does not fit.
     """
     folder = COMPANY_DIRECTORY if path is None else Path(path)
     if folder.is_file():
         folder = folder.parent
+    company = _loaded(folder)
+    if not (folder / GERMAN_FOLDER).is_dir():
+        return company
+    german = _loaded(folder / GERMAN_FOLDER)
+    _check_fits(company, german, folder / GERMAN_FOLDER)
+    return company.model_copy(update={"german": german})
+
+
+def _check_fits(company: Company, german: Company, folder: Path) -> None:
+    """Raise CompanyError unless every text of the company has its German."""
+    if (company.language, german.language) != ("en", "de"):
+        raise CompanyError(
+            f'{folder}: language must be "de" and that of the company "en", got '
+            f"{german.language!r} and {company.language!r}"
+        )
+    ours, theirs = _parts(company), _parts(german)
+    for name, wanted in ours.items():
+        if theirs[name] != wanted:
+            raise CompanyError(f"{folder}: {name} must be {wanted}, got {theirs[name]}")
+
+
+def _parts(company: Company) -> dict[str, object]:
+    """What must be the same in every language."""
+    return {
+        "ids of the FAQ": [entry.id for entry in company.faq],
+        "number of topics": len(company.topics),
+        "number of replies": len(company.replies),
+        "orders and their items": [(order.number, len(order.items)) for order in company.orders],
+    }
+
+
+def _loaded(folder: Path) -> Company:
+    """The company of one folder, with its placeholders filled."""
     facts = _read(folder / "company.toml")
     faq = _read(folder / "faq.toml").get("entry", [])
     lists = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -122,7 +121,7 @@ def build_chat_tab(
     """Lay the chat out; events are bound by `bind_chat`."""
     gr.HTML(f'<div class="sc-disclosure" role="note">{text.disclosure(escape(company.name))}</div>')
     consent = _build_consent()
-    chatbot = _build_chatbot(company.name, company.topics or DEFAULT_TOPICS)
+    chatbot = _build_chatbot(company)
     panel = gr.HTML("", elem_id="sc-panel")
     back = gr.Button(text.BACK_TO_ASSISTANT, size="sm", visible=False, elem_id="sc-back")
     alert = gr.HTML("", elem_id="sc-alert")
@@ -131,7 +130,7 @@ def build_chat_tab(
     rating = _build_rating()
     with gr.Row(equal_height=True, elem_id="sc-ask"):
         box = gr.Textbox(
-            placeholder=text.QUESTION_HINT,
+            placeholder=text.QUESTION_HINTS[company.language],
             label=text.QUESTION_LABEL,
             show_label=False,
             lines=1,
@@ -180,7 +179,7 @@ def _build_consent() -> Consent:
     return Consent(group, yes, no)
 
 
-def _build_chatbot(company: str, topics: Sequence[str]) -> gr.Chatbot:
+def _build_chatbot(company: Company) -> gr.Chatbot:
     return gr.Chatbot(
         elem_id="sc-chat",
         label=text.CONVERSATION,
@@ -193,8 +192,8 @@ def _build_chatbot(company: str, topics: Sequence[str]) -> gr.Chatbot:
         layout="bubble",
         latex_delimiters=[],
         feedback_options=(text.LIKE, text.DISLIKE),
-        placeholder=text.placeholder(_plain(company)),
-        examples=[{"text": topic} for topic in topics],
+        placeholder=text.placeholder(_plain(company.name), company.language),
+        examples=[{"text": topic} for topic in company.topics or DEFAULT_TOPICS],
     )
 
 

@@ -10,7 +10,10 @@ from specchat.chat.wording import DOUBTS, day
 # -- first contact -----------------------------------------------------------------------------
 
 QUESTION_LABEL = "Your question"
-QUESTION_HINT = "Type your question and press Enter"
+QUESTION_HINTS = {  # by the language of the company; the German page says the other one
+    "en": "Type your question and press Enter",
+    "de": "Type your question in German and press Enter",
+}
 SEND = "Send"
 STOP = "Stop"
 CONVERSATION = "Conversation"
@@ -36,11 +39,12 @@ CONSENT_YES = "Keep them"
 CONSENT_NO = "Do not keep them"
 
 
-def placeholder(company: str) -> str:
-    """Markdown in the empty conversation."""
+def placeholder(company: str, language: str) -> str:
+    """Markdown in the empty conversation. The German page adds to English that it is English."""
+    speaks = " It speaks German." if language == "de" else ""
     return (
         f"### How can we help?\nAsk {company}'s AI assistant anything about orders, delivery, "
-        "refunds or your account."
+        f"refunds or your account.{speaks}"
     )
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from html import escape
 
-from specchat.chat.company import CannedReply
+from specchat.chat.company import Company
 from specchat.chat.handoff import Handoffs
 from specchat.ui import desk_text as text
 from specchat.ui import messages as say
@@ -32,10 +32,11 @@ class DeskScreen:
 class DeskEvents:
     """The events of the desk, free of components. Every one of them asks for the key."""
 
-    def __init__(self, handoffs: Handoffs, key: str, replies: tuple[CannedReply, ...]) -> None:
+    def __init__(self, handoffs: Handoffs, key: str, company: Company) -> None:
         self._handoffs = handoffs
         self._key = key
-        self._replies = {reply.name: reply.text for reply in replies}
+        self._replies = _texts(company, company)
+        self._german = _texts(company, company.german or company)
 
     def enter(self, key: str | None) -> DeskScreen:
         """Open the desk."""
@@ -52,9 +53,10 @@ class DeskEvents:
         """Read a case."""
         return self._list(chosen or "") if self._right(key) else DeskScreen()
 
-    def canned(self, name: str | None) -> DeskScreen:
-        """A canned reply into the box."""
-        return DeskScreen(reply=self._replies.get(name or "", ""))
+    def canned(self, name: str | None, language: str | None) -> DeskScreen:
+        """A canned reply into the box, in the language of the colleague's page ("en", "de")."""
+        replies = self._german if language == "de" else self._replies
+        return DeskScreen(reply=replies.get(name or "", ""))
 
     def reply(self, key: str | None, chosen: str | None, written: str | None) -> DeskScreen:
         """Write to the customer."""
@@ -106,6 +108,12 @@ class DeskEvents:
             reply=reply,
             alert=alert,
         )
+
+
+def _texts(company: Company, edition: Company) -> dict[str, str]:
+    """Canned replies as an edition writes them, by the names that the company gives them."""
+    pairs = zip(company.replies, edition.replies, strict=True)
+    return {ours.name: written.text for ours, written in pairs}
 
 
 def case_html(desk: Desk) -> str:

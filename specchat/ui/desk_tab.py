@@ -13,6 +13,7 @@ from specchat.ui.desk_events import DeskEvents, DeskScreen
 from specchat.ui.options import EngineQueue
 
 REFRESH_S = 3.0
+_WITH_LANGUAGE = "(name) => [name, document.documentElement.lang]"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class DeskTab:
     customers: gr.Radio
     case: gr.HTML
     canned: gr.Dropdown
+    language: gr.Textbox  # of the page; never seen
     reply: gr.Textbox
     send: gr.Button
     close: gr.Button
@@ -71,6 +73,7 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
                 value=None,
                 label=text.CANNED,
                 info=text.CANNED_INFO,
+                filterable=False,
                 elem_id="sc-canned",
             )
             reply = gr.Textbox(
@@ -91,6 +94,7 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
         customers=customers,
         case=case,
         canned=canned,
+        language=gr.Textbox(visible=False),
         reply=reply,
         send=send,
         close=close,
@@ -109,7 +113,8 @@ def bind_desk(tab: DeskTab, events: DeskEvents, queue: EngineQueue) -> None:
     chosen = [tab.key, tab.customers]
     gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **quick)
     tab.customers.input(shown(events.choose), chosen, **{**quick, **queue.latest()})
-    tab.canned.input(shown(events.canned), tab.canned, **quick)
+    named = [tab.canned, tab.language]
+    tab.canned.input(shown(events.canned), named, js=_WITH_LANGUAGE, **quick)
     tab.send.click(shown(events.reply), [*chosen, tab.reply], **quick)
     tab.close.click(shown(events.close), chosen, **quick)
     tab.timer.tick(shown(events.refresh), chosen, **quick)

@@ -172,7 +172,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     # the page
     (r"(.+) customer care", "Kundenservice von $1"),
     (r"Speculator (\S+) is not used: (.+)", "Der Spekulator $1 wird nicht genutzt: $2"),
-    (r"Select example (\d+): (.+)", "Beispiel $1 wählen: $2"),
+    (r"Select example (\d+): (.+)", "Beispiel $1 wählen: {2}"),
     (r"bot's message", "Assistent"),
     (r"bot's message: ([\s\S]+)", "Assistent: $1"),
     (r"user's message: ([\s\S]+)", "Sie: $1"),

@@ -19,7 +19,8 @@ TEXTS: dict[str, str] = {
     chat.CONSENT_YES: "Aufbewahren",
     chat.CONSENT_NO: "Nicht aufbewahren",
     chat.QUESTION_LABEL: "Ihre Frage",
-    chat.QUESTION_HINT: "Frage eingeben und Enter drücken",
+    chat.QUESTION_HINTS["en"]: "Frage auf Englisch eingeben und Enter drücken",
+    chat.QUESTION_HINTS["de"]: "Frage eingeben und Enter drücken",
     chat.SEND: "Senden",
     chat.STOP: "Anhalten",
     chat.CONVERSATION: "Gespräch",
@@ -243,6 +244,12 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"Ask (.+)'s AI assistant anything about orders, delivery, refunds or your account\.",
+        "Fragen Sie den KI-Assistenten von $1 alles über Bestellungen, Lieferung, Erstattungen "
+        "oder Ihr Konto. Er spricht Englisch: Auch die Vorschläge unten fragen auf Englisch.",
+    ),
+    (
+        r"Ask (.+)'s AI assistant anything about orders, delivery, refunds or your account\. It "
+        r"speaks German\.",
         "Fragen Sie den KI-Assistenten von $1 alles über Bestellungen, Lieferung, Erstattungen "
         "oder Ihr Konto.",
     ),

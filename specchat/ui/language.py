@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 
+from specchat.chat.company import Company
 from specchat.ui.german import PATTERNS, TEXTS
+from specchat.ui.german_company import company_texts
 from specchat.ui.theme import STYLE_DIRECTORY
 
 CHOICE = (
@@ -18,9 +20,12 @@ CHOICE = (
 _SCRIPTS = ("language.js", "language_charts.js", "connection.js", "mended.js")
 
 
-def language_head() -> str:
-    """The scripts and the catalogue of translations."""
-    catalogue = json.dumps({"texts": TEXTS, "patterns": PATTERNS}, ensure_ascii=False)
+def language_head(company: Company) -> str:
+    """The scripts and the catalogue of translations, the company's German among them. The page
+    opens in the company's language until somebody chooses."""
+    texts = {**company_texts(company), **TEXTS}
+    content = {"texts": texts, "patterns": PATTERNS, "usual": company.language}
+    catalogue = json.dumps(content, ensure_ascii=False)
     scripts = "".join((STYLE_DIRECTORY / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     safe = catalogue.replace("</", "<\\/")
     return f"<script>{scripts.replace('CATALOGUE', safe, 1)}</script>"

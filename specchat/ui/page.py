@@ -93,7 +93,7 @@ def _desk_events(service: ChatService, settings: Settings) -> DeskEvents:
     if key is None:
         key = secrets.token_urlsafe(9)
         log.info("the support desk opens with the key %s", key)
-    return DeskEvents(service.handoffs, key, service.company.replies)
+    return DeskEvents(service.handoffs, key, service.company)
 
 
 def header_html(info: Any, company: str) -> str:

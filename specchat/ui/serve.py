@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from specchat.chat.company import load_company
+from specchat.chat.company import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
 from specchat.ui.language import language_head
@@ -38,6 +38,7 @@ class Parts:
     loaded: LoadedModel
     store: Store
     page: gr.Blocks
+    company: Company
 
     def close(self) -> None:
         """Stop answering, then store what is queued."""
@@ -66,7 +67,7 @@ def compose(settings: Settings) -> Parts:
     days = settings.retention_days
     service = ChatService(loaded, store, company, learn=settings.learn, retention_days=days)
     page = build_app(service, loaded.engine, store, settings, loaded.problems)
-    return Parts(loaded, store, page)
+    return Parts(loaded, store, page, company)
 
 
 def launch(settings: Settings) -> None:
@@ -80,7 +81,7 @@ def launch(settings: Settings) -> None:
     _end_on_sigterm()
     parts = compose(settings)
     try:
-        listen(parts.page, settings)
+        listen(parts.page, settings, parts.company)
         log.info("specchat answers on %s", address(settings))
         parts.page.block_thread()
     finally:
@@ -93,22 +94,22 @@ def _end_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def listen(page: gr.Blocks, settings: Settings) -> None:
+def listen(page: gr.Blocks, settings: Settings, company: Company) -> None:
     """Put the page on the network, with nothing sent to anybody else, and return."""
     try:
-        page.launch(**launch_options(settings), prevent_thread_lock=True)
+        page.launch(**launch_options(settings, company), prevent_thread_lock=True)
     except OSError as error:
         raise PortError(_port_message(settings.host, settings.port, str(error))) from error
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
+def launch_options(settings: Settings, company: Company) -> dict[str, Any]:
     """How the page is launched here and on Spaces: private, server rendered by nobody."""
     return {
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
         "css_paths": [STYLE_SHEET],
-        "head": HEAD + language_head(),
+        "head": HEAD + language_head(company),
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,

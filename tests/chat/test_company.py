@@ -76,6 +76,59 @@ def test_a_missing_company_is_named(tmp_path: Path) -> None:
         load_company(tmp_path / "nowhere")
 
 
+def facts(text: str) -> list[str]:
+    """Amounts, counts of days and links of a help page, however the language writes them."""
+    money = re.sub(r"(\d),(\d)", r"\1.\2", re.sub(r"\$(\d+(?:\.\d+)?)", r"\1 $", text))
+    clock = re.sub(r"(?i:\d+ [ap]\.m\.|\d+ bis \d+ uhr|\d+ uhr)", "", money)
+    return sorted(re.findall(r"\d[\d.]*(?: \$)?(?<!\.)|[\w.@/]+\.example\S*\b", clock))
+
+
+def test_the_german_help_pages_promise_the_same() -> None:
+    company = load_company()
+    assert company.german is not None
+    for entry, said in zip(company.faq, company.german.faq, strict=True):
+        assert facts(said.answer) == facts(entry.answer), entry.id
+        assert said.question != entry.question
+        assert said.answer != entry.answer
+    for order, named in zip(company.orders, company.german.orders, strict=True):
+        told = {"items": named.items, "total": named.total}
+        assert order.model_copy(update=told) == named
+        assert facts(named.total) == facts(order.total)
+    assert company.german.delivery.free_from == "60 $"
+    assert not set(company.topics) & set(company.german.topics)
+
+
+def test_a_company_without_german_is_shown_as_it_is(folder: Path) -> None:
+    shutil.rmtree(folder / "de")
+    assert load_company(folder).german is None
+
+
+def test_the_german_folder_is_a_company_of_its_own() -> None:
+    company = load_company(COMPANY_DIRECTORY / "de")
+    assert (company.language, company.german) == ("de", None)
+    found = FaqIndex(company.faq).search("Wo bleibt meine Erstattung?")
+    assert "refund-status" in [entry.id for entry in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("faq.toml", 'id = "late-parcel"', 'id = "late"', "ids of the FAQ must be"),
+        ("company.toml", '  "Meine Lieferadresse ändern",\n', "", "number of topics must be 6"),
+        ("orders.toml", 'number = "4418"', 'number = "4419"', "orders and their items must be"),
+        ("orders.toml", ', "LED-Lampe E27, 2 Stück"', "", "orders and their items must be"),
+        ("company.toml", 'language = "de"', 'language = "en"', 'language must be "de"'),
+        ("company.toml", 'name = "Fernhollow"', "", "name: Field required"),
+    ],
+)
+def test_german_that_does_not_fit_is_refused(
+    folder: Path, name: str, old: str, new: str, said: str
+) -> None:
+    edited(folder / "de", name, old, new)
+    with pytest.raises(CompanyError, match=f"/de: .*{re.escape(said)}"):
+        load_company(folder)
+
+
 @pytest.mark.parametrize(
     ("question", "entry"),
     [

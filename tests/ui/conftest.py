@@ -134,9 +134,10 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
     )
     with open_store(settings.database_url) as store:
-        service = ChatService(loaded, store, load_company())
+        company = load_company()
+        service = ChatService(loaded, store, company)
         blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]
-        listen(blocks, settings)
+        listen(blocks, settings, company)
         yield Site(f"http://127.0.0.1:{settings.port}", database, engine, store, service)
         blocks.close(verbose=False)
 

@@ -149,7 +149,7 @@ def test_saving_and_forgetting_without_a_conversation_say_so(
 
 
 def test_the_desk_does_nothing_without_its_key(service: ChatService, care: CareEvents) -> None:
-    desk = DeskEvents(service.handoffs, "a long key", service.company.replies)
+    desk = DeskEvents(service.handoffs, "a long key", service.company)
     who = care.person("", kept()).identity
     assert who is not None
     (waiting,) = service.handoffs.queue()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from specchat.chat.company import load_company
 from specchat.evidence.scenario import SCENARIOS
 from storage import TurnRecord
 
@@ -205,26 +204,20 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
 
 
 def may_stay(text: str) -> bool:
-    """True for what is the same in German: names, terms, what the shop, the model or a customer
-    said."""
+    """True for what is the same in German: names, terms, what the model or a customer said."""
     return set(WORD.findall(text)) <= SAME or any(
         text in said or said in text for said in content()
     )
 
 
 def content() -> set[str]:
-    """What is no interface: questions, answers, and the shop's own words."""
-    shop = load_company()
+    """What is no interface: questions and answers. The shop's own words have their German."""
     return {
         "Where is my order 4417? Write to [email]",
         "Where is my order 4417? Write to jane.doe@example.org",
         "Where is order 999999?",
         "jane.doe@example.org",
-        "Desk lamp Aurel, brass · LED bulb E27, 2 pieces",
         "UPS",
         *(scenario.question for scenario in SCENARIOS),
-        *(reply.name for reply in shop.replies),
-        *(topic for topic in shop.topics),
-        *(f"{fact.question} {fact.answer}" for fact in shop.faq),
         ANSWER.strip(),
     }

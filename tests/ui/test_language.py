@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from specchat.chat.company import load_company
 from specchat.evidence.scenario import SCENARIOS
 from specchat.ui.dashboard_data import LOADS, PERIODS
 from specchat.ui.german import PATTERNS, TEXTS
@@ -38,7 +39,9 @@ def test_patterns_have_the_groups_that_are_put_in(pattern: str, german: str) -> 
 
 
 def test_the_head_holds_the_catalogue_and_cannot_be_ended_by_it() -> None:
-    head = language_head()
+    head = language_head(load_company())
+    assert json.dumps("Wo ist Bestellung 4417?") in head
+    assert '"usual": "en"' in head
     assert head.count("</script>") == 1
     assert json.dumps(TEXTS["Delivery"], ensure_ascii=False) in head
     assert "CATALOGUE" not in head

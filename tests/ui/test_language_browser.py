@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+import re
+from collections.abc import Callable
 
-from .conftest import WAIT_MS, Site
+from playwright.sync_api import BrowserContext, Page, expect
+
+from . import chat_page
+from .conftest import DESK_KEY, WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
 
@@ -49,3 +53,43 @@ def test_sentences_of_parts_and_numbers_are_german_and_names_are_left(
     page.goto(f"{site.url}/?lang=de")
     page.wait_for_function("window.specchat")
     assert {text: page.evaluate("text => specchat.say(text)", text) for text in GERMAN} == GERMAN
+
+
+def test_the_shop_is_german_and_the_model_is_asked_in_english(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/?lang=de")
+    page.locator("#sc-decline").click()
+    expect(page.locator("#sc-chat")).to_contain_text(
+        "Auch die Vorschläge unten fragen auf Englisch"
+    )
+    page.get_by_role("button", name="Beispiel 1 wählen: Wo ist Bestellung 4417?").click()
+    expect(chat_page.user(page)).to_contain_text("Where is order 4417?")
+    answer = chat_page.bot(page)
+    expect(answer.locator(".sc-card")).to_contain_text("Schreibtischlampe Aurel, Messing")
+    expect(answer.locator(".sc-card")).to_contain_text("86,40 $")
+    sources = answer.locator(".sc-sources")
+    sources.locator("summary", has_text="Wo ist meine Bestellung?").click()
+    expect(sources).to_contain_text("Melden Sie sich unter www.fernhollow.example/login an")
+    chat_page.finished(page)
+
+
+def test_canned_replies_are_in_the_language_of_the_desk(
+    new_context: Callable[..., BrowserContext], site: Site
+) -> None:
+    desk = new_context().new_page()
+    desk.goto(f"{site.url}/?lang=de")
+    desk.get_by_role("tab", name="Betreuung").click()
+    desk.locator("#sc-key input").fill(DESK_KEY)
+    desk.locator("#sc-desk-open").click()
+    desk.locator("#sc-canned input").click()
+    desk.get_by_role("option", name="Wird geprüft").click()
+    reply = desk.locator("#sc-reply textarea")
+    expect(reply).to_have_value(
+        "Danke. Ich sehe nach und melde mich in wenigen Minuten wieder bei Ihnen."
+    )
+    expect(desk.locator("#sc-canned input")).to_have_value(re.compile("Wird geprüft"))
+    desk.locator("[data-language]").select_option("en")
+    desk.locator("#sc-canned input").click()
+    desk.get_by_role("option", name="Refund started").click()
+    expect(reply).to_have_value(
+        "I have started the refund. It takes 5-7 business days and is paid back the way you paid."
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import app
+from specchat.chat.company import load_company
 from specchat.settings import Settings
 from specchat.ui.serve import address, blocked_paths, compose, launch_options
 
@@ -88,13 +89,13 @@ def test_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_on_a_space_everybody_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "somebody/specchat")
-    options = launch_options(Settings())
+    options = launch_options(Settings(), load_company())
     assert options["server_name"] == "0.0.0.0"
     assert options["ssr_mode"] is False
 
 
 def test_nothing_is_kept_in_the_browser_or_sent_away() -> None:
-    options = launch_options(Settings())
+    options = launch_options(Settings(), load_company())
     assert options["run_history"] is False
     assert options["enable_monitoring"] is False
 
