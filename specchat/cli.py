@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,7 @@ from specchat.console import (
     warm_engine,
 )
 from specchat.data_cli import data_app
+from specchat.own_id import id_file, own_id_or_new
 from specchat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -91,7 +93,11 @@ def ask(
     speculators: Speculators = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer one question in the terminal, with what speculation saved."""
+    """Answer one question in the terminal, with what speculation saved.
+
+    Question and answer are stored, redacted, as yours: a random id of your system user owns them.
+    `specchat data export --mine` shows them and `specchat data delete --mine` erases them.
+    """
     with explained():
         settings = load_settings(
             temperature=temperature,
@@ -212,14 +218,27 @@ def _answer(
             seed=seed,
             max_tokens=settings.max_tokens,
         )
-        conversation = service.new_conversation(owner="terminal")
+        owner = _owner()
+        conversation = service.new_conversation(owner)
         shown, last = "", None
-        for last in service.answer(conversation, question, owner="terminal", options=options):
+        for last in service.answer(conversation, question, owner=owner, options=options):
             if echo:
                 typer.echo(last.text.removeprefix(shown), nl=False)
                 shown = last.text
         assert last is not None
         return last
+
+
+def _owner() -> str:
+    """Whose the answer is: this system user's, or nobody's known where no id can be kept."""
+    try:
+        return own_id_or_new()
+    except OSError as error:
+        owner = secrets.token_hex(16)
+        typer.echo(
+            f"{id_file()}: {error.strerror}. This answer is stored as owner {owner}.", err=True
+        )
+        return owner
 
 
 def _answer_json(last: AnswerUpdate) -> str:

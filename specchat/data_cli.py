@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from specchat.console import AsJson, explained, fail
+from specchat.own_id import id_file, own_id
 from specchat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ data_app = typer.Typer(
 
 Owner = Annotated[str | None, typer.Option(help="All of this owner: an id as an export names it.")]
 Conversation = Annotated[str | None, typer.Option(help="One conversation, by its id.")]
+Mine = Annotated[bool, typer.Option("--mine", help="All that you asked with `specchat ask`.")]
 
 
 @data_app.callback()
@@ -42,6 +44,7 @@ def data() -> None:
 def export(
     owner: Owner = None,
     conversation: Conversation = None,
+    mine: Mine = False,
     form: Annotated[
         Literal["json", "markdown"], typer.Option("--format", help="For programs or for people.")
     ] = "json",
@@ -52,7 +55,7 @@ def export(
         from specchat.chat.export_data import data_as_json, data_as_markdown
         from storage import Subject
 
-        subject = _subject(owner, conversation)
+        subject = _subject(owner, conversation, mine)
         found = store.personal.stored(subject)
         if subject != Subject() and not (found.conversations or found.races):
             fail(_nothing(subject))
@@ -68,6 +71,7 @@ def export(
 def delete(
     owner: Owner = None,
     conversation: Conversation = None,
+    mine: Mine = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -76,9 +80,9 @@ def delete(
     A running app notices within a minute and unlearns what it had learned of it.
     """
     with explained(), _store(load_settings()) as store:
-        subject = _subject(owner, conversation)
-        if owner is None and conversation is None:
-            fail("say whose data is to be deleted: --owner or --conversation")
+        subject = _subject(owner, conversation, mine)
+        if owner is None and conversation is None and not mine:
+            fail("say whose data is to be deleted: --owner, --conversation or --mine")
         found = store.personal.extent(subject)
         if not found:
             fail(_nothing(subject))
@@ -177,12 +181,20 @@ def _store(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def _subject(owner: str | None, conversation: str | None) -> Subject:
+def _subject(owner: str | None, conversation: str | None, mine: bool) -> Subject:
     from storage import Subject
 
-    if owner is not None and conversation is not None:
-        fail("--owner and --conversation cannot be combined: name one of them")
-    return Subject(owner, conversation)
+    if (owner is not None) + (conversation is not None) + mine > 1:
+        fail("--owner, --conversation and --mine cannot be combined: name one of them")
+    return Subject(_my_id() if mine else owner, conversation)
+
+
+def _my_id() -> str:
+    try:
+        found = own_id()
+    except OSError as error:
+        fail(f"cannot read {id_file()}: {error.strerror}")
+    return found or fail("you have not asked anything with `specchat ask` yet")
 
 
 def _nothing(subject: Subject) -> str:

@@ -44,6 +44,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("SPECCHAT_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SPECCHAT_DATABASE_URL", f"sqlite:///{tmp_path / 'specchat.db'}")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "specchat.speculators": {"specchat.engine"},
     "specchat.evidence": set(),
     "specchat.version": set(),
+    "specchat.own_id": set(),
     "specchat.loader": {"specchat.engine", "specchat.speculators"},
     "specchat.settings": {"specchat.loader"},
     "specchat.chat": {

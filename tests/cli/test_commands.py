@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 from specchat import cli, console
 from specchat.chat.parts import Slot
 from specchat.engine.errors import ModelLoadError
+from specchat.own_id import id_file, own_id
 from specchat.settings import Settings
 from storage import open_store
 from tests.bench.double import FakeEngine
@@ -178,9 +180,35 @@ def test_ask_answers_with_statistics_and_leaves_a_turn(run: Run, tmp_path: Path)
     assert result.exit_code == 0, result.output
     assert "7 tokens · τ 3.0 · 100% drafts accepted · TTFT 10 ms" in result.stdout
     with open_store(f"sqlite:///{tmp_path / 'specchat.db'}") as store:
-        (conversation,) = store.conversations("terminal")
+        (conversation,) = store.conversations(own_id() or "")
         (turn,) = store.turns(conversation.id)
     assert turn.answer.strip() in result.stdout
+
+
+def test_what_was_asked_here_is_found_and_erased_as_mine(run: Run, tmp_path: Path) -> None:
+    nothing = run("data", "export", "--mine")
+    assert nothing.exit_code == 2
+    for question in ("Where is my refund?", "Cancel my order"):
+        assert run("ask", question, "--max-tokens", 4).exit_code == 0
+    with open_store(f"sqlite:///{tmp_path / 'specchat.db'}") as store:
+        store.create_conversation("somebody else")
+    stored = json.loads(run("data", "export", "--mine").stdout)
+    assert len(stored["conversations"]) == 2
+    assert id_file().stat().st_mode & 0o077 == 0
+    erased = run("data", "delete", "--mine", "--yes", "--json")
+    assert json.loads(erased.stdout)["conversations"] == 2
+    with open_store(f"sqlite:///{tmp_path / 'specchat.db'}") as store:
+        assert store.conversations(own_id() or "") == []
+
+
+def test_an_id_that_cannot_be_kept_is_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    result = run("ask", "Hello", "--max-tokens", 4)
+    assert result.exit_code == 0
+    said = re.search(r"This answer is stored as owner ([0-9a-f]{32})", result.stderr)
+    assert said
+    with open_store(f"sqlite:///{tmp_path / 'specchat.db'}") as store:
+        assert len(store.conversations(said[1])) == 1
 
 
 def test_ask_plain_drafts_nothing(run: Run) -> None:
