@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 
 import phonenumbers
 
+from specchat.chat.redact_patterns import matches
 from specchat.chat.redact_people import names
 from specchat.chat.redact_places import addresses
+from specchat.chat.redact_references import is_reference
 
 WITHHELD = "[text withheld]"
 """Stands for a whole text that could not be checked."""
@@ -136,7 +138,7 @@ def _repeated(text: str, known: Mapping[str, str]) -> Iterable[Span]:
     for value, kind in known.items():
         if len(value) > 1:
             for match in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text):
-                yield Span(match.start(), match.end(), kind)
+                yield Span(*match.span(), kind)
 
 
 def _take(taken: bytearray, start: int, end: int) -> None:
@@ -154,9 +156,7 @@ _EMAIL_SPOKEN = re.compile(r"\b[\w.+-]{1,64}\s+at\s+[\w-]{2,63}\s+dot\s+[^\W\d_]
 
 
 def _emails(text: str) -> Iterable[Span]:
-    for pattern in (_EMAIL, _EMAIL_SPOKEN):
-        for match in pattern.finditer(text):
-            yield Span(match.start(), match.end(), "email")
+    return (Span(*match.span(), "email") for match in matches(text, _EMAIL, _EMAIL_SPOKEN))
 
 
 # -- IBAN --------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ _ACCOUNT_NAMED = re.compile(
 
 def _accounts(text: str) -> Iterable[Span]:
     for match in _ACCOUNT_NAMED.finditer(text):
-        yield Span(match.start(1), match.end(1), "iban")
+        yield Span(*match.span(1), "iban")
 
 
 # -- identity papers, dates of birth -----------------------------------------------------------
@@ -245,13 +245,12 @@ _BORN = re.compile(
 def _identities(text: str) -> Iterable[Span]:
     for match in _IDENTITY_NAMED.finditer(text):
         if sum(map(str.isalnum, match[1])) >= _SHORTEST_IDENTITY:
-            yield Span(match.start(1), match.end(1), "id")
-    for pattern in _IDENTITY_SHAPES:
-        for match in pattern.finditer(text):
-            if not _KEPT_BEFORE.search(text[max(0, match.start() - 60) : match.start()]):
-                yield Span(match.start(), match.end(), "id")
+            yield Span(*match.span(1), "id")
+    for match in matches(text, *_IDENTITY_SHAPES):
+        if not is_reference(text, match.start()):
+            yield Span(*match.span(), "id")
     for match in _BORN.finditer(text):
-        yield Span(match.start(1), match.end(1), "birth")
+        yield Span(*match.span(1), "birth")
 
 
 # -- cards -------------------------------------------------------------------------------------
@@ -266,16 +265,14 @@ _CARD_LENGTHS = range(13, 20)
 
 def _cards(text: str) -> Iterable[Span]:
     for match in _DIGIT_RUN.finditer(text):
-        if not _KEPT_BEFORE.search(text[max(0, match.start() - 60) : match.start()]):
+        if not is_reference(text, match.start()):
             yield from _luhn_spans(match)
     for match in _CARD_NAMED.finditer(text):
         digits = sum(character.isdigit() for character in match[1])
         security_code = digits <= 4 and re.search(r"cv[vc]\b", match[0], re.IGNORECASE)
-        kept = _KEPT_BEFORE.search(text[max(0, match.start(1) - 60) : match.start(1)])
-        if (
-            digits >= 12 and not kept
-        ) or security_code:  # called a card number: it goes, right or mistyped
-            yield Span(match.start(1), match.end(1), "card")
+        mistyped = digits >= 12 and not is_reference(text, match.start(1))
+        if mistyped or security_code:  # called a card number: it goes, right or wrong
+            yield Span(*match.span(1), "card")
 
 
 def _luhn_spans(match: re.Match[str]) -> Iterable[Span]:
@@ -322,24 +319,14 @@ _PLUS = re.compile(r"\+\d[\d ().\-–/]{6,20}\d")
 _TRUNK = re.compile(r"(?<![\w#-])\(?0\d(?:[ ./()-]{0,2}\d){7,10}(?![\w-])")  # 0170 1234567
 _PAIR = re.compile(r"(?<![\w#.-])[6-9]\d{4}[ -]\d{5}(?![\w-])")  # 98765 43210
 _GROUPS = re.compile(r"(?<![\w#.-])\d{3}(?: \d{2}){3}(?![\w-])")  # 612 35 17 77
-_KEPT_BEFORE = re.compile(
-    r"(?:\b(?:order|purchase|invoice|bill|receipt|tracking|reference|claim|ticket|case|refund"
-    r"|bestellung|bestellnummer|auftrag|rechnung|rechnungsnummer|sendung|sendungsnummer|paket|vorgang"
-    r"|kundennummer|retoure|parcel|shipment|ref|transaction|booking|confirmation|return|delivery)s?\b\W*"
-    r"(?:(?:number|num|no|nr|id|code|is|was|iz|nummer|ist|lautet|should|be|some|long|says|shows|reads|ref|bearing|the|with)\b\W*)*|#\s*)$",
-    re.IGNORECASE,
-)
-
 _ORDER_LIKE = re.compile(r"\d{3}-\d{7}")
 _FEWEST_DIGITS = 8  # of a number without a sign that it is a phone's
-_IN_CODE = re.compile(r"[\w-]*(?:\w|[^\W\d_]-)$")  # more stands right before: a longer code
+_IN_CODE = re.compile(r"[\w-]*(?:\w|[^\W\d_]-)\Z")  # more stands right before: a longer code
 
 
 def _phones(text: str, region: str) -> Iterable[Span]:
-    for pattern in (_PHONE_NAMED, _PLUS, _PHONE_SHAPE, _TRUNK, _GROUPS, _PAIR):
-        for match in pattern.finditer(text):
-            group = 1 if pattern is _PHONE_NAMED else 0
-            yield from _unless_order(text, match.start(group), match.end(group))
+    for match in matches(text, _PHONE_NAMED, _PLUS, _PHONE_SHAPE, _TRUNK, _GROUPS, _PAIR):
+        yield from _unless_reference(text, *match.span(match.lastindex or 0))
     for found in phonenumbers.PhoneNumberMatcher(
         text, region, leniency=phonenumbers.Leniency.POSSIBLE, max_tries=10_000
     ):
@@ -347,9 +334,9 @@ def _phones(text: str, region: str) -> Iterable[Span]:
             continue
         few = found.raw_string.isdigit() and len(found.raw_string) < _FEWEST_DIGITS
         if not few and not _IN_CODE.search(text[max(0, found.start - 30) : found.start]):
-            yield from _unless_order(text, found.start, found.end)
+            yield from _unless_reference(text, found.start, found.end)
 
 
-def _unless_order(text: str, start: int, end: int) -> Iterable[Span]:
-    if not _KEPT_BEFORE.search(text[max(0, start - 60) : start]):
+def _unless_reference(text: str, start: int, end: int) -> Iterable[Span]:
+    if text[start] == "+" or not is_reference(text, start):
         yield Span(start, end, "phone")

@@ -14,13 +14,8 @@ from specchat.chat.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
 from specchat.chat.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
 from specchat.chat.ordinary_words import is_brand, is_ordinary
 from specchat.chat.places import CITIES, COUNTRIES
+from specchat.chat.redact_patterns import CAPITAL, SMALL, UPPER, Place, matches
 
-Place = tuple[int, int]
-"""Start and end in the text."""
-
-UPPER = r"[^\W\d_a-zß-öø-ÿ]"
-CAPITAL = rf"(?:{UPPER}\.|{UPPER}[\w'’-]*)"
-SMALL = r"(?:van|von|de|der|den|di|da|del|della|dos|la|le|bin|al|el|ten|zu|zur|y)"
 _FULL = rf"{CAPITAL}(?:[ \t]+(?:{SMALL}[ \t]+){{0,2}}{CAPITAL}){{0,3}}"
 _ANY = r"[^\W\d_][\w'’-]+(?:[ \t]+[^\W\d_][\w'’-]+){0,2}"
 _STOP_TEXT = """
@@ -177,28 +172,23 @@ def names(text: str) -> Iterator[Place]:
 
 
 def _found(text: str) -> Iterator[Place]:
-    for pattern in (_NAMED, _TITLED, _RELATED):
-        for match in pattern.finditer(text):
-            yield from _trimmed(match[1], match.start(1))
+    for match in matches(text, _NAMED, _TITLED, _RELATED):
+        yield from _trimmed(match[1], match.start(1))
     for match in _NAMED_SMALL.finditer(text):
         if match[1][0].isupper() or not is_ordinary(match[1].split()[0]):
             yield from _trimmed(match[1], match.start(1))
-    for pattern in (_CUED, _ASKED, _GREETED, _SIGNED, _LAST_LINE, _INITIALS):
-        for match in pattern.finditer(text):
+    for match in matches(text, _CUED, _ASKED, _GREETED, _SIGNED, _LAST_LINE, _INITIALS):
+        yield from _person(match)
+    for match in matches(text, _DOES, _OWNS):
+        if _name_words(match[1]) == match[1]:  # up to the verb, or to what is owned
             yield from _person(match)
-    for pattern in (_DOES, _OWNS):
-        for match in pattern.finditer(text):
-            if _name_words(match[1]) == match[1]:  # up to the verb, or to what is owned
-                yield from _person(match)
     for match in _SIGNED_SMALL.finditer(text):
         if match[1].split()[0].lower() in _KNOWN and not is_ordinary(match[1].split()[0]):
             yield match.span(1)
-    for pattern in (_SENT, _WITH):  # one word alone may be a place or a thing
-        for match in pattern.finditer(text):
-            yield from _person(match, least=2)
-    for pattern in (_SAID, _FROM):  # and two unknown ones too
-        for match in pattern.finditer(text):
-            yield from _person(match, least=2, known=True)
+    for match in matches(text, _SENT, _WITH):  # one word alone may be a place or a thing
+        yield from _person(match, least=2)
+    for match in matches(text, _SAID, _FROM):  # and two unknown ones too
+        yield from _person(match, least=2, known=True)
     yield from _contact_lines(text)
     yield from _listed(text)
 

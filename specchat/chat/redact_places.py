@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from specchat.chat.redact_people import CAPITAL, SMALL, Place
+from specchat.chat.redact_patterns import CAPITAL, SMALL, Place, matches
 
 _WORD = r"[^\W\d_][\w'’.-]*"
 _CITY = rf"{CAPITAL}(?:[ -]{CAPITAL}){{0,3}}"
@@ -90,9 +90,8 @@ _SAID_ADDRESS = re.compile(
 
 def addresses(text: str) -> Iterator[Place]:
     """Postal addresses of several countries, PO boxes, postal codes with a sign that they are."""
-    for pattern in _ADDRESSES:
-        for match in pattern.finditer(text):
-            yield match.start(), match.start() + len(match[0].rstrip(" ,"))
+    for match in matches(text, *_ADDRESSES):
+        yield match.start(), match.start() + len(match[0].rstrip(" ,"))
     for match in _SAID_ADDRESS.finditer(text):
         if any(character.isdigit() for character in match[1]):
             yield match.start(1), match.end(1)

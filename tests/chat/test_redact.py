@@ -39,6 +39,18 @@ from specchat.chat.redact import WITHHELD, describe, redact
         ("date of birth: 12.03.1984, ok?", "date of birth: [birth], ok?"),
         ("I was born on 3 March 1990", "I was born on [birth]"),
         ("write to me@mail.example.com. seriously", "write to [email]. seriously"),
+        ("call me on 0151 2345678", "call me on [phone]"),
+        ("+49 151 23456789", "[phone]"),
+        ("it is 5035550117", "it is [phone]"),
+        ("my order, I mean +49 151 23456789", "my order, I mean [phone]"),
+        ("tracking is +1 503 555 0117", "tracking is [phone]"),
+        ("order 4417, 5035550117", "order 4417, [phone]"),
+        ("Where is my parcel? 5035550117", "Where is my parcel? [phone]"),
+        ("I want my package.\n5035550117", "I want my package.\n[phone]"),
+        ("where is my package\n5035550117", "where is my package\n[phone]"),
+        ("send the tracking to 5035550117", "send the tracking to [phone]"),
+        ("orders 4417, 4418, 5035550117", "orders 4417, 4418, [phone]"),
+        ("use these numbers 5035550117 and 5035550118", "use these numbers [phone] and [phone]"),
     ],
 )
 def test_personal_data_is_taken_out(text: str, stored: str) -> None:
@@ -57,6 +69,19 @@ def test_personal_data_is_taken_out(text: str, stored: str) -> None:
         "bank code UTIB0000123, transaction id is 2987456321",
         "purchase 5035550117 has not come",
         "tracking number 1Z999AA10123456784",
+        "tracking number 4417200931",
+        "can you track 4417200931 for me",
+        "the tracking number you gave me is 4417200931",
+        "the code 4417200931 does not work on the carrier's page",
+        "order number:\n1234567890",
+        "order 1234567890",
+        "#1234567890",
+        "my package (no. 1234567890) is lost",
+        "waybill 4417200931, ref. 123 456 7890",
+        "orders 4417 and 1234567890",
+        "order numbers 1234567890, 1234567891 and 1234567892",
+        "Bestell-Nr.: 1234567890, Paketnummer 4417200931, Auftragsnummer 1234567891",
+        "Die Sendungsnummer lautet 4417200931",
         "invoice #00108 of 12 May 2024 about $1,250.50",
         "we are open 8-20, delivery takes 3-5 days, 24/7",
         "it was 2024-05-12 at 10:45:30",
@@ -108,7 +133,22 @@ def test_hostile_text_never_raises(text: str) -> None:
     assert isinstance(redact(text).text, str)
 
 
-@pytest.mark.parametrize("unit", ["1 ", "a@a.", "+1(", "card ", "DE12 ", "4111-", "call me 1"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "1 ",
+        "a@a.",
+        "+1(",
+        "card ",
+        "DE12 ",
+        "4111-",
+        "call me 1",
+        "order 1",
+        "orders 12345678, ",
+        "order i got me no. ",
+        "#+1 2345678 ",
+    ],
+)
 def test_a_text_of_the_greatest_length_is_read_in_time(unit: str) -> None:
     started = time.thread_time()
     redact(unit * (20_000 // len(unit)))
