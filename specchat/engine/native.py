@@ -36,7 +36,12 @@ class NativeUnavailableError(Exception):
 
 
 LANES = 16
-MOST_ROWS = 12  # as in cpp/product.h
+_MOST_ROWS = 12  # as in cpp/product.h
+
+
+def room_for(columns: int) -> int:
+    """Floats that a thread needs to multiply rows of so many columns, as in cpp/product.h."""
+    return _MOST_ROWS * columns + LANES
 
 
 class Table(ctypes.Structure):

@@ -31,7 +31,7 @@ static inline Vec gelu(Vec v) {
 // tokens, chances [requests, stages, siblings]. `gumbel` [requests, stages, vocab] or null.
 // Ends early, at a stage that no request is likely to reach: where the product of the best tokens'
 // chances is under `least_chance` for all. Returns the stages drafted.
-// scratch: requests * (2 * wide + vocab + 1) + threads * MOST_ROWS * wide floats, where wide is the
+// scratch: requests * (2 * wide + vocab + 1) + threads * room_for(wide) floats, where wide is the
 // wider of hidden and inner.
 extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
                           const float* hidden, const int64_t* last, const float* inverse_temperature,
@@ -43,7 +43,7 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
     float *joint = logits + requests * d.draft_vocab, *rooms = joint + requests;
     int64_t drafted = d.stages;
     pool().run(threads, [&](Team& team) {
-        float* room = rooms + team.me * MOST_ROWS * wide;
+        float* room = rooms + team.me * room_for(wide);
         for_each(team, requests, [&](int64_t q) {
             const float* h = hidden + q * d.hidden;
             float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;

@@ -23,12 +23,12 @@ static int64_t widest(const Model& m) {
 
 struct Buffers {
     float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine;
-    float *score, *room;                 // per thread
+    float *score, *turned, *room;        // per thread
     int64_t *seen;                       // per thread
     int64_t* where;                      // cache rows of all requests end to end
     const int64_t** where_of;            // per segment
     Group* group;                        // at most one a row
-    int64_t score_width, room_width;
+    int64_t score_width, turned_width, room_width;
     int64_t floats;
 
     Buffers(const Model& m, int64_t rows, int64_t segments, int64_t cached, int64_t longest,
@@ -49,9 +49,11 @@ struct Buffers {
         cosine = take(rows * m.head_dim / 2);
         sine = take(rows * m.head_dim / 2);
         score_width = (longest + LANES - 1) / LANES * LANES;
-        score = take(threads * ROWS_TOGETHER * HEADS_TOGETHER * score_width);
-        seen = reinterpret_cast<int64_t*>(take(2 * threads * ROWS_TOGETHER * longest));
-        room_width = MOST_ROWS * widest(m);
+        score = take(threads * QUERIES_TOGETHER * score_width);
+        turned_width = m.head_dim * LANES;
+        turned = take(threads * turned_width);
+        seen = reinterpret_cast<int64_t*>(take(2 * threads * SEEN_TOGETHER));
+        room_width = room_for(widest(m));
         room = take(threads * room_width);
         where = reinterpret_cast<int64_t*>(take(2 * cached));
         where_of = reinterpret_cast<const int64_t**>(take(2 * segments));
@@ -68,13 +70,14 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
     const Model& m = *model;
     const Step& s = *step;
     Buffers b(m, s.rows, s.segments, s.cached, s.longest, threads, s.scratch);
-    int64_t *where = b.where, groups = 0;
+    int64_t *where = b.where, groups = 0, together = ROWS_TOGETHER;
+    // Smaller groups where there would be less than one for each thread.
+    while (together > 1 && s.rows * m.kv_heads < threads * together) together /= 2;
     for (int64_t i = 0; i < s.segments; i++) {
         const Segment& g = s.segment[i];
         b.where_of[i] = where;
-        for (int64_t r = 0; r < g.count; r += ROWS_TOGETHER)
-            b.group[groups++] = {i, g.start + r,
-                                 g.count - r < ROWS_TOGETHER ? g.count - r : ROWS_TOGETHER};
+        for (int64_t r = 0; r < g.count; r += together)
+            b.group[groups++] = {i, g.start + r, g.count - r < together ? g.count - r : together};
         const int64_t* pages = s.page_table + g.pages;
         for (int64_t left = g.context + g.count; left > 0; left -= s.page_size, pages++)
             for (int64_t r = 0; r < s.page_size && r < left; r++)
@@ -84,9 +87,10 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             kv_width = m.kv_heads * m.head_dim;
 
     pool().run(threads, [&](Team& team) {
-        float* score = b.score + team.me * ROWS_TOGETHER * HEADS_TOGETHER * b.score_width;
+        float* score = b.score + team.me * QUERIES_TOGETHER * b.score_width;
+        float* turned = b.turned + team.me * b.turned_width;
         float* room = b.room + team.me * b.room_width;
-        int64_t* seen = b.seen + team.me * ROWS_TOGETHER * s.longest;
+        int64_t* seen = b.seen + team.me * SEEN_TOGETHER;
         for_each(team, s.rows, [&](int64_t t) {
             embed(m.embedding, s.ids[t], m.embedding_scale, b.x + t * m.hidden);
             rms_norm(b.x + t * m.hidden, m.layer[0].attention_norm, m.hidden, m.norm_epsilon,
@@ -124,10 +128,10 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             });
             if (s.kv_is_bf16)
                 attention<bf16>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
-                                b.score_width, seen, b.mixed);
+                                b.score_width, turned, seen, b.mixed);
             else
                 attention<float>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
-                                b.score_width, seen, b.mixed);
+                                b.score_width, turned, seen, b.mixed);
             team.barrier();
             product(team, w.output, b.mixed, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* x = b.x + t * m.hidden + n;

@@ -8,6 +8,9 @@
 
 constexpr int MOST_ROWS = 12;  // step rows that are summed together
 
+// Floats in which rows of so many columns are put side by side.
+constexpr int64_t room_for(int64_t cols) { return MOST_ROWS * cols + LANES; }
+
 // Blocks of weight rows that are summed together with B step rows: what the registers hold.
 constexpr int blocks_at_once(int B) {
 #ifdef __AVX512F__
@@ -20,49 +23,98 @@ constexpr int blocks_at_once(int B) {
 // Activations are handed to the inner loop column by column, the step rows side by side, so that
 // it reads one stream: for float arithmetic [cols][B] floats, for bf16 pairs [cols / 2][B][2].
 
-static inline void interleave(const float* x, int64_t cols, int64_t rows, float* out) {
-    for (int64_t b = 0; b < rows; b++)
-        for (int64_t k = 0; k < cols; k++) out[k * rows + b] = x[b * cols + k];
+// Stores LANES columns of B rows, v, as [LANES][B]. What is stored behind a column is overwritten by
+// the next one; behind the last one there must be room for it.
+template <int B>
+static inline void side_by_side(Vec* v, void* out) {
+    auto to = static_cast<float*>(out);
+    EACH(int b = 0; b < B; b += 4) turn_fours(v + b);
+    EACH(int i = 0; i < LANES; i++)
+        EACH(int b = 0; b < B; b += 4)
+            memcpy(to + i * B + b, reinterpret_cast<float*>(v + b + i % 4) + i / 4 * 4,
+                   4 * sizeof(float));
 }
 
-static inline void interleave(const float* x, int64_t cols, int64_t rows, bf16* out) {
-    for (int64_t b = 0; b < rows; b++) {
-        int64_t k = 0;
-        for (; k + LANES <= cols; k += LANES) {
-            uint32_t pairs[LANES / 2];
-            round_pairs(x + b * cols + k, pairs);
-            for (int64_t i = 0; i < LANES / 2; i++)
-                memcpy(out + (k + 2 * i) * rows + 2 * b, pairs + i, sizeof pairs[i]);
+template <int B>
+static void interleave(const float* x, int64_t cols, float* out) {
+    int64_t k = 0;
+    for (; k + LANES <= cols; k += LANES) {
+        Vec v[(B + 3) / 4 * 4] = {};
+        EACH(int b = 0; b < B; b++) v[b] = load(x + b * cols + k);
+        if (B == 1)
+            memcpy(out + k, v, sizeof *v);
+        else
+            side_by_side<B>(v, out + k * B);
+    }
+    for (; k < cols; k++)
+        for (int b = 0; b < B; b++) out[k * B + b] = x[b * cols + k];
+}
+
+template <int B>
+static void interleave(const float* x, int64_t cols, bf16* out) {
+    int64_t k = 0;
+    for (; k + 2 * LANES <= cols; k += 2 * LANES) {
+        Vec v[(B + 3) / 4 * 4] = {};
+        EACH(int b = 0; b < B; b++) v[b] = round_pairs(x + b * cols + k);
+        if (B == 1)
+            memcpy(out + k, v, sizeof *v);
+        else
+            side_by_side<B>(v, out + k * B);
+    }
+    for (; k < cols; k += 2)
+        for (int b = 0; b < B; b++) {
+            store(out + k * B + 2 * b, x[b * cols + k]);
+            store(out + k * B + 2 * b + 1, x[b * cols + k + 1]);
         }
-        for (; k < cols; k += 2) {
-            store(out + k * rows + 2 * b, x[b * cols + k]);
-            store(out + k * rows + 2 * b + 1, x[b * cols + k + 1]);
+}
+
+constexpr int64_t LINE = LANES * sizeof(float);  // bytes: a column of a float block, two of bf16
+constexpr int64_t FAR = 64, NEAR = 8;            // lines
+
+// body(line) for each of n lines of R blocks that stand one behind the other. The processor stops
+// fetching at a page's end, so what is used FAR lines later is fetched here: at the end of these
+// blocks that is the beginning of the next R. Where there is time for it (`twice`), what is used
+// NEAR lines later is brought closer still.
+template <int R, bool twice, typename Body>
+static inline __attribute__((always_inline)) void each_line(const void* blocks, int64_t n,
+                                                            const Body& body) {
+    auto w = static_cast<const char*>(blocks);
+    int64_t far = FAR, i = 0;
+    for (int64_t end : {n > FAR ? n - FAR : 0, n}) {
+        for (; i < end; i++) {
+            EACH(int r = 0; r < R; r++) {
+                __builtin_prefetch(w + (r * n + i + far) * LINE, 0, 2);
+                if (twice) __builtin_prefetch(w + (r * n + i + NEAR) * LINE, 0, 3);
+            }
+            body(w + i * LINE);
         }
+        far += (R - 1) * n;
     }
 }
 
 // R blocks of weight rows times B step rows, each weight read once; `out` is [R][B]. Each sum runs
 // over the columns in order, whatever R and B are.
 
-#define EACH _Pragma("GCC unroll 16") for  // the sums stay in registers only when all is unrolled
-
 template <int R, int B>
 static __attribute__((noinline)) void sums(const float* w, const float* x, int64_t cols, Vec* out) {
     Vec total[R][B] = {};
-    for (int64_t k = 0; k < cols; k++, x += B)
+    each_line<R, (B > 4)>(w, cols, [&](const char* line) __attribute__((always_inline)) {
         EACH(int r = 0; r < R; r++) {
-            Vec weight = load(w + (r * cols + k) * LANES);
+            Vec weight = load(reinterpret_cast<const float*>(line + r * cols * LINE));
             EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
         }
+        x += B;
+    });
     memcpy(out, total, sizeof total);
 }
 
 template <int R, int B>
 static __attribute__((noinline)) void sums(const bf16* w, const float* x, int64_t cols, Vec* out) {
     Vec total[R][B] = {};
-    for (int64_t k = 0; k < cols; k += 2, x += 2 * B) {
+    int64_t n = cols / 2;
+    each_line<R, (B > 4)>(w, n, [&](const char* line) __attribute__((always_inline)) {
         Bits pair[R];
-        EACH(int r = 0; r < R; r++) pair[r] = load_pairs(w + (r * cols + k) * LANES);
+        EACH(int r = 0; r < R; r++) memcpy(&pair[r], line + r * n * LINE, LINE);
         EACH(int r = 0; r < R; r++) {
             Vec weight = first_of(pair[r]);
             EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
@@ -71,23 +123,26 @@ static __attribute__((noinline)) void sums(const bf16* w, const float* x, int64_
             Vec weight = second_of(pair[r]);
             EACH(int b = 0; b < B; b++) total[r][b] += weight * x[B + b];
         }
-    }
+        x += 2 * B;
+    });
     memcpy(out, total, sizeof total);
 }
 
 template <int R, int B>
 static __attribute__((noinline)) void sums(const bf16* w, const bf16* x, int64_t cols, Vec* out) {
     Vec total[R][B] = {};
-    for (int64_t k = 0; k < cols; k += 2, x += 2 * B) {
+    int64_t n = cols / 2;
+    each_line<R, (B > 4)>(w, n, [&](const char* line) __attribute__((always_inline)) {
         Bits pair[R];
-        EACH(int r = 0; r < R; r++) pair[r] = load_pairs(w + (r * cols + k) * LANES);
+        EACH(int r = 0; r < R; r++) memcpy(&pair[r], line + r * n * LINE, LINE);
         EACH(int b = 0; b < B; b++) {
             uint32_t both;
             memcpy(&both, x + 2 * b, sizeof both);
             EACH(int r = 0; r < R; r++)
                 total[r][b] = add_pair_products(total[r][b], pair[r], both);
         }
-    }
+        x += 2 * B;
+    });
     memcpy(out, total, sizeof total);
 }
 
@@ -95,6 +150,7 @@ static __attribute__((noinline)) void sums(const bf16* w, const bf16* x, int64_t
 template <typename W, typename X>
 struct Kernels {
     typedef void (*Kernel)(const W*, const X*, int64_t, Vec*);
+    void (*interleave)(const float*, int64_t, X*);
     int64_t many, half;
     Kernel of_many, of_half, of_one;
 };
@@ -102,7 +158,7 @@ struct Kernels {
 template <typename W, typename X, int B>
 static constexpr Kernels<W, X> kernels() {
     constexpr int R = blocks_at_once(B), HALF = R > 2 ? R / 2 : 1;
-    return {R, HALF, sums<R, B>, sums<HALF, B>, sums<1, B>};
+    return {interleave<B>, R, HALF, sums<R, B>, sums<HALF, B>, sums<1, B>};
 }
 
 template <typename W, typename X>
@@ -116,28 +172,28 @@ static const Kernels<W, X>& kernels_for(int64_t rows) {
 }
 
 // put(first weight row, step row, products, how many) for a share of m's blocks and all step rows.
-// `side_by_side` has room for MOST_ROWS rows of m's columns.
+// `room` is as `product` wants it.
 template <typename W, typename X, typename Put>
-static void product_of(const Matrix& m, const float* x, int64_t rows, Share share, X* side_by_side,
-                       bool again, const Put& put) {
+static void product_of(const Matrix& m, const float* x, int64_t rows, Share share, X* room, bool again,
+                       const Put& put) {
     Vec out[8 * MOST_ROWS];
     auto w = static_cast<const W*>(m.data);
     int64_t passes = (rows + MOST_ROWS - 1) / MOST_ROWS;
     // Few blocks at a time when there are several passes, so that they are still in the cache.
     int64_t at_once = passes > 1 ? 24 : share.last - share.first;
-    if (passes == 1 && !again) interleave(x, m.cols, rows, side_by_side);
+    if (passes == 1 && !again) kernels_for<W, X>(rows).interleave(x, m.cols, room);
     for (Share part{share.first, 0}; part.first < share.last; part.first = part.last) {
         part.last = part.first + at_once < share.last ? part.first + at_once : share.last;
         for (int64_t p = 0; p < passes; p++) {
             int64_t row = rows * p / passes, together = rows * (p + 1) / passes - row;
-            if (passes > 1) interleave(x + row * m.cols, m.cols, together, side_by_side);
             const auto& k = kernels_for<W, X>(together);
+            if (passes > 1) k.interleave(x + row * m.cols, m.cols, room);
             int64_t blocks;
             for (int64_t block = part.first; block < part.last; block += blocks) {
                 int64_t left = part.last - block;
                 blocks = left >= k.many ? k.many : left >= k.half ? k.half : 1;
                 auto kernel = left >= k.many ? k.of_many : left >= k.half ? k.of_half : k.of_one;
-                kernel(w + block * m.cols * LANES, side_by_side, m.cols, out);
+                kernel(w + block * m.cols * LANES, room, m.cols, out);
                 for (int64_t r = 0; r < blocks; r++) {
                     int64_t first = (block + r) * LANES;
                     int64_t many = m.rows - first < LANES ? m.rows - first : LANES;
@@ -151,7 +207,7 @@ static void product_of(const Matrix& m, const float* x, int64_t rows, Share shar
 }
 
 // This thread's share of x [rows, cols] times m transposed. Call from all threads. `room` is the
-// thread's own: MOST_ROWS * cols floats. `before` is the matrix that the same rows were multiplied
+// thread's own: room_for(cols) floats. `before` is the matrix that the same rows were multiplied
 // with just before, if any: what `room` holds of them may be of use again.
 template <typename Put>
 static inline void product(const Team& team, const Matrix& m, const float* x, int64_t rows,

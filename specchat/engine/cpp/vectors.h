@@ -12,10 +12,11 @@
 
 constexpr int LANES = 16;
 
+#define EACH _Pragma("GCC unroll 16") for  // what is in registers stays there if all is unrolled
+
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef uint16_t Half __attribute__((vector_size(LANES * 2), aligned(2)));
 typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
-typedef uint64_t Longs __attribute__((vector_size(LANES * 4)));
 typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
 
 struct bf16 {
@@ -37,15 +38,7 @@ static inline Vec load(const bf16* p) {
     return v;
 }
 
-// Sixteen pairs of neighbouring bf16 numbers, the first of each in the low half. The line that the
-// stream reaches 2 KB later is fetched: the processor itself stops at a page's end.
-static inline Bits load_pairs(const bf16* p) {
-    __builtin_prefetch(reinterpret_cast<const char*>(p) + 2048, 0, 2);
-    Bits both;
-    memcpy(&both, p, sizeof both);
-    return both;
-}
-
+// The two numbers of each of LANES pairs, of which the first is in the low half.
 static inline Vec first_of(Bits pairs) {
     pairs <<= 16;
     Vec v;
@@ -93,15 +86,30 @@ static inline void store(bf16* p, float v) {  // rounds to nearest even
     p->bits = uint16_t((wide + 0x7fff + ((wide >> 16) & 1)) >> 16);
 }
 
-// LANES numbers rounded likewise, two to a word, the first in the low half.
-static inline void round_pairs(const float* p, uint32_t* pairs) {
+static inline Bits rounded(const float* p) {  // likewise, in the high halves
     Bits wide;
     memcpy(&wide, p, sizeof wide);
-    wide = (wide + 0x7fffu + ((wide >> 16) & 1u)) >> 16;
-    Longs two;
-    memcpy(&two, &wide, sizeof two);
-    two = (two | two >> 16) & 0xffffffffu;
-    for (int i = 0; i < LANES / 2; i++) pairs[i] = uint32_t(two[i]);
+    return wide + 0x7fffu + ((wide >> 16) & 1u);
+}
+
+// 2 * LANES numbers rounded likewise, two to a lane, the first in the low half.
+static inline Vec round_pairs(const float* p) {
+    Bits one = rounded(p), two = rounded(p + LANES), pairs;
+#ifdef __AVX512F__
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+                  odd = even | _mm512_set1_epi32(1);
+    Bits low = (Bits)_mm512_permutex2var_epi32((__m512i)one, even, (__m512i)two),
+         high = (Bits)_mm512_permutex2var_epi32((__m512i)one, odd, (__m512i)two);
+    pairs = low >> 16 | (high & 0xffff0000u);
+#else
+    for (int i = 0; i < LANES / 2; i++) {
+        pairs[i] = one[2 * i] >> 16 | (one[2 * i + 1] & 0xffff0000u);
+        pairs[LANES / 2 + i] = two[2 * i] >> 16 | (two[2 * i + 1] & 0xffff0000u);
+    }
+#endif
+    Vec out;
+    memcpy(&out, &pairs, sizeof out);
+    return out;
 }
 
 static inline float sum(Vec v) {
@@ -156,28 +164,48 @@ static inline int64_t first_of_largest(const float* x, int64_t n) {
     return 0;  // not a number anywhere
 }
 
-// Lane i of the result is the sum of v[i].
-static inline Vec sums_of(const Vec (&v)[LANES]) {
+// Four by four in each quarter of four vectors: lane i of quarter k of v[j] becomes lane j of quarter
+// k of v[i].
+static inline void turn_fours(Vec* v) {
 #ifdef __AVX512F__
-    __m512 two[8], four[4], eight[2];
-    for (int i = 0; i < 8; i++) {
-        __m512 a = (__m512)v[2 * i], b = (__m512)v[2 * i + 1];
-        two[i] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-    }
-    for (int i = 0; i < 4; i++) {
-        __m512d a = _mm512_castps_pd(two[2 * i]), b = _mm512_castps_pd(two[2 * i + 1]);
-        four[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
-                                _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
-    }
-    for (int i = 0; i < 2; i++)
-        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),
-                                 _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xdd));
-    return (Vec)_mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
-                              _mm512_shuffle_f32x4(eight[0], eight[1], 0xdd));
+    __m512 a = (__m512)v[0], b = (__m512)v[1], c = (__m512)v[2], d = (__m512)v[3];
+    __m512d ab = _mm512_castps_pd(_mm512_unpacklo_ps(a, b)),
+            AB = _mm512_castps_pd(_mm512_unpackhi_ps(a, b)),
+            cd = _mm512_castps_pd(_mm512_unpacklo_ps(c, d)),
+            CD = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+    v[0] = (Vec)_mm512_unpacklo_pd(ab, cd);
+    v[1] = (Vec)_mm512_unpackhi_pd(ab, cd);
+    v[2] = (Vec)_mm512_unpacklo_pd(AB, CD);
+    v[3] = (Vec)_mm512_unpackhi_pd(AB, CD);
 #else
-    Vec total;
-    for (int i = 0; i < LANES; i++) total[i] = sum(v[i]);
-    return total;
+    float from[4][LANES], to[4][LANES];
+    memcpy(from, v, sizeof from);
+    for (int k = 0; k < LANES; k += 4)
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 4; j++) to[i][k + j] = from[j][k + i];
+    memcpy(v, to, sizeof to);
+#endif
+}
+
+// Lane i of v[j] becomes lane j of v[i].
+static inline void turn(Vec (&v)[LANES]) {
+    EACH(int j = 0; j < LANES; j += 4) turn_fours(v + j);
+#ifdef __AVX512F__
+    EACH(int i = 0; i < 4; i++) {
+        __m512 a = (__m512)v[i], b = (__m512)v[4 + i], c = (__m512)v[8 + i], d = (__m512)v[12 + i];
+        __m512 ab = _mm512_shuffle_f32x4(a, b, 0x88), AB = _mm512_shuffle_f32x4(a, b, 0xdd),
+               cd = _mm512_shuffle_f32x4(c, d, 0x88), CD = _mm512_shuffle_f32x4(c, d, 0xdd);
+        v[i] = (Vec)_mm512_shuffle_f32x4(ab, cd, 0x88);
+        v[4 + i] = (Vec)_mm512_shuffle_f32x4(AB, CD, 0x88);
+        v[8 + i] = (Vec)_mm512_shuffle_f32x4(ab, cd, 0xdd);
+        v[12 + i] = (Vec)_mm512_shuffle_f32x4(AB, CD, 0xdd);
+    }
+#else
+    Vec from[LANES];
+    memcpy(from, v, sizeof from);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < LANES; j++)
+            for (int k = 0; k < 4; k++) v[4 * k + i][j] = from[j / 4 * 4 + i][4 * k + j % 4];
 #endif
 }
 
