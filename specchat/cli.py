@@ -21,22 +21,16 @@ from specchat.console import (
     Dtype,
     Exact,
     Limit,
-    MaxTokens,
     Model,
-    Out,
     PromptsFile,
-    Seed,
     Speculators,
-    Temperature,
     Verification,
     explained,
     fail,
     progress,
-    publish,
-    sampling_params,
-    warm_engine,
 )
 from specchat.data_cli import data_app
+from specchat.measuring import Measured, measuring, warm_engine
 from specchat.own_id import id_file, own_id_or_new
 from specchat.settings import Settings, load_settings
 
@@ -116,27 +110,21 @@ def ask(
 
 
 @app.command()
+@measuring
 def race(
+    measured: Measured,
     prompts_file: PromptsFile,
     limit: Limit = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each arm per prompt.")] = 3,
     concurrency: Concurrency = 1,
-    max_tokens: MaxTokens = 128,
-    temperature: Temperature = 0.0,
-    seed: Seed = 0,
     verification: Verification = None,
     exact: Exact = False,
-    model: Model = None,
-    speculators: Speculators = None,
-    dtype: Dtype = None,
     null: Annotated[bool, typer.Option("--null", help="Plain against plain: the noise.")] = False,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Measure each prompt plain and speculative on one engine, interleaved in random order."""
     with explained():
-        params = sampling_params(max_tokens, temperature, seed, verification)
-        warm = warm_engine(prompts_file, limit, out, model, speculators, dtype, max_tokens, exact)
+        params = measured.params(verification)
+        warm = warm_engine(prompts_file, limit, measured, exact=exact)
         with warm as (engine, prompts):
             from specchat.bench.environment import describe_environment
             from specchat.bench.measure import RacePlan, run_race
@@ -147,32 +135,26 @@ def race(
             with progress("race", 2 * repeats * len(prompts)) as advance:
                 pairs = run_race(engine, prompts, plan, advance)
             report = race_report(environment, plan, pairs, prompts_file.name)
-            publish(report, race_text, out, as_json)
+            measured.publish(report, race_text)
 
 
 @app.command()
+@measuring
 def audit(
+    measured: Measured,
     prompts_file: PromptsFile,
     limit: Limit = None,
     concurrency: Concurrency = 1,
-    max_tokens: MaxTokens = 128,
-    temperature: Temperature = 0.0,
-    seed: Seed = 0,
     verification: Verification = None,
     exact: Exact = False,
-    model: Model = None,
-    speculators: Speculators = None,
-    dtype: Dtype = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Compare plain and speculative answers token for token; exit 1 if one is no rounding tie."""
     with explained():
         from specchat.bench.audit import check_auditable
 
-        params = sampling_params(max_tokens, temperature, seed, verification)
+        params = measured.params(verification)
         check_auditable(params)
-        warm = warm_engine(prompts_file, limit, out, model, speculators, dtype, max_tokens, exact)
+        warm = warm_engine(prompts_file, limit, measured, exact=exact)
         with warm as (engine, prompts):
             from specchat.bench.audit import run_audit
             from specchat.bench.environment import describe_environment
@@ -184,7 +166,7 @@ def audit(
                     engine, prompts, params, concurrency=concurrency, on_progress=advance
                 )
             report = audit_report(environment, params, result, prompts_file.name)
-            publish(report, audit_text, out, as_json)
+            measured.publish(report, audit_text)
         if not result.lossless:
             raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, a warm engine, progress, reports and clear errors."""
+"""What the commands share: options, an engine, progress and clear errors."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from specchat.settings import Settings, SettingsError, load_settings
+from specchat.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from specchat.bench.prompts import BenchPrompt, Prompt, PromptsError
     from specchat.engine.engine import Engine
-    from specchat.engine.request import SamplingParams
     from specchat.loader import LoadedModel
 
 USER_ERROR = 2
@@ -41,40 +40,6 @@ Concurrency = Annotated[int, typer.Option(min=1, help="Requests of one arm in fl
 Out = Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 PromptsFile = Annotated[Path, typer.Argument(metavar="PROMPTS.jsonl", help="One JSON a line.")]
-
-
-@contextmanager
-def warm_engine(
-    prompts_file: Path,
-    limit: int | None,
-    out: Path | None,
-    model: str | None,
-    speculators: str | None,
-    dtype: str | None,
-    max_tokens: int,
-    exact: bool = False,
-) -> Iterator[tuple[Engine, list[BenchPrompt]]]:
-    """A warm engine and the encoded prompts; what can be wrong is found before the model loads."""
-    settings = load_settings(model=model, speculators=speculators, dtype=dtype, exact=exact or None)
-    from specchat.bench.prompts import read_prompts
-    from specchat.bench.report import check_writable
-
-    prompts = read_prompts(prompts_file, limit)
-    if out is not None:
-        check_writable(out)
-    with loaded_engine(settings) as loaded:
-        encoded = encode_prompts(loaded, prompts, max_tokens)
-        warmed_up(loaded.engine)
-        if settings.exact:
-            typer.echo(exact_note(loaded.engine.rows_per_request), err=True)
-        yield loaded.engine, encoded
-
-
-def exact_note(rows: int) -> str:
-    """What exact mode does on this engine, which pads requests to so many rows."""
-    if rows:
-        return f"exact: every request takes {rows} rows in a step, with drafts and without"
-    return "exact: nothing to pad, the native step gives a row the same bits in a step of any size"
 
 
 def warmed_up(engine: Engine) -> None:
@@ -160,35 +125,6 @@ def progress(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield advance
-
-
-def publish(
-    report: dict[str, Any],
-    as_text: Callable[[dict[str, Any]], str],
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Print a report, as JSON or for a person, and write it to `out`."""
-    from specchat.bench.report import to_json, write_report
-
-    typer.echo(to_json(report) if as_json else as_text(report))
-    if out is not None:
-        write_report(out, report)
-        typer.echo(f"written to {out}", err=True)
-
-
-def sampling_params(
-    max_tokens: int, temperature: float, seed: int, verification: str | None = None
-) -> SamplingParams:
-    """Sampling of every prompt of a measurement."""
-    from specchat.engine.request import SamplingParams
-
-    return SamplingParams(
-        max_tokens=max_tokens,
-        temperature=temperature,
-        seed=seed,
-        verification=load_settings(verification=verification).verification,
-    )
 
 
 @contextmanager

@@ -80,6 +80,7 @@ COMPOSERS = {
     "specchat.cli",
     "specchat.console",
     "specchat.data_cli",
+    "specchat.measuring",
 }
 """May import everything: they put the parts together."""
 

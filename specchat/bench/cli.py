@@ -15,8 +15,8 @@ import typer
 from specchat import console
 from specchat.bench.gpu.cli import gpu
 from specchat.bench.speculators_cli import speculators
-from specchat.console import AsJson, Dtype, MaxTokens, Model, Out, Seed, Speculators, Temperature
-from specchat.settings import load_settings
+from specchat.console import Limit
+from specchat.measuring import Measured, measuring
 
 if TYPE_CHECKING:
     from specchat.bench.report import Report
@@ -41,7 +41,9 @@ def bench() -> None:
 
 
 @bench_app.command()
+@measuring
 def load(
+    measured: Measured,
     prompts_file: Annotated[
         Path | None,
         typer.Argument(metavar="[PROMPTS.jsonl]", help="Default: conversations from the FAQ."),
@@ -64,15 +66,7 @@ def load(
     ] = None,
     slo_ttft_ms: Annotated[float, typer.Option(min=0.1, help="First token within.")] = 1000.0,
     slo_tpot_ms: Annotated[float, typer.Option(min=0.1, help="Each further one within.")] = 50.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Take the first N prompts only.")] = None,
-    max_tokens: MaxTokens = 128,
-    temperature: Temperature = 0.0,
-    seed: Seed = 0,
-    model: Model = None,
-    speculators: Speculators = None,
-    dtype: Dtype = None,
-    out: Out = None,
-    as_json: AsJson = False,
+    limit: Limit = None,
 ) -> None:
     """Measure plain and speculative serving under load, sent by another process.
 
@@ -91,25 +85,22 @@ def load(
         from specchat.bench.load import LoadPlan, run_load
         from specchat.bench.load_report import LoadSource, load_report
         from specchat.bench.load_text import load_text
-        from specchat.bench.report import check_writable
         from specchat.evidence.load import Objective
 
         arrivals = setup.numbers("--rates", rates, float)
         if concurrency is None and not arrivals:
             concurrency = DEFAULT_USERS
         users = setup.numbers("--concurrency", concurrency, int)
-        params = console.sampling_params(max_tokens, temperature, seed)
-        settings = load_settings(
-            model=model, speculators=speculators, dtype=dtype, kv_memory=kv_memory
-        )
-        scenario = setup.scenario_of(prompts_file, limit, settings.company, seed)
-        if out is not None:
-            check_writable(out)
+        params = measured.params()
+        settings = measured.settings(kv_memory=kv_memory)
+        scenario = setup.scenario_of(prompts_file, limit, settings.company, measured.seed)
         with console.loaded_engine(settings) as loaded:
             capacity = setup.capacity_of(loaded, reserve_tokens)
             arms = setup.arms_of(loaded, capacity, ablation=ablation, null=null)
-            prompts, sessions = setup.fitting(loaded, scenario, capacity, max_tokens)
-            plan = LoadPlan(params, arms, users, arrivals, sessions, seconds, repeats, seed)
+            prompts, sessions = setup.fitting(loaded, scenario, capacity, measured.max_tokens)
+            plan = LoadPlan(
+                params, arms, users, arrivals, sessions, seconds, repeats, measured.seed
+            )
             setup.check_users(loaded, plan)
             console.warmed_up(loaded.engine)
             environment = describe_environment(loaded.engine)
@@ -120,7 +111,7 @@ def load(
         source = LoadSource(name, used, len(scenario.prompts) - used)
         objective = Objective(slo_ttft_ms, slo_tpot_ms)
         report = load_report(environment, plan, objective, capacity, source, cells)
-        console.publish(report, load_text, out, as_json)
+        measured.publish(report, load_text)
         _keep(report)
 
 

@@ -7,22 +7,13 @@ from typing import Annotated
 import typer
 
 from specchat import console
-from specchat.console import (
-    AsJson,
-    Dtype,
-    Limit,
-    MaxTokens,
-    Model,
-    Out,
-    PromptsFile,
-    Seed,
-    Speculators,
-    Temperature,
-)
-from specchat.settings import load_settings
+from specchat.console import Limit, PromptsFile
+from specchat.measuring import Measured, measuring
 
 
+@measuring
 def speculators(
+    measured: Measured,
     prompts_file: PromptsFile,
     limit: Limit = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each arm per prompt.")] = 1,
@@ -30,14 +21,6 @@ def speculators(
         str | None,
         typer.Option(help="Measure the growth instead: answers in the store, such as 0,300,3000."),
     ] = None,
-    max_tokens: MaxTokens = 128,
-    temperature: Temperature = 0.0,
-    seed: Seed = 0,
-    model: Model = None,
-    speculators: Speculators = None,
-    dtype: Dtype = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Measure every speculator alone, all merged, and the policy as shipped, on one engine.
 
@@ -47,14 +30,11 @@ def speculators(
     with console.explained():
         from specchat.bench import speculators as bench
         from specchat.bench.prompts import read_prompts
-        from specchat.bench.report import check_writable
 
-        params = console.sampling_params(max_tokens, temperature, seed)
-        settings = load_settings(model=model, speculators=speculators, dtype=dtype)
+        params = measured.params()
+        settings = measured.settings()
         prompts = read_prompts(prompts_file, limit)
         sizes = _sizes(history_sizes)
-        if out is not None:
-            check_writable(out)
         if sizes:
             stores = tuple(f"suffix@{size}" for size in sizes)
             settings = settings.model_copy(update={"speculators": (*settings.speculators, *stores)})
@@ -65,7 +45,7 @@ def speculators(
             arms = bench.history_arms(own, sizes) if sizes else bench.drafting_arms(own)
             if len(arms) < 3:
                 console.fail("nothing to compare: no speculator is loaded; see --speculators")
-            encoded = console.encode_prompts(loaded, prompts, max_tokens)
+            encoded = console.encode_prompts(loaded, prompts, measured.max_tokens)
             console.warmed_up(loaded.engine)
             environment = describe_environment(loaded.engine)
             with console.progress("speculators", _answers(len(encoded), len(arms), repeats)) as on:
@@ -73,7 +53,7 @@ def speculators(
         report = bench.speculators_report(
             environment, arms, params, repeats, prompts_file.name, runs
         )
-        console.publish(report, bench.speculators_text, out, as_json)
+        measured.publish(report, bench.speculators_text)
 
 
 def _answers(prompts: int, arms: int, repeats: int) -> int:
