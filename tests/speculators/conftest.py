@@ -15,6 +15,8 @@ from specchat.engine.payoff import Payoff, Worth
 from specchat.engine.policy import Choice, Policy
 from tests.engine.running import Engines
 
+from .eagle3_reference import Tensors, make_tensors
+
 
 @pytest.fixture(scope="session")
 def tiny_tokenizer(tiny_model_dir: Path) -> Any:
@@ -79,3 +81,9 @@ def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Policy, "choose", choose)
     for pause in (Payoff, Worth):
         monkeypatch.setattr(pause, "allow", lambda self: True)
+
+
+@pytest.fixture
+def tensors() -> Tensors:
+    """A small EAGLE-3 head."""
+    return make_tensors()

@@ -182,3 +182,8 @@ class Reference:
         cos, sin = angles.cos()[:, None], angles.sin()[:, None]
         first, second = x[..., :half], x[..., half:]
         return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
+
+
+LAYERS = 8
+"""Of the target."""
+LAYOUTS = {"native": native, "speculators": speculators}

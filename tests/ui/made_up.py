@@ -8,7 +8,7 @@ from typing import Any
 from specchat.bench.arms import ArmResult
 from specchat.bench.race import PairResult
 from specchat.engine.request import Token, TurnStats
-from storage import RaceArm, RaceRecord, TurnMetrics
+from storage import RaceArm, RaceRecord, Store, TurnMetrics, TurnRecord
 
 
 def stats(tokens: int = 148, e2e_ms: float = 731.0, **changes: Any) -> TurnStats:
@@ -85,6 +85,28 @@ def race(prompt: str = "Where is it?", plain_ms: float = 1_900.0, **changes: Any
         "speculative": RaceArm(answer="a", metrics=metrics()),
     }
     return RaceRecord(**{**values, **changes})
+
+
+def fill_charts(store: Store) -> None:
+    """Enough for every chart: races that gain and races that lose, and a turn whose drafts are so
+    useless that an alarm is raised."""
+    for i in range(6):
+        store.record_race(race(f"refund {i}", 1_500.0 + 100 * i))
+        store.record_race(race(f"parcel {i}", 500.0 + i))
+    record_turn(store, drafted=1_000, accepted=1, accepted_by_depth=(1, 0, 0))
+
+
+def record_turn(store: Store, **changes: Any) -> None:
+    """A turn of a chat with words that nobody may see, and changed metrics."""
+    store.record_turn(
+        TurnRecord(
+            conversation_id=store.create_conversation("someone"),
+            question="secret question",
+            answer="secret answer",
+            status="completed",
+            metrics=metrics(**changes),
+        )
+    )
 
 
 def pair(plain: TurnStats, speculative: TurnStats, *, identical: bool = True) -> PairResult:

@@ -21,10 +21,10 @@ from specchat.evidence import pairs_of
 from specchat.evidence.savings import Assumptions, extrapolate
 from specchat.ui import dashboard_data as data
 from specchat.ui.dashboard_compare import configurations
-from storage import MetricRow, RaceArm, TurnRecord
+from storage import MetricRow, RaceArm
 
 from .conftest import WAIT_MS, Site
-from .made_up import metrics, race
+from .made_up import fill_charts, metrics, race, record_turn
 
 expect.set_options(timeout=WAIT_MS)
 FILTERS = (
@@ -40,22 +40,11 @@ FILTERS = (
 @pytest.fixture(scope="module", autouse=True)
 def _filled(site: Site) -> None:
     """Races that gain, races that lose, one that had to wait, and turns of a chat."""
-    for i in range(6):
-        site.store.record_race(race(f"refund {i}", 1_500.0 + 100 * i))
-        site.store.record_race(race(f"parcel {i}", 500.0 + i))
+    fill_charts(site.store)
     waited = RaceArm(answer="a", metrics=metrics(queue_ms=40.0, speculators=("ngram",)))
     site.store.record_race(replace(race("hello"), speculative=waited))
-    useless = {"drafted": 1_000, "accepted": 1, "accepted_by_depth": (1, 0, 0)}
-    for changes in ({}, {"model": "other/model"}, useless):
-        site.store.record_turn(
-            TurnRecord(
-                conversation_id=site.store.create_conversation("someone"),
-                question="secret question",
-                answer="secret answer",
-                status="completed",
-                metrics=metrics(**changes),
-            )
-        )
+    record_turn(site.store)
+    record_turn(site.store, model="other/model")
     assert site.store.flush()
 
 

@@ -9,12 +9,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from specchat.evidence.scenario import SCENARIOS
-from storage import TurnRecord
 
 from . import chat_page
 from .conftest import DESK_KEY, WAIT_MS, Site
 from .double import ANSWER
-from .made_up import metrics, race
+from .made_up import fill_charts
 
 expect.set_options(timeout=WAIT_MS)
 
@@ -72,19 +71,7 @@ ENGLISH = re.compile(
 @pytest.fixture(scope="module", autouse=True)
 def _filled(site: Site) -> None:
     """Enough races for every chart, alarms, and two configurations."""
-    for i in range(6):
-        site.store.record_race(race(f"refund {i}", 1_500.0 + 100 * i))
-        site.store.record_race(race(f"parcel {i}", 500.0 + i))
-    useless = {"drafted": 1_000, "accepted": 1, "accepted_by_depth": (1, 0, 0)}
-    site.store.record_turn(
-        TurnRecord(
-            conversation_id=site.store.create_conversation("someone"),
-            question="",
-            answer="",
-            status="completed",
-            metrics=metrics(**useless),
-        )
-    )
+    fill_charts(site.store)
     assert site.store.flush()
 
 
