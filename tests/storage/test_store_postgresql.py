@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -22,11 +22,13 @@ from storage import (
     OrderRow,
     Store,
     StoreError,
+    Subject,
     TurnFilter,
     open_store,
 )
 from storage.database import connect
 from storage.models import Base
+from storage.records import utc_now
 from tests.storage.stored_examples import metrics, race, turn
 
 URL = os.environ.get("SPECCHAT_TEST_POSTGRESQL", "")
@@ -122,6 +124,38 @@ def test_care_and_erasure(store: Store) -> None:
     assert store.care.feedback() == []
     assert store.care.open_handoffs() == []
     assert store.metrics() == []
+
+
+def test_what_is_kept_of_a_person_is_read_and_what_is_old_goes(store: Store) -> None:
+    then = utc_now() - timedelta(days=40)
+    conversation = store.create_conversation("ann")
+    store.record_turn(turn(conversation, created_at=then))
+    store.record_turn(turn(conversation))
+    store.record_race(race(owner="ann", created_at=then))
+    assert store.flush()
+    kept = store.personal.stored(Subject("ann"))
+    assert [len(each.turns) for each in kept.conversations] == [2]
+    assert len(kept.races) == 1
+    cutoff = utc_now() - timedelta(days=30)
+    foreseen = store.personal.extent_before(cutoff)
+    assert store.personal.erase_before(cutoff, "operator") == foreseen
+    assert (foreseen.conversations, foreseen.turns, foreseen.races) == (0, 3, 1)  # two arms
+    (recorded,) = store.personal.erasures()
+    assert recorded.extent == foreseen
+    assert len(store.turns(conversation)) == 1
+
+
+def test_a_server_that_drops_its_connections_loses_nothing(store: Store) -> None:
+    conversation = store.create_conversation("ann")
+    with connect(URL).writer.connect() as other:
+        other.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    store.record_turn(turn(conversation))
+    assert store.flush()
+    assert len(store.turns(conversation)) == 1
+    assert store.health().lost == 0
 
 
 def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
