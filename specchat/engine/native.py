@@ -35,15 +35,6 @@ class NativeUnavailableError(Exception):
     """The native step cannot be used here; the message says why. Nothing is lost but speed."""
 
 
-LANES = 16
-_MOST_ROWS = 12  # as in cpp/product.h
-
-
-def room_for(columns: int) -> int:
-    """Floats that a thread needs to multiply rows of so many columns, as in cpp/product.h."""
-    return _MOST_ROWS * columns + LANES
-
-
 class Table(ctypes.Structure):
     """An embedding, row-major `[rows, cols]`, in float32 or bf16."""
 
@@ -169,6 +160,9 @@ def _load() -> ctypes.CDLL:
         library = ctypes.CDLL(str(path))
     except OSError as error:
         raise NativeUnavailableError(f"the built library does not load: {error}") from None
+    library.lanes.restype = c_int64
+    library.room_floats.restype = c_int64
+    library.room_floats.argtypes = [c_int64]
     library.scratch_floats.restype = c_int64
     library.scratch_floats.argtypes = [POINTER(Model), POINTER(Step), c_int64]
     library.run_step.restype = None
@@ -244,9 +238,10 @@ def matrix(
     data = compact(weight)
     if cols % 2:
         data = data.float()
-    data = torch.nn.functional.pad(data, (0, 0, 0, -rows % LANES))
+    lanes = load_library().lanes()
+    data = torch.nn.functional.pad(data, (0, 0, 0, -rows % lanes))
     pairs = 2 if data.dtype == torch.bfloat16 else 1
-    data = data.view(-1, LANES, cols // pairs, pairs).transpose(1, 2)
+    data = data.view(-1, lanes, cols // pairs, pairs).transpose(1, 2)
     address = None if bias is None else vector(bias, shelf)
     held = data.dtype == torch.bfloat16
     return Matrix(shelf.copy(data), address, rows, cols, int(held), int(held and bf16_products))

@@ -90,7 +90,7 @@ class NativeMlp:
         threads = torch.get_num_threads()
         wide = max(config.emb_dim, config.inner_dim)
         needed = requests * (2 * wide + config.vocab_size + 1)
-        needed += threads * native.room_for(wide)
+        needed += threads * library.room_floats(wide)
         if len(self._scratch) < needed:
             self._scratch = torch.empty(needed)
         shape = (requests, config.n_predict, self._siblings)

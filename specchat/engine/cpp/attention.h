@@ -10,6 +10,13 @@ constexpr int64_t QUERIES_TOGETHER = ROWS_TOGETHER * HEADS_TOGETHER;
 constexpr int64_t MOST_OWN = 64;  // rows of a tree, a bit each
 constexpr int64_t SEEN_TOGETHER = ROWS_TOGETHER * MOST_OWN;
 
+// Queries whose scores, and whose sums of values, are held in registers.
+#ifdef __AVX512F__
+constexpr int SCORED = 8, MIXED = 4;
+#else
+constexpr int SCORED = 4, MIXED = 2;
+#endif
+
 // Of one (row, query head): what it is computed from and where it goes.
 struct Query {
     const float* query;
@@ -159,8 +166,8 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
         }
         turn_keys(key, dim, turned);
         int64_t q = 0;
-        for (; q + 8 <= many; q += 8) score_keys<8>(queries + q, turned, dim, scale, i);
-        for (; q + 4 <= many; q += 4) score_keys<4>(queries + q, turned, dim, scale, i);
+        for (; q + SCORED <= many; q += SCORED)
+            score_keys<SCORED>(queries + q, turned, dim, scale, i);
         for (; q + 2 <= many; q += 2) score_keys<2>(queries + q, turned, dim, scale, i);
         for (; q < many; q++) score_keys<1>(queries + q, turned, dim, scale, i);
     }
@@ -177,10 +184,8 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
         memset(queries[q].out, 0, dim * sizeof(float));
     }
     int64_t q = 0;
-    for (; q + 4 <= many; q += 4)
-        add_values<KV, 4>(queries + q, values, sight.slots, sight.common, stride, 0, dim);
-    for (; q + 2 <= many; q += 2)
-        add_values<KV, 2>(queries + q, values, sight.slots, sight.common, stride, 0, dim);
+    for (; q + MIXED <= many; q += MIXED)
+        add_values<KV, MIXED>(queries + q, values, sight.slots, sight.common, stride, 0, dim);
     for (; q < many; q++)
         add_values<KV, 1>(queries + q, values, sight.slots, sight.common, stride, 0, dim);
     for (q = 0; q < many; q++) {

@@ -62,6 +62,10 @@ struct Buffers {
     }
 };
 
+// How weights are laid out, and what drafts need of scratch: it depends on the processor.
+extern "C" int64_t lanes() { return LANES; }
+extern "C" int64_t room_floats(int64_t cols) { return room_for(cols); }
+
 extern "C" int64_t scratch_floats(const Model* m, const Step* s, int64_t threads) {
     return Buffers(*m, s->rows, s->segments, s->cached, s->longest, threads, nullptr).floats;
 }

@@ -2,23 +2,34 @@
 
 #pragma once
 
+#include <utility>
+
 #include "team.h"
 #include "types.h"
 #include "vectors.h"
 
-constexpr int MOST_ROWS = 12;  // step rows that are summed together
+// Step rows that are summed together, at most: each takes a register or more.
+#ifdef __AVX512F__
+constexpr int MOST_ROWS = 24;
+#else
+constexpr int MOST_ROWS = 12;
+#endif
 
 // Floats in which rows of so many columns are put side by side.
 constexpr int64_t room_for(int64_t cols) { return MOST_ROWS * cols + LANES; }
 
-// Blocks of weight rows that are summed together with B step rows: what the registers hold.
-constexpr int blocks_at_once(int B) {
+// Blocks of weight rows that are summed together with B step rows: enough sums that none waits for
+// the one before it, and no more streams of weights than that. `pairs`: of two products each.
+constexpr int blocks_at_once(int B, bool pairs) {
 #ifdef __AVX512F__
-    return B <= 3 ? 8 : B == 4 ? 6 : B == 5 ? 5 : B == 6 ? 4 : B <= 9 ? 3 : 2;
+    if (B <= 6) return B <= 3 ? 8 : 10 - B;
+    return !pairs ? 1 : B <= 9 ? 3 : B <= 14 ? 2 : 1;
 #else
-    return B == 1 ? 4 : B == 2 ? 2 : 1;
+    return B == 1 ? 6 : B == 2 ? 4 : B == 3 ? 3 : B <= 6 ? 2 : 1;
 #endif
 }
+
+constexpr int MOST_SUMS = 32;  // no more than there are registers
 
 // Activations are handed to the inner loop column by column, the step rows side by side, so that
 // it reads one stream: for float arithmetic [cols][B] floats, for bf16 pairs [cols / 2][B][2].
@@ -157,18 +168,19 @@ struct Kernels {
 
 template <typename W, typename X, int B>
 static constexpr Kernels<W, X> kernels() {
-    constexpr int R = blocks_at_once(B), HALF = R > 2 ? R / 2 : 1;
+    constexpr int R = blocks_at_once(B, sizeof(X) == sizeof(bf16)), HALF = R > 2 ? R / 2 : 1;
     return {interleave<B>, R, HALF, sums<R, B>, sums<HALF, B>, sums<1, B>};
+}
+
+template <typename W, typename X, int... B>
+static const Kernels<W, X>* all_kernels(std::integer_sequence<int, B...>) {
+    static constexpr Kernels<W, X> all[] = {kernels<W, X, B + 1>()...};
+    return all;
 }
 
 template <typename W, typename X>
 static const Kernels<W, X>& kernels_for(int64_t rows) {
-    static constexpr Kernels<W, X> all[MOST_ROWS] = {
-        kernels<W, X, 1>(), kernels<W, X, 2>(),  kernels<W, X, 3>(),  kernels<W, X, 4>(),
-        kernels<W, X, 5>(), kernels<W, X, 6>(),  kernels<W, X, 7>(),  kernels<W, X, 8>(),
-        kernels<W, X, 9>(), kernels<W, X, 10>(), kernels<W, X, 11>(), kernels<W, X, 12>(),
-    };
-    return all[rows - 1];
+    return all_kernels<W, X>(std::make_integer_sequence<int, MOST_ROWS>())[rows - 1];
 }
 
 // put(first weight row, step row, products, how many) for a share of m's blocks and all step rows.
@@ -176,7 +188,7 @@ static const Kernels<W, X>& kernels_for(int64_t rows) {
 template <typename W, typename X, typename Put>
 static void product_of(const Matrix& m, const float* x, int64_t rows, Share share, X* room, bool again,
                        const Put& put) {
-    Vec out[8 * MOST_ROWS];
+    Vec out[MOST_SUMS];
     auto w = static_cast<const W*>(m.data);
     int64_t passes = (rows + MOST_ROWS - 1) / MOST_ROWS;
     // Few blocks at a time when there are several passes, so that they are still in the cache.

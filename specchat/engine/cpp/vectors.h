@@ -6,18 +6,25 @@
 #include <cstdint>
 #include <cstring>
 
-#ifdef __AVX512F__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
+// What a register holds: the compiler takes wider vectors apart through memory.
+#ifdef __AVX512F__
 constexpr int LANES = 16;
+#else
+constexpr int LANES = 8;
+#endif
 
-#define EACH _Pragma("GCC unroll 16") for  // what is in registers stays there if all is unrolled
+#define EACH _Pragma("GCC unroll 24") for  // what is in registers stays there if all is unrolled
 
 typedef float Vec __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef uint16_t Half __attribute__((vector_size(LANES * 2), aligned(2)));
 typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
 typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
+typedef uint64_t Longs __attribute__((vector_size(LANES * 4)));
+typedef uint32_t HalfBits __attribute__((vector_size(LANES * 2)));
 
 struct bf16 {
     uint16_t bits;
@@ -59,13 +66,9 @@ static inline Vec add_pair_products(Vec total, Bits pairs, uint32_t both) {
     return (Vec)_mm512_dpbf16_ps((__m512)total, (__m512bh)pairs,
                                  (__m512bh)_mm512_set1_epi32(int32_t(both)));
 #else
-    float low, high;
-    uint32_t bits = both << 16;
-    memcpy(&low, &bits, sizeof low);
-    bits = both & 0xffff0000u;
-    memcpy(&high, &bits, sizeof high);
-    total += first_of(pairs) * low;
-    return total + second_of(pairs) * high;
+    Bits all = Bits{} + both;
+    total += first_of(pairs) * first_of(all);
+    return total + second_of(pairs) * second_of(all);
 #endif
 }
 
@@ -102,10 +105,14 @@ static inline Vec round_pairs(const float* p) {
          high = (Bits)_mm512_permutex2var_epi32((__m512i)one, odd, (__m512i)two);
     pairs = low >> 16 | (high & 0xffff0000u);
 #else
-    for (int i = 0; i < LANES / 2; i++) {
-        pairs[i] = one[2 * i] >> 16 | (one[2 * i + 1] & 0xffff0000u);
-        pairs[LANES / 2 + i] = two[2 * i] >> 16 | (two[2 * i + 1] & 0xffff0000u);
+    HalfBits halves[2];
+    for (int i = 0; i < 2; i++) {
+        Longs two_each;
+        memcpy(&two_each, i ? &two : &one, sizeof two_each);
+        two_each = (two_each >> 16 & 0xffffu) | (two_each >> 32 & 0xffff0000u);
+        halves[i] = __builtin_convertvector(two_each, HalfBits);
     }
+    memcpy(&pairs, halves, sizeof pairs);
 #endif
     Vec out;
     memcpy(&out, &pairs, sizeof out);
@@ -164,8 +171,8 @@ static inline int64_t first_of_largest(const float* x, int64_t n) {
     return 0;  // not a number anywhere
 }
 
-// Four by four in each quarter of four vectors: lane i of quarter k of v[j] becomes lane j of quarter
-// k of v[i].
+// Four by four in each four lanes of four vectors: lane i of the four of v[j] becomes lane j of those
+// of v[i].
 static inline void turn_fours(Vec* v) {
 #ifdef __AVX512F__
     __m512 a = (__m512)v[0], b = (__m512)v[1], c = (__m512)v[2], d = (__m512)v[3];
@@ -177,6 +184,16 @@ static inline void turn_fours(Vec* v) {
     v[1] = (Vec)_mm512_unpackhi_pd(ab, cd);
     v[2] = (Vec)_mm512_unpacklo_pd(AB, CD);
     v[3] = (Vec)_mm512_unpackhi_pd(AB, CD);
+#elif defined __AVX__
+    __m256 a = (__m256)v[0], b = (__m256)v[1], c = (__m256)v[2], d = (__m256)v[3];
+    __m256d ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b)),
+            AB = _mm256_castps_pd(_mm256_unpackhi_ps(a, b)),
+            cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d)),
+            CD = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+    v[0] = (Vec)_mm256_unpacklo_pd(ab, cd);
+    v[1] = (Vec)_mm256_unpackhi_pd(ab, cd);
+    v[2] = (Vec)_mm256_unpacklo_pd(AB, CD);
+    v[3] = (Vec)_mm256_unpackhi_pd(AB, CD);
 #else
     float from[4][LANES], to[4][LANES];
     memcpy(from, v, sizeof from);
@@ -201,11 +218,12 @@ static inline void turn(Vec (&v)[LANES]) {
         v[12 + i] = (Vec)_mm512_shuffle_f32x4(AB, CD, 0xdd);
     }
 #else
-    Vec from[LANES];
+    float from[LANES][LANES], to[LANES][LANES];
     memcpy(from, v, sizeof from);
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < LANES; j++)
-            for (int k = 0; k < 4; k++) v[4 * k + i][j] = from[j / 4 * 4 + i][4 * k + j % 4];
+    for (int i = 0; i < LANES; i++)  // fours change places
+        for (int k = 0; k < LANES; k += 4)
+            memcpy(to[i] + k, from[k + i % 4] + i / 4 * 4, 4 * sizeof(float));
+    memcpy(v, to, sizeof to);
 #endif
 }
 
