@@ -7,7 +7,6 @@ begins with the seed that belongs to the model and grows with the answers that a
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import threading
 from collections.abc import Iterable, Sequence
@@ -56,7 +55,7 @@ class SuffixSpeculator:
         is drafted from it.
         """
         self._options = options or SuffixOptions()
-        self._library: ctypes.CDLL | None = None
+        self._lookups: suffix_native.NativeLookups | None = None
         self._seed = SuffixArray.build(())
         self._history = SuffixHistory(most_history)
         self._lock = threading.Lock()
@@ -83,7 +82,14 @@ class SuffixSpeculator:
 
     def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
         """The most probable continuations by their counts in the store."""
-        return [self._propose(context) for context in batch]
+        stores = [self._store(context.salt) for context in batch]
+        native = [store.native for store in stores if store.native is not None]
+        lookups = self._lookups
+        if lookups is not None and len(native) == len(stores):
+            drafts = lookups.draft(native, batch)
+        else:
+            drafts = [self._draft(store, own) for store, own in zip(stores, batch, strict=True)]
+        return [self._tree(nodes) for nodes in drafts]
 
     def observe(self, request_id: str, tokens: Sequence[int]) -> None:
         """Answers in flight are not learned from: they may still be redacted."""
@@ -109,7 +115,9 @@ class SuffixSpeculator:
         library = suffix_native.load() if native else None
         sorted_seed = SuffixArray.build(seed, library)
         with self._lock:
-            self._library = self._history.library = library
+            self._history.library = library
+            if library is not None:
+                self._lookups = suffix_native.NativeLookups(library, self._options)
             self._seed = sorted_seed
             self._stores.clear()
 
@@ -120,19 +128,15 @@ class SuffixSpeculator:
             else:
                 self._stores.clear()
 
-    def _propose(self, context: DraftContext) -> DraftTree:
-        store = self._store(context.salt)
-        nodes = self._draft(store, context)
-        return DraftTree.of_one(nodes.tokens, nodes.parents, self.name, nodes.chances)
-
     def _draft(self, store: _Store, context: DraftContext) -> Nodes:
-        recent, options = context.tokens[-self._options.longest :], self._options
-        temperature = context.temperature or 1.0
-        if store.native is not None:
-            return store.native.draft(recent, context.max_depth, context.gumbel, temperature)
+        recent = context.tokens[-self._options.longest :]
+        depth, noise, temperature = context.max_depth, context.gumbel, context.temperature or 1.0
         weights = self._weights(store.parts)
-        depth, noise = context.max_depth, context.gumbel
-        return draft(store.parts, weights, recent, options, depth, noise, temperature)
+        return draft(store.parts, weights, recent, self._options, depth, noise, temperature)
+
+    def _tree(self, nodes: Nodes) -> DraftTree:
+        sources = [self.name] * len(nodes.tokens)
+        return DraftTree(nodes.tokens, nodes.parents, nodes.depths, sources, nodes.chances)
 
     def _store(self, salt: str) -> _Store:
         with self._lock:
@@ -148,9 +152,8 @@ class SuffixSpeculator:
         known = self._stores.get(salt)
         if known is None:
             native = None
-            if self._library is not None:
-                weights = self._weights(parts)
-                native = suffix_native.NativeParts(self._library, parts, weights, self._options)
+            if self._lookups is not None:
+                native = suffix_native.NativeParts(parts, self._weights(parts))
             known = self._stores[salt] = _Store(parts, native)
         return known
 

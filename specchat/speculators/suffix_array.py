@@ -52,6 +52,7 @@ class Nodes:
 
     tokens: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)  # 1 for what follows the context
     chances: list[float] = field(default_factory=list)
 
 
@@ -172,6 +173,7 @@ def draft(
             narrower = [p.narrow(f, depth, token) for p, f in zip(parts, here.found, strict=True)]
             nodes.tokens.append(token)
             nodes.parents.append(here.node)
+            nodes.depths.append(here.depth + 1)
             nodes.chances.append(chance)
             number = next(numbers)
             heapq.heappush(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import threading
+import struct
+from array import array
 from collections.abc import Sequence
-from ctypes import byref, c_double, c_int64, c_void_p
-from typing import Any
+from ctypes import c_double, c_int64, c_void_p
 
 import torch
 
 from specchat.engine import native
+from specchat.engine.draft import DraftContext
 from specchat.engine.native import NativeUnavailableError
 from specchat.speculators.suffix_array import SORTED_TOKENS, Nodes, SuffixArray, SuffixOptions
 
@@ -29,10 +30,14 @@ class _Part(ctypes.Structure):
 
 class _Options(ctypes.Structure):
     _fields_ = [
-        *((n, c_int64) for n in ("longest", "shortest", "most_nodes", "most_depth", "branches")),
+        *((n, c_int64) for n in ("longest", "shortest", "most_nodes", "branches")),
         ("least_chance", c_double),
         ("doubt", c_double),
     ]
+
+
+_pack = struct.Struct("8qd").pack
+"""`Lookup` of `cpp/suffix.h`; far cheaper to fill than a ctypes structure."""
 
 
 def load() -> ctypes.CDLL | None:
@@ -43,78 +48,77 @@ def load() -> ctypes.CDLL | None:
         return None
     library.sort_suffixes.restype = None
     library.sort_suffixes.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
-    library.draft_suffixes.restype = c_int64
-    library.draft_suffixes.argtypes = [
-        c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_double,
-        c_void_p, c_void_p, c_void_p,
-    ]  # fmt: skip
     return library
 
 
 class NativeParts:
-    """Sorted parts as the library reads them; safe to draft from on any thread."""
+    """Sorted parts as the library reads them."""
 
-    def __init__(
-        self,
-        library: ctypes.CDLL,
-        parts: Sequence[SuffixArray],
-        weights: Sequence[float],
-        options: SuffixOptions,
-    ) -> None:
-        self._library = library
+    def __init__(self, parts: Sequence[SuffixArray], weights: Sequence[float]) -> None:
         self._kept = list(parts)
         pairs = [(p, w) for p, w in zip(parts, weights, strict=True) if len(p)]
-        self._count = len(pairs)
         self._parts = (_Part * max(1, len(pairs)))(*(self._describe(*pair) for pair in pairs))
-        # Written by each call, so only one may be running.
-        self._calls = threading.Lock()
-        most = options.most_nodes
-        self._tokens = (c_int64 * most)()
-        self._parents = (c_int64 * most)()
-        self._chances = (ctypes.c_float * most)()
-        self._recent = (c_int64 * options.longest)()
-        self._asked = _Options(
-            options.longest,
-            options.shortest,
-            most,
-            0,
-            options.branches,
-            options.least_chance,
-            options.doubt,
-        )
+        self.count = len(pairs)
+        self.address = ctypes.addressof(self._parts)
 
     @staticmethod
     def _describe(part: SuffixArray, weight: float) -> _Part:
         addresses = (column.ctypes.data for column in (part.tokens, part.order, part.starts))
         return _Part(*addresses, len(part), SORTED_TOKENS, part.vocab, weight)
 
-    def draft(
-        self,
-        context: Sequence[int],
-        most_depth: int,
-        noise: torch.Tensor | None,
-        temperature: float,
-    ) -> Nodes:
-        """As `suffix_array.draft`."""
-        recent: list[Any] = list(context[-len(self._recent) :])
-        rows, vocab = (0, 0) if noise is None else noise.shape
-        if noise is not None:
-            noise = noise.float().cpu().contiguous()
-        with self._calls:
-            self._recent[: len(recent)] = recent
-            self._asked.most_depth = most_depth
-            count = self._library.draft_suffixes(
-                self._parts,
-                self._count,
-                self._recent,
-                len(recent),
-                byref(self._asked),
-                None if noise is None else noise.data_ptr(),
-                rows,
-                vocab,
-                1.0 / temperature if temperature else 1.0,
-                self._tokens,
-                self._parents,
-                self._chances,
+
+class NativeLookups:
+    """Drafts for all requests of a step in one call, on several threads; safe on any thread."""
+
+    def __init__(self, library: ctypes.CDLL, options: SuffixOptions) -> None:
+        # A call is so short that to let others have the interpreter meanwhile, and to get it back
+        # from them, would take longer.
+        self._call = ctypes.PyDLL(library._name).draft_suffixes
+        self._call.restype = None
+        self._call.argtypes = [c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_int64]
+        self._longest, self._most = options.longest, options.most_nodes
+        self._options = _Options(
+            options.longest,
+            options.shortest,
+            options.most_nodes,
+            options.branches,
+            options.least_chance,
+            options.doubt,
+        )
+        self._options_at = ctypes.addressof(self._options)
+
+    def draft(self, parts: Sequence[NativeParts], contexts: Sequence[DraftContext]) -> list[Nodes]:
+        """As `suffix_array.draft`: what follows on each context in the parts given for it."""
+        count, stride, most = len(contexts), 1 + 3 * self._most, self._most
+        recent = [context.tokens[-self._longest :] for context in contexts]
+        read = array("q", [token for tokens in recent for token in tokens])
+        at = read.buffer_info()[0]
+        lookups = b""
+        kept: list[torch.Tensor] = []  # until the call is over
+        for own, tokens, context in zip(parts, recent, contexts, strict=True):
+            noise, rows, vocab = 0, 0, 0
+            if context.gumbel is not None:
+                kept.append(context.gumbel.float().cpu().contiguous())
+                noise, (rows, vocab) = kept[-1].data_ptr(), kept[-1].shape
+            size, depth = len(tokens), context.max_depth
+            scale = 1.0 / context.temperature if context.temperature else 1.0
+            lookups += _pack(own.address, own.count, at, size, depth, noise, rows, vocab, scale)
+            at += 8 * size
+        numbers = array("q", bytes(8 * stride * count))
+        chances = array("f", bytes(4 * most * count))
+        out, chances_out = numbers.buffer_info()[0], chances.buffer_info()[0]
+        threads = torch.get_num_threads()
+        self._call(lookups, count, self._options_at, out, chances_out, threads)
+        found = []
+        for place in range(count):
+            first = stride * place + 1
+            nodes = numbers[first - 1]
+            found.append(
+                Nodes(
+                    numbers[first : first + nodes].tolist(),
+                    numbers[first + most : first + most + nodes].tolist(),
+                    numbers[first + 2 * most : first + 2 * most + nodes].tolist(),
+                    chances[most * place : most * place + nodes].tolist(),
+                )
             )
-            return Nodes(self._tokens[:count], self._parents[:count], self._chances[:count])
+        return found

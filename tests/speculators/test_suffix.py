@@ -107,9 +107,29 @@ def test_native_drafts_are_those_of_python(
     if sampled:
         noise = torch.rand(7, 6, generator=torch.Generator().manual_seed(len(text)))
     wanted = draft(arrays, weights, text, options, 9, noise, 0.8)
-    found = suffix_native.NativeParts(native, arrays, weights, options).draft(text, 9, noise, 0.8)
+    asked = context(text, 9, gumbel=noise, temperature=0.8)
+    lookups = suffix_native.NativeLookups(native, options)
+    (found,) = lookups.draft([suffix_native.NativeParts(arrays, weights)], [asked])
     # Nodes of equal chance may come in either order.
     assert found.chances == pytest.approx(wanted.chances, rel=1e-5)
+    assert found.depths == wanted.depths
+
+
+@given(st.lists(st.tuples(ANSWERS, st.lists(st.integers(0, 5), max_size=20)), max_size=12))
+def test_lookups_of_one_call_are_those_of_one_call_each(
+    asked: list[tuple[list[list[int]], list[int]]],
+) -> None:
+    native = suffix_native.load()
+    assert native is not None
+    lookups = suffix_native.NativeLookups(native, SuffixOptions())
+    generator = torch.Generator().manual_seed(len(asked))
+    parts, contexts = [], []
+    for place, (answers, text) in enumerate(asked):
+        parts.append(suffix_native.NativeParts([SuffixArray.build(answers)], [1.0]))
+        noise = torch.rand(7, 6, generator=generator) if place % 2 else None
+        contexts.append(context(text, 3 + place, gumbel=noise, temperature=0.8))
+    each = [lookups.draft([p], [c])[0] for p, c in zip(parts, contexts, strict=True)]
+    assert lookups.draft(parts, contexts) == each
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "team.h"
+
 extern "C" {
 
 struct Suffixes {  // one sorted part of a store
@@ -20,9 +22,20 @@ struct Suffixes {  // one sorted part of a store
 
 struct SuffixOptions {
     int64_t longest, shortest;  // tokens of a match
-    int64_t most_nodes, most_depth, branches;
+    int64_t most_nodes, branches;
     double least_chance;  // of a node's whole path
     double doubt;         // occurrences of something else that are added to those of a match
+};
+
+struct Lookup {  // of one request
+    const Suffixes* parts;
+    int64_t many;
+    const int64_t* context;  // the latest tokens
+    int64_t length;
+    int64_t most_depth;
+    const float* noise;  // [noise_rows, vocab] or null
+    int64_t noise_rows, vocab;
+    double inverse_temperature;
 };
 }
 
@@ -106,29 +119,131 @@ static Range find(const Suffixes& s, const int64_t* tokens, int64_t count) {
 struct Child {
     int32_t token;
     double weight;
+    size_t ranges;  // where its ranges begin, one for each part
 };
 
 // A node that may be drafted, and where its path occurs in each part.
 struct Candidate {
     double chance;  // of the whole path
     int64_t depth, node;
-    size_t ranges;  // where its ranges begin, one for each part
+    size_t ranges;
 };
 
-static void count_children(const Suffixes& s, Range in, int64_t depth, std::vector<Child>& out) {
-    while (in.low < in.high) {
-        int32_t token = at(s, in.low, depth);
-        Range same = narrow(s, in, depth, token);
-        if (token >= 0) {
-            double weight = s.weight * (same.high - same.low);
-            auto known = std::find_if(out.begin(), out.end(),
-                                      [&](const Child& c) { return c.token == token; });
-            if (known == out.end())
-                out.push_back({token, weight});
-            else
-                known->weight += weight;
+// Where the nodes found go; of the parents -1 is the context, chances are given the parent.
+struct Found {
+    int64_t &nodes, *tokens, *parents, *depths;
+    float* chances;
+};
+
+// What a thread needs for its lookups, one after the other.
+struct Room {
+    std::vector<Range> tried, ranges;
+    std::vector<Candidate> heap;
+    std::vector<Child> children;
+};
+
+// The longest suffix of the context that occurs in any part: its tokens; where is in room.ranges.
+static int64_t longest_match(const Lookup& l, const SuffixOptions& o, Room& room) {
+    int64_t low = o.shortest, high = std::min(o.longest, l.length), matched = 0;
+    room.ranges.assign(l.many, {0, 0});
+    room.tried.resize(l.many);
+    // A shorter suffix occurs wherever a longer one does. Most often the longest one occurs.
+    for (int64_t size = high; low <= high; size = (low + high) / 2) {
+        bool any = false;
+        for (int64_t p = 0; p < l.many; p++) {
+            room.tried[p] = find(l.parts[p], l.context + l.length - size, size);
+            any |= room.tried[p].low < room.tried[p].high;
         }
-        in.low = same.high;
+        if (any) {
+            matched = size;
+            room.ranges = room.tried;
+            low = size + 1;
+        } else {
+            high = size - 1;
+        }
+    }
+    return matched;
+}
+
+// How a path that occurs in these ranges goes on, into room.children. Returns how often it occurs,
+// with what is doubted.
+static double count_children(const Lookup& l, size_t ranges, int64_t depth, double doubt,
+                             Room& room) {
+    room.children.clear();
+    double total = doubt;
+    for (int64_t p = 0; p < l.many; p++) {
+        const Suffixes& s = l.parts[p];
+        Range in = room.ranges[ranges + p];
+        total += s.weight * (in.high - in.low);
+        while (in.low < in.high) {
+            int32_t token = at(s, in.low, depth);
+            Range same = narrow(s, in, depth, token);
+            in.low = same.high;
+            if (token < 0) continue;
+            double weight = s.weight * (same.high - same.low);
+            auto known = std::find_if(room.children.begin(), room.children.end(),
+                                      [&](const Child& c) { return c.token == token; });
+            if (known == room.children.end()) {
+                known = room.children.insert(known, {token, 0.0, room.ranges.size()});
+                room.ranges.resize(room.ranges.size() + l.many, {0, 0});
+            }
+            known->weight += weight;
+            room.ranges[known->ranges + p] = same;
+        }
+    }
+    return total;
+}
+
+// Turn weights into those of the noise making a child the largest, by a softmax; returns their sum.
+static double favour(const Lookup& l, int64_t depth, double total, std::vector<Child>& children) {
+    const float* row = l.noise + depth * l.vocab;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0, rest = total;
+    for (Child& c : children) {
+        rest -= c.weight;
+        c.weight = std::log(c.weight / total) * l.inverse_temperature + row[c.token];
+        most = std::max(most, c.weight);
+    }
+    // What was never seen: as one token with the noise of an average best of many.
+    double unseen = std::log(rest / total) * l.inverse_temperature + 0.5772;
+    most = std::max(most, unseen);
+    for (Child& c : children) sum += c.weight = std::exp(c.weight - most);
+    return sum + std::exp(unseen - most);
+}
+
+// The most probable ways in which the longest match went on.
+static void draft(const Lookup& l, const SuffixOptions& o, Room& room, Found out) {
+    int64_t& nodes = out.nodes = 0;
+    int64_t matched = longest_match(l, o, room), deepest = l.most_depth;
+    if (!matched) return;
+    for (int64_t p = 0; p < l.many; p++) deepest = std::min(deepest, l.parts[p].sorted - matched);
+    if (l.noise) deepest = std::min(deepest, l.noise_rows);
+    auto less_likely = [](const Candidate& a, const Candidate& b) { return a.chance < b.chance; };
+    std::vector<Candidate>& heap = room.heap;
+    std::vector<Child>& children = room.children;
+    heap.assign(1, {1.0, 0, -1, 0});
+    while (!heap.empty() && nodes < o.most_nodes) {
+        std::pop_heap(heap.begin(), heap.end(), less_likely);
+        Candidate here = heap.back();
+        heap.pop_back();
+        if (here.depth >= deepest) continue;
+        double total = count_children(l, here.ranges, matched + here.depth, o.doubt, room);
+        if (l.noise) total = favour(l, here.depth, total, children);
+        int64_t kept = std::min<int64_t>(o.branches, children.size());
+        std::partial_sort(children.begin(), children.begin() + kept, children.end(),
+                          [](const Child& a, const Child& b) {
+                              return a.weight != b.weight ? a.weight > b.weight
+                                                          : a.token < b.token;
+                          });
+        for (int64_t c = 0; c < kept && nodes < o.most_nodes; c++) {
+            double chance = children[c].weight / total, joint = chance * here.chance;
+            if (joint < o.least_chance) break;
+            heap.push_back({joint, here.depth + 1, nodes, children[c].ranges});
+            std::push_heap(heap.begin(), heap.end(), less_likely);
+            out.tokens[nodes] = children[c].token;
+            out.parents[nodes] = here.node;
+            out.depths[nodes] = here.depth + 1;
+            out.chances[nodes++] = float(chance);
+        }
     }
 }
 
@@ -149,89 +264,23 @@ extern "C" void sort_suffixes(const int32_t* tokens, int64_t count, int64_t sort
     });
 }
 
-// The longest suffix of `context` that occurs in any part, and the most probable ways in which it
-// went on. Returns the nodes written to tokens, parents (-1: the context) and chances (given the
-// parent). With `noise` [noise_rows, vocab] the chances are those of log p + noise being largest.
-extern "C" int64_t draft_suffixes(const Suffixes* parts, int64_t many, const int64_t* context,
-                                  int64_t length, const SuffixOptions* options,
-                                  const float* noise, int64_t noise_rows, int64_t vocab,
-                                  double inverse_temperature, int64_t* tokens, int64_t* parents,
-                                  float* chances) {
-    using namespace suffix;
-    const SuffixOptions& o = *options;
-    int64_t low = o.shortest, high = std::min(o.longest, length), matched = 0;
-    std::vector<Range> ranges(many), tried(many);
-    // A shorter suffix occurs wherever a longer one does. Most often the longest one occurs.
-    for (int64_t size = high; low <= high; size = (low + high) / 2) {
-        bool any = false;
-        for (int64_t p = 0; p < many; p++) {
-            tried[p] = find(parts[p], context + length - size, size);
-            any |= tried[p].low < tried[p].high;
+// For each request the longest suffix of its context that occurs in any part, and the most probable
+// ways in which it went on. With noise the chances are those of log p + noise being largest.
+// numbers [count, 1 + 3 * most_nodes]: how many nodes, their tokens, parents and depths;
+// chances [count, most_nodes].
+extern "C" void draft_suffixes(const Lookup* lookups, int64_t count, const SuffixOptions* options,
+                               int64_t* numbers, float* chances, int64_t threads) {
+    int64_t most = options->most_nodes;
+    auto draft = [&](Share share) {
+        thread_local suffix::Room room;
+        for (int64_t i = share.first; i < share.last; i++) {
+            int64_t* at = numbers + i * (1 + 3 * most);
+            suffix::draft(lookups[i], *options, room,
+                          {at[0], at + 1, at + 1 + most, at + 1 + 2 * most, chances + i * most});
         }
-        if (any) {
-            matched = size;
-            ranges = tried;
-            low = size + 1;
-        } else {
-            high = size - 1;
-        }
-    }
-    if (!matched) return 0;
-    int64_t deepest = o.most_depth;
-    for (int64_t p = 0; p < many; p++) deepest = std::min(deepest, parts[p].sorted - matched);
-    if (noise) deepest = std::min(deepest, noise_rows);
-    auto less_likely = [](const Candidate& a, const Candidate& b) { return a.chance < b.chance; };
-    std::vector<Candidate> heap;
-    std::vector<Child> children;
-    heap.reserve(2 * o.most_nodes + 1);
-    children.reserve(64);
-    ranges.reserve(many * (o.most_nodes + 1));
-    heap.push_back({1.0, 0, -1, 0});
-    int64_t nodes = 0;
-    while (!heap.empty() && nodes < o.most_nodes) {
-        std::pop_heap(heap.begin(), heap.end(), less_likely);
-        Candidate here = heap.back();
-        heap.pop_back();
-        if (here.depth >= deepest) continue;
-        children.clear();
-        double total = o.doubt;
-        for (int64_t p = 0; p < many; p++) {
-            total += parts[p].weight * (ranges[here.ranges + p].high - ranges[here.ranges + p].low);
-            count_children(parts[p], ranges[here.ranges + p], matched + here.depth, children);
-        }
-        if (noise) {  // the chance that the noise makes this one the largest, by a softmax
-            const float* row = noise + here.depth * vocab;
-            double most = -std::numeric_limits<double>::infinity(), sum = 0, rest = total;
-            for (Child& c : children) {
-                rest -= c.weight;
-                c.weight = std::log(c.weight / total) * inverse_temperature + row[c.token];
-                most = std::max(most, c.weight);
-            }
-            // What was never seen: as one token with the noise of an average best of many.
-            double unseen = std::log(rest / total) * inverse_temperature + 0.5772;
-            most = std::max(most, unseen);
-            for (Child& c : children) sum += c.weight = std::exp(c.weight - most);
-            total = sum + std::exp(unseen - most);
-        }
-        int64_t kept = std::min<int64_t>(o.branches, children.size());
-        std::partial_sort(children.begin(), children.begin() + kept, children.end(),
-                          [](const Child& a, const Child& b) {
-                              return a.weight != b.weight ? a.weight > b.weight
-                                                          : a.token < b.token;
-                          });
-        for (int64_t c = 0; c < kept && nodes < o.most_nodes; c++) {
-            double chance = children[c].weight / total, joint = chance * here.chance;
-            if (joint < o.least_chance) break;
-            Candidate next{joint, here.depth + 1, nodes, ranges.size()};
-            for (int64_t p = 0; p < many; p++)
-                ranges.push_back(narrow(parts[p], ranges[here.ranges + p], matched + here.depth,
-                                        children[c].token));
-            tokens[nodes] = children[c].token;
-            parents[nodes] = here.node;
-            chances[nodes++] = float(chance);
-            heap.push_back(next);
-            std::push_heap(heap.begin(), heap.end(), less_likely);
-        }
-    }
-    return nodes;
+    };
+    // To wake another thread takes about as long as a few lookups.
+    int64_t useful = std::min(threads, count / 4);
+    if (useful < 2) return draft({0, count});
+    pool().run(useful, [&](Team& team) { draft(team.share(count)); });
 }
