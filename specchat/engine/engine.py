@@ -280,12 +280,11 @@ class Engine:
             request_id = sequence.request.request_id
             delta = TokenDelta(request_id, committed.emitted, now, draft=draft)
             self._ready.append((sequence.stream, delta))
-            if not self._runner.graphs.ready:
-                self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give streams what is ready for them. On a card that is done while it computes the next
-        step, so that readers wake up when they keep nothing waiting."""
+        """Give streams what is ready for them. That is done when the next step begins to compute:
+        what readers do with it then keeps nothing waiting, and no step waits for the interpreter
+        behind them."""
         for stream, delta in self._ready:
             stream.put(delta)
         self._ready.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
+from collections.abc import Callable
 from ctypes import byref
 from typing import Any
 
@@ -46,8 +47,8 @@ class NativeModel:
         self._bf16_cache = int(cache.shape.dtype == torch.bfloat16)
         self._scratch = torch.empty(0)
 
-    def run(self, layout: Layout) -> StepOutput:
-        """One step, in float32."""
+    def run(self, layout: Layout, meanwhile: Callable[[], None] = lambda: None) -> StepOutput:
+        """One step, in float32; `meanwhile` is called when everything is ready for it."""
         threads = torch.get_num_threads()
         lengths = [s.context + s.count for s in layout.segments]
         rows, wanted = len(layout.ids), len(layout.wanted)
@@ -89,6 +90,7 @@ class NativeModel:
         if needed > len(self._scratch):
             self._scratch = torch.empty(needed)
         step.scratch = self._scratch.data_ptr()
+        meanwhile()
         self._library.run_step(byref(self._model), byref(step), threads)
         return StepOutput(logits, hidden, best=numbers[best:].tolist())
 

@@ -62,10 +62,10 @@ class NativeSteps:
             return
         self._model = model
 
-    def run(self, layout: Layout) -> StepOutput:
-        """One step; only when ready."""
+    def run(self, layout: Layout, meanwhile: Callable[[], None] = lambda: None) -> StepOutput:
+        """One step, with `meanwhile` called just before it is computed; only when ready."""
         assert self._model is not None
-        return self._model.run(layout)
+        return self._model.run(layout, meanwhile)
 
     def prior_ms(self, rows: int) -> float | None:
         """Time of a step of `rows` rows without a context, if it was timed; beyond the sizes that

@@ -124,7 +124,7 @@ class ModelRunner:
         self._warm_up()
         self.native = NativeSteps(self)
         self.graphs = StepGraphs(self)
-        self.meanwhile: Callable[[], None] = lambda: None  # called while a card computes a step
+        self.meanwhile: Callable[[], None] = lambda: None  # called when a step begins to compute
         self.compiled = CompiledSteps({rows: self._graph(rows) for rows in buckets})
         if queue is not None:
             queue.add(self.native)
@@ -156,9 +156,12 @@ class ModelRunner:
         with torch.inference_mode():
             layout = lay_out(parts)
             if self.native.ready:
-                return self.native.run(layout)
+                return self.native.run(layout, self.meanwhile)
             recorded = self.graphs.run(layout, self.meanwhile)
-            return recorded or self._run(to_batch(layout, self.device))
+            if recorded is None:
+                self.meanwhile()
+                recorded = self._run(to_batch(layout, self.device))
+            return recorded
 
     def place(self, rows: int) -> tuple[str, int]:
         """The backend that a step of `rows` rows would run on, and the rows it is padded to."""
