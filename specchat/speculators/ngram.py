@@ -1,7 +1,8 @@
 """Prompt lookup: what followed the longest earlier occurrence of the latest tokens.
 
 Saxena, "Prompt lookup decoding" (2023), with the longest match instead of the first one and, among
-equally long ones, the latest. The index holds every n-gram of the conversation and grows with it.
+equally long ones, the latest. The index holds where the conversation's n-grams of the shortest
+length end and grows with it; the longest match is found by looking back from these places.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.draft import ROOT, DraftContext, DraftTree
 
 
 @dataclass(slots=True)
 class _Index:
-    """Where each n-gram of one request's tokens ended last, before the tokens' own end."""
+    """Where each n-gram of one request's tokens ends, before the tokens' own end."""
 
-    seen: int = 1  # n-grams that end before this position are known
-    ends: dict[tuple[int, ...], int] = field(default_factory=dict)
+    seen: int  # n-grams that end before this position are known
+    ends: dict[tuple[int, ...], list[int]] = field(default_factory=dict)  # in order
 
 
 class NgramSpeculator:
@@ -25,6 +26,9 @@ class NgramSpeculator:
 
     name = "ngram"
     needs_hidden = False
+
+    MOST_PLACES = 64
+    """Latest ends of an n-gram to look back from: a text may say one thing over and over."""
 
     def __init__(self, *, longest: int = 8, shortest: int = 2, length: int = 8) -> None:
         if not 1 <= shortest <= longest:
@@ -46,21 +50,37 @@ class NgramSpeculator:
         self._indices.pop(request_id, None)
 
     def _propose(self, context: DraftContext) -> DraftTree:
-        index = self._indices.setdefault(context.request_id, _Index())
-        self._catch_up(index, context.tokens)
+        index = self._indices.get(context.request_id)
+        if index is None:
+            index = self._indices[context.request_id] = _Index(self._shortest)
         tokens = context.tokens
-        for size in range(min(self._longest, len(tokens) - 1), self._shortest - 1, -1):
-            end = index.ends.get(tuple(tokens[-size:]))
-            if end is None:
-                continue
-            draft = tokens[end : end + min(self._length, context.max_depth)]
-            confidence = size / (self._longest + 1)
-            return DraftTree.chain(draft, self.name, [confidence] * len(draft))
-        return DraftTree()
+        self._catch_up(index, tokens)
+        end, size = self._longest_match(index, tokens)
+        if not size:
+            return DraftTree()
+        draft = list(tokens[end : end + min(self._length, context.max_depth)])
+        confidence = size / (self._longest + 1)
+        parents = list(range(ROOT, len(draft) - 1))
+        return DraftTree.of_one(draft, parents, self.name, [confidence] * len(draft))
 
     def _catch_up(self, index: _Index, tokens: Sequence[int]) -> None:
         """Add the n-grams that end before the last token, each once."""
+        size, ends = self._shortest, index.ends
         for end in range(index.seen, len(tokens)):
-            for size in range(self._shortest, min(self._longest, end) + 1):
-                index.ends[tuple(tokens[end - size : end])] = end
-        index.seen = len(tokens)
+            ends.setdefault(tuple(tokens[end - size : end]), []).append(end)
+        index.seen = max(index.seen, len(tokens))
+
+    def _longest_match(self, index: _Index, tokens: Sequence[int]) -> tuple[int, int]:
+        """Where the longest match of the latest tokens ends, and its size; 0, 0 without one."""
+        best = best_end = 0
+        most = min(self._longest, len(tokens) - 1)
+        ends = index.ends.get(tuple(tokens[-self._shortest :]), ())
+        for end in reversed(ends[-self.MOST_PLACES :]):
+            size = self._shortest
+            while size < min(most, end) and tokens[end - size - 1] == tokens[-size - 1]:
+                size += 1
+            if size > best:
+                best, best_end = size, end
+            if best == most:
+                break
+        return best_end, best

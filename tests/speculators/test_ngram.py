@@ -43,6 +43,12 @@ def test_of_equally_long_matches_the_latest_wins() -> None:
     assert draft(NgramSpeculator(length=1), [1, 2, 30, 1, 2, 40, 1, 2]) == [40]
 
 
+def test_in_a_text_that_repeats_itself_only_the_latest_places_count() -> None:
+    often = [n for k in range(NgramSpeculator.MOST_PLACES) for n in (100 + k, 1, 2, 40)]
+    assert draft(NgramSpeculator(length=1), [7, 1, 2, 30, *often[4:], 7, 1, 2]) == [30]
+    assert draft(NgramSpeculator(length=1), [7, 1, 2, 30, *often, 7, 1, 2]) == [40]
+
+
 def test_nothing_is_drafted_without_a_match() -> None:
     assert draft(NgramSpeculator(), [1, 2, 3, 4]) == []
     assert draft(NgramSpeculator(), [1]) == []
