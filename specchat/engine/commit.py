@@ -43,20 +43,21 @@ class OutputText:
     ) -> Committed:
         """Add a run of tokens, stopping where the answer ends; `logprobs` may be left out."""
         emitted: list[Token] = []
-        every: Sequence[Logprobs | None] = logprobs or [None] * len(tokens)
-        for index, (token_id, source, own) in enumerate(zip(tokens, sources, every, strict=True)):
+        stops, most = self._params.stop, self._params.max_tokens
+        for index, token_id in enumerate(tokens):
             if token_id in self._ends:
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
             self.count += 1
-            token = Token(token_id, self._detokenize(token_id), source, own)
-            if not self._params.stop:
+            own = logprobs[index] if logprobs else None
+            token = Token(token_id, self._detokenize(token_id), sources[index], own)
+            if not stops:
                 emitted.append(token)
             else:
                 self._held.append(token)
                 if self._cut_at_stop_string():
                     return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
                 emitted += self._safe()
-            if self.count >= self._params.max_tokens:
+            if self.count >= most:
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.LENGTH)
         return Committed(len(tokens), tuple(emitted), None)
 

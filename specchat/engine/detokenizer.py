@@ -34,7 +34,7 @@ class Detokenizer:
                 f"{type(tokenizer).__name__} has no fast backend; a tokenizer.json is needed"
             )
         self._backend = backend
-        self._text = lru_cache(_REMEMBERED)(self._decode)
+        self._completed = lru_cache(_REMEMBERED)(self._decode_completed)
         self._hidden = frozenset(
             token_id
             for token_id, token in tokenizer.added_tokens_decoder.items()
@@ -51,14 +51,20 @@ class Detokenizer:
             if token_id in self._hidden:
                 return ""
             pending = (*pending, token_id)
-            shown = self._text(context)
-            text = self._text(context + pending)
-            if text.endswith(_REPLACEMENT) and len(pending) < MAX_PENDING:
+            text = self._completed(context, pending)
+            if text is None:
                 return ""
             context, pending = pending, ()
-            return text[len(shown) :]
+            return text
 
         return step
+
+    def _decode_completed(self, context: tuple[int, ...], pending: tuple[int, ...]) -> str | None:
+        """What `pending` adds to the text of `context`; None inside a character."""
+        text = self._decode(context + pending)
+        if text.endswith(_REPLACEMENT) and len(pending) < MAX_PENDING:
+            return None
+        return text[len(self._decode(context)) :]
 
     def _decode(self, ids: tuple[int, ...]) -> str:
         return self._backend.decode(list(ids), skip_special_tokens=False) if ids else ""

@@ -134,7 +134,7 @@ class DraftTree:
     @property
     def is_chain(self) -> bool:
         """True when every node continues the one stored before it."""
-        return all(parent == i - 1 for i, parent in enumerate(self.parents))
+        return self.parents == list(range(ROOT, len(self.parents) - 1))
 
     def first(self, count: int) -> DraftTree:
         """The first `count` nodes; see `part`."""

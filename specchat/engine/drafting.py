@@ -113,14 +113,19 @@ class Drafting:
                 self.policy.calibration.observe(tree, nodes, sequence.request.params.greedy)
         if not drafts.ms:
             return
-        drafted = sum(len(tree) for tree in drafts.trees)
+        if not self._asked:
+            return
+        requests, drafted = len(sequences), sum([len(tree.tokens) for tree in drafts.trees])
+        token_ms, added_ms = self._token_ms(requests), self._added_ms(requests, drafted)
+        own_ms = drafts.ms / len(self._asked)
         for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
             request_id = sequence.request.request_id
             if request_id in self._asked:
-                share = len(tree) / drafted if drafted else 1 / len(sequences)
-                own_ms = drafts.ms / len(self._asked)
-                saved = self._saved_ms(len(sequences), drafted, share, len(nodes), own_ms)
-                self._payoffs.observe(request_id, len(sequences), saved)
+                # Accepted tokens at the plain price, minus its share of the added rows and its own
+                # drafting.
+                share = len(tree.tokens) / drafted if drafted else 1 / requests
+                saved = len(nodes) * token_ms - share * added_ms - own_ms
+                self._payoffs.observe(request_id, requests, saved)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
         """Tell the speculators what was committed."""
@@ -208,16 +213,15 @@ class Drafting:
             worth = self._worth[key] = Worth()
         return worth
 
-    def _saved_ms(
-        self, requests: int, drafted: int, share: float, accepted: int, draft_ms: float
-    ) -> float:
-        """One request's part of what a step saved: its accepted tokens at the plain price,
-        minus its share of the added rows and its own drafting."""
+    def _token_ms(self, requests: int) -> float:
+        """What a token of a plain step takes."""
+        return (self.policy.cost.step_ms(requests) + self.policy.overhead.ms(requests)) / requests
+
+    def _added_ms(self, requests: int, drafted: int) -> float:
+        """What draft nodes add to a step."""
         cost = self.policy.cost
-        plain = cost.step_ms(requests)
-        added = cost.step_ms(requests + drafted) - plain + self.policy.overhead.node_ms * drafted
-        token_ms = (plain + self.policy.overhead.ms(requests)) / requests
-        return accepted * token_ms - share * added - draft_ms
+        added = cost.step_ms(requests + drafted) - cost.step_ms(requests)
+        return added + self.policy.overhead.node_ms * drafted
 
     def _wants_drafts(self, sequence: Sequence, requests: int) -> bool:
         params = sequence.request.params

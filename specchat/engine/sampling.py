@@ -111,8 +111,7 @@ class RowGroup:
     @property
     def is_plain(self) -> bool:
         """True when each row's token is that of its largest logit, and nothing else is wanted."""
-        own = self.params.logprobs is None and self.dice is None
-        return own and _is_plain_argmax(self.params)
+        return self.dice is None and takes_largest(self.params)
 
 
 def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:
@@ -176,6 +175,11 @@ def warp(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
         floor = logp.max(-1, keepdim=True).values + math.log(params.min_p)
         logp = logp.masked_fill(logp < floor, -math.inf)
     return logp.log_softmax(-1)
+
+
+def takes_largest(params: SamplingParams) -> bool:
+    """True when a token is that of the largest logit, and nothing else is wanted."""
+    return params.logprobs is None and _is_plain_argmax(params)
 
 
 def _filters(params: SamplingParams) -> bool:

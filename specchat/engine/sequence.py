@@ -23,7 +23,7 @@ from specchat.engine.request import (
     TokenDelta,
     TurnStats,
 )
-from specchat.engine.sampling import NoiseTape, Randomness
+from specchat.engine.sampling import NoiseTape, Randomness, takes_largest
 
 
 class TokenStream(Iterator[TokenDelta]):
@@ -181,6 +181,10 @@ class Sequence:
     table: PageTable | None = None
     hidden: torch.Tensor | None = None  # [hidden_size] state that produced the last token
     aux: AuxTape = field(default_factory=AuxTape)  # filled where the runner collects states
+    plain: bool = field(init=False)  # its tokens are those of the largest logits, no more is wanted
+
+    def __post_init__(self) -> None:
+        self.plain = takes_largest(self.request.params)
 
     @property
     def noise(self) -> NoiseTape | None:

@@ -20,7 +20,7 @@ from specchat.engine.sampling import RowGroup
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
 from specchat.engine.step_output import StepOutput
-from specchat.engine.verify import Walk, verify
+from specchat.engine.verify import Walk, verify, walk_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,7 @@ def run(
     if rows:
         out = _without_padding(out, jobs)
     asking = [job for job in jobs if job.choices]
-    by_kernel = runner.geometry is not None and all(
-        by_temperature_alone(job.sequence.request.params) for job in asking
-    )
-    groups, trees = [_row_group(job, by_kernel) for job in asking], [job.tree for job in asking]
-    walks = verify(out.logits, groups, trees, out.best, by_kernel=by_kernel) if asking else []
+    walks = _verify(asking, out, runner) if asking else []
     after = time.perf_counter()
     model_ms = 1000 * (after - before)
     updates = _commit(jobs, walks, out, runner, after)
@@ -122,6 +118,17 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
         own = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
         jobs.append(_Job(sequence, sequence.table, own, DraftTree(), decodes=False))
     return jobs
+
+
+def _verify(jobs: Seq[_Job], out: StepOutput, runner: ModelRunner) -> list[Walk]:
+    trees = [job.tree for job in jobs]
+    if out.best is not None and all(job.sequence.plain for job in jobs):
+        return walk_all(out.best, trees)
+    by_kernel = runner.geometry is not None and all(
+        by_temperature_alone(job.sequence.request.params) for job in jobs
+    )
+    groups = [_row_group(job, by_kernel) for job in jobs]
+    return verify(out.logits, groups, trees, out.best, by_kernel=by_kernel)
 
 
 def _without_padding(out: StepOutput, jobs: Seq[_Job]) -> StepOutput:
@@ -166,16 +173,19 @@ def _commit(
         sequence, table = job.sequence, job.table
         counters = sequence.counters
         counters.peak_pages = max(counters.peak_pages, len(table.pages))
-        if not job.choices:  # the pages of the prompt's rest are held since admission
+        if not job.rows.wanted:  # the pages of the prompt's rest are held since admission
             table.advance(len(job.rows.tokens))
             table.publish(sequence.tokens)
             continue
-        hidden = out.hidden[row : row + job.choices]
-        row += job.choices
+        path = next(found)
         first = not sequence.answered
-        update = _commit_run(sequence, next(found), job.tree, hidden, now)
+        update = _commit_run(sequence, path, job.tree, now)
+        sequence.hidden = out.hidden[row + (path.nodes[-1] + 1 if path.nodes else 0)]
+        row += job.choices
         if job.decodes:
-            _keep_rows(table, update.accepted, runner)
+            if update.accepted:
+                _move_rows(table, update.accepted, runner)
+            table.keep(1 + len(update.accepted))
         else:
             table.keep(len(job.rows.tokens))
             table.publish(sequence.tokens)
@@ -185,15 +195,14 @@ def _commit(
     return updates
 
 
-def _commit_run(
-    sequence: Sequence, path: Walk, tree: DraftTree, hidden: torch.Tensor, now: float
-) -> Update:
-    tokens = [*(tree.tokens[node] for node in path.nodes), path.token]
-    sources = [*(tree.sources[node] for node in path.nodes), TARGET]
+def _commit_run(sequence: Sequence, path: Walk, tree: DraftTree, now: float) -> Update:
+    tokens, sources = [path.token], [TARGET]
+    if path.nodes:
+        tokens = [*[tree.tokens[node] for node in path.nodes], path.token]
+        sources = [*[tree.sources[node] for node in path.nodes], TARGET]
     committed = sequence.output.commit(tokens, sources, path.logprobs)
     kept = tokens[: committed.kept]
     sequence.tokens += kept
-    sequence.hidden = hidden[path.nodes[-1] + 1 if path.nodes else 0]
     counters = sequence.counters
     counters.last_token = now
     if counters.first_token is None:
@@ -201,14 +210,13 @@ def _commit_run(
     return Update(sequence, kept, path.nodes[: len(kept)], committed, tree)
 
 
-def _keep_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> None:
-    """Make the root's and the accepted nodes' rows contiguous and give the rest back."""
+def _move_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> None:
+    """Make the root's and the accepted nodes' rows contiguous."""
     rows = [node + 1 for node in accepted]
     if rows != list(range(1, len(rows) + 1)):
         start = table.length
         slots = table.slots(start, max(rows) + 1)
         runner.cache.move([slots[r] for r in rows], slots[1 : len(rows) + 1])
-    table.keep(1 + len(accepted))
 
 
 def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> None:

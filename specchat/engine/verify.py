@@ -46,9 +46,9 @@ def verify(
     one row per node; `best` the largest of each, where that is known already. `by_kernel` samples
     on a card in one launch; every group must be `by_temperature_alone`, and none needs noise."""
     if best is not None and all(group.is_plain for group in groups):
-        return _walk_all(best, groups, trees)
+        return walk_all(best, trees)
     if by_kernel:
-        return _walk_all(choose_by_kernel(logits, groups, trees, best), groups, trees)
+        return walk_all(choose_by_kernel(logits, groups, trees, best), trees)
     targets = target_logits(logits, groups)
     kept = _rows_to_keep(targets, groups)
     choices = add_noise(targets, groups).argmax(-1).tolist()
@@ -68,13 +68,13 @@ def verify(
     return walks
 
 
-def _walk_all(
-    choices: Sequence[int], groups: Sequence[RowGroup], trees: Sequence[DraftTree]
-) -> list[Walk]:
+def walk_all(choices: Sequence[int], trees: Sequence[DraftTree]) -> list[Walk]:
+    """`walk` for each tree; `choices` holds the rows of all of them end to end."""
     walks, row = [], 0
-    for group, tree in zip(groups, trees, strict=True):
-        walks.append(walk(tree, choices[row : row + group.count]))
-        row += group.count
+    for tree in trees:
+        rows = 1 + len(tree.tokens)
+        walks.append(walk(tree, choices[row : row + rows]) if rows > 1 else Walk([], choices[row]))
+        row += rows
     return walks
 
 
