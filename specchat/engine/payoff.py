@@ -41,13 +41,15 @@ class Payoff:
 @dataclass(slots=True)
 class Payoffs:
     """The payoffs of all requests. Where drafting has lost lately, with about as many requests at a
-    time and those not few, a new request is given less of a trial."""
+    time and those not few, few of the new requests are tried at once, and shortly."""
 
     _requests: dict[str, Payoff] = field(default_factory=dict)
     _lately: dict[int, float] = field(default_factory=dict)  # saved_ms, by requests in powers of 2
+    _begun: int = 0  # requests that began where drafting had lost
 
     MANY = 4  # with fewer a trial costs next to nothing: rows are not what takes the time
     SHORT_TRIALS = 2
+    SCOUTS = 4  # one of so many is tried at once, the others as if they had lost already
     LONG_PAUSE = 32
     _LEARNING = 0.02
 
@@ -59,6 +61,8 @@ class Payoffs:
             many = requests >= self.MANY
             if many and self._lately.get(requests.bit_length(), 0.0) < 0:
                 payoff.trials, payoff.length = self.SHORT_TRIALS, self.LONG_PAUSE
+                payoff.pause = self.LONG_PAUSE if self._begun % self.SCOUTS else 0
+                self._begun += 1
         return payoff
 
     def observe(self, request_id: str, requests: int, saved_ms: float) -> None:

@@ -170,6 +170,7 @@ def test_a_new_request_is_tried_less_where_drafting_has_lost_lately() -> None:
     payoffs = Payoffs()
     first = tried(payoffs, "first", 16, 100)
     assert tried(payoffs, "next", 16, 100) <= first // 2
+    assert [tried(payoffs, f"then {i}", 16, 20) for i in range(4)] == [0, 0, 0, 2]  # a scout
     assert tried(payoffs, "alone", 1, 100) == first  # with fewer beside it nothing was lost
     for _ in range(200):
         payoffs.observe("next", 16, 1.0)  # by now it pays
