@@ -169,6 +169,10 @@ def _load() -> ctypes.CDLL:
     library.run_step.argtypes = [POINTER(Model), POINTER(Step), c_int64]
     library.gumbel_noise.restype = None
     library.gumbel_noise.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
+    library.choose_tokens.restype = None
+    library.choose_tokens.argtypes = [
+        c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_int64,
+    ]  # fmt: skip
     library.run_draft.restype = c_int64
     library.run_draft.argtypes = [
         POINTER(Drafter), c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,

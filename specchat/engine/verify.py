@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.engine.card_sampling import choose_by_kernel
+from specchat.engine.card_sampling import by_temperature_alone, choose_by_kernel
 from specchat.engine.dice import Dice
 from specchat.engine.draft import ROOT, DraftTree
+from specchat.engine.native_sampling import choose_natively
 from specchat.engine.rejection import Proposal, settle
 from specchat.engine.request import Candidate, Logprobs
 from specchat.engine.sampling import RowGroup, add_noise, target_logits
@@ -49,6 +50,10 @@ def verify(
         return walk_all(best, trees)
     if by_kernel:
         return walk_all(choose_by_kernel(logits, groups, trees, best), trees)
+    if best is not None and all(by_temperature_alone(group.params) for group in groups):
+        choices = choose_natively(logits, groups)
+        if choices is not None:
+            return walk_all(choices, trees)
     targets = target_logits(logits, groups)
     kept = _rows_to_keep(targets, groups)
     choices = add_noise(targets, groups).argmax(-1).tolist()

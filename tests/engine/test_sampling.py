@@ -18,6 +18,7 @@ from transformers import (
 
 from specchat.engine import native
 from specchat.engine.draft import ROOT, DraftTree
+from specchat.engine.native_sampling import choose_natively
 from specchat.engine.request import SamplingParams
 from specchat.engine.sampling import (
     NoiseTape,
@@ -238,3 +239,17 @@ def test_native_noise_is_right_where_it_is_largest() -> None:
     extreme = (wanted > 12) | (wanted < -2.7)
     assert extreme.sum() > 20
     torch.testing.assert_close(found[extreme], wanted[extreme], rtol=1e-6, atol=2e-6)
+
+
+def test_the_native_choice_is_that_of_torch() -> None:
+    native.load_library()
+    vocab = 1003  # no multiple of a vector
+    logits = torch.randn(40, vocab, generator=torch.Generator().manual_seed(1)) * 3
+    groups, row = [], 0
+    for seed, temperature in enumerate((0.0, 0.3, 0.8, 1.0, 1.7)):
+        params = SamplingParams(temperature=temperature, seed=seed)
+        noise = None if params.greedy else gumbel_noise(seed, 5, 9, vocab, CPU)[1:]
+        groups.append(RowGroup(params, 8, noise, None))
+        row += 8
+    logits[3, 700] = logits[3, 20] = logits[3].max() + 1  # the first of equals
+    assert choose_natively(logits, groups) == choose(logits, groups)

@@ -11,6 +11,7 @@
 // Built by native.py. All pointers are owned by the caller.
 
 #include "attention.h"
+#include "choose.h"
 #include "draft.h"
 #include "noise.h"
 #include "suffix.h"
