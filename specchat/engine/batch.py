@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -12,8 +13,7 @@ from specchat.engine.draft import DraftTree
 from specchat.engine.pages import PageTable
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """What one request adds to a step. `table` must have room for the rows."""
 
     table: PageTable
@@ -37,6 +37,8 @@ class Rows:
         whatever is drafted, the step then has the same shape.
         """
         start = table.length
+        if not (rows or tree.tokens):
+            return cls(table, (root,), (start,), None, (0,))
         tokens = [root, *tree.tokens]
         positions = [start, *(start + depth for depth in tree.depths)]
         if not rows:

@@ -7,7 +7,7 @@ behind that is dropped, so a run of eight tokens ends exactly where eight single
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from specchat.engine.request import FinishReason, Logprobs, SamplingParams, Token
 
@@ -15,8 +15,7 @@ Detokenize = Callable[[int], str]
 """Text that a token completes, given the tokens before it; "" inside a character."""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """What a run of tokens became."""
 
     kept: int  # tokens of the run that belong to the request, an EOS included
@@ -76,7 +75,7 @@ class OutputText:
             return False
         left = min(cuts)
         for i, token in enumerate(self._held):
-            self._held[i] = replace(token, text=token.text[:left])
+            self._held[i] = token._replace(text=token.text[:left])
             left = max(0, left - len(token.text))
         return True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -129,7 +129,7 @@ class DraftTree:
     @property
     def max_depth(self) -> int:
         """Length of the longest candidate; 0 for the empty tree."""
-        return max(self.depths, default=0)
+        return max(self.depths) if self.depths else 0
 
     @property
     def is_chain(self) -> bool:
@@ -210,8 +210,7 @@ def merge(trees: Sequence[DraftTree]) -> DraftTree:
     return merged
 
 
-@dataclass(frozen=True, slots=True)
-class DraftContext:
+class DraftContext(NamedTuple):
     """What a speculator sees of one request. It must not change anything in it."""
 
     request_id: str

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from specchat.engine.errors import RequestError
 
@@ -188,8 +188,7 @@ class Logprobs:
     top: tuple[Candidate, ...]  # the most probable tokens, best first; none of probability 0
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token of the answer, with the text it completed.
 
     A token that ends inside a character has text "" and the completing token carries it.
@@ -262,8 +261,7 @@ class TurnStats:
         return 1000.0 / tpot if tpot > 0 else math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class TokenDelta:
+class TokenDelta(NamedTuple):
     """What one engine step added to one stream. The last delta has `finish` and `stats`.
 
     `text` is the concatenation of the tokens' texts. Text that may be the start of a stop string

@@ -116,6 +116,8 @@ class Scheduler:
         """
         table = sequence.table
         assert table is not None
+        if rows <= table.room:  # of pages that are held already
+            return rows
         while True:
             held = min(rows, table.room + self.pool.available * self.pool.page_size)
             if held:

@@ -118,10 +118,12 @@ class Counters:
     def step(self, tree: DraftTree, accepted: list[int]) -> None:
         """Count one verification; `accepted` are the tree's nodes that were committed."""
         self.steps += 1
-        self.drafted += len(tree)
-        self.accepted += len(accepted)
         self.accepted_lengths.append(len(accepted))
         self.drafted_depths[tree.max_depth] += 1
+        if not tree.tokens:
+            return
+        self.drafted += len(tree.tokens)
+        self.accepted += len(accepted)
         for source in tree.sources:
             self.drafted_by_source[source] += 1
         for node in accepted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -23,8 +24,7 @@ from specchat.engine.step_output import StepOutput
 from specchat.engine.verify import Walk, verify, walk_all
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """What a step added to one request."""
 
     sequence: Sequence
@@ -54,8 +54,7 @@ class StepResult:
     updates: list[Update]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """One request's part of a step."""
 
     sequence: Sequence
@@ -67,7 +66,7 @@ class _Job:
     @property
     def choices(self) -> int:
         """Rows after which the target chooses a token: the first ones of those wanted."""
-        return 1 + len(self.tree) if self.rows.wanted else 0
+        return 1 + len(self.tree.tokens) if self.rows.wanted else 0
 
 
 def run(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -26,8 +26,7 @@ Choice = Callable[[int], int]
 """The target's token after a node of the tree (or the root, -1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(NamedTuple):
     """The accepted path and the target's own token behind it."""
 
     nodes: list[int]  # accepted nodes of the tree, root side first

@@ -46,7 +46,7 @@ class SuffixOptions:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Nodes:
     """Drafted tokens, parents (-1: the context) before children, and chances given the parent."""
 
