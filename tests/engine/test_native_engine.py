@@ -93,6 +93,24 @@ def test_the_native_step_takes_over_in_the_middle_of_an_answer(
     assert (answer.stats.accepted > 0) == speculative
 
 
+@pytest.mark.parametrize("natively", [False, True])
+def test_tokens_are_handed_over_when_the_next_step_begins_to_compute(
+    engines: Engines, natively: bool
+) -> None:
+    engine = native(engines()) if natively else engines()
+    hand_over, handed = engine._runner.meanwhile, []
+
+    def watch() -> None:
+        handed.append(len(engine._ready))
+        hand_over()
+
+    engine._runner.meanwhile = watch
+    stream = engine.submit(request(PROMPT, max_tokens=9, ignore_eos=True))
+    assert len(read(stream).tokens) == 9
+    # Nothing is there before the first token; the last one comes with the end of the answer.
+    assert [count for count in handed if count] == [1] * 8
+
+
 def test_what_eager_steps_cached_serves_native_ones(engines: Engines) -> None:
     engine = engines()
     first = ask(engine, PROMPT, max_tokens=60, ignore_eos=True)
