@@ -7,7 +7,7 @@ window.specchat = (() => {
   const PARTS = [" · ", "; "]; // between parts that are texts of their own
   const JOINTS = [[", and ", " und "], [", ", ", "]]; // inside a text that is not known as a whole
   const LEFT_ALONE = "script, style, code, textarea, .api-docs, .js-plotly-plot, .sc-lane-text, .sc-node text, .sc-marked, "
-    + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said";
+    + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said, .sc-quoted";
   const OURS = ".title, .sc-card, .sc-sources, .sc-evidence, strong, em"; // inside an answer
   const NAMES = ["aria-label", "placeholder", "title"];
   const MENU = "input[role=combobox][readonly]";

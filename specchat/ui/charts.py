@@ -283,7 +283,7 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
             "text": _wrapped(title, 44),
             "font": {"size": 14},
             "x": 0.02,
-            "y": 0.97,
+            "y": 0.945,  # Plotly lifts a second line half above
             "yanchor": "top",
         },
         font={"family": _FONT, "size": 12, "color": GREY},

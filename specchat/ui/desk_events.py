@@ -121,8 +121,16 @@ def case_html(desk: Desk) -> str:
     said = "".join(_turn(turn) for turn in desk.turns)
     return (
         f'<div class="sc-case"><h3>{escape(desk.handoff.ticket)}</h3>'
-        f"<b>{text.SUMMARY}</b><p>{one_line(desk.handoff.summary)}</p>"
+        f"<b>{text.SUMMARY}</b><p>{_summary(desk.handoff.summary)}</p>"
         f"<b>{text.SAID}</b>{said}</div>"
+    )
+
+
+def _summary(summary: str) -> str:
+    """Lines of the summary; the customer's own words are told apart, they are not translated."""
+    return "<br>".join(
+        f'<span class="sc-quoted">{escape(line)}</span>' if line.startswith("- ") else escape(line)
+        for line in summary.splitlines()
     )
 
 

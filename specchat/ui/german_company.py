@@ -19,6 +19,7 @@ def _pairs(ours: Company, german: Company) -> Iterator[tuple[str, str]]:
         yield entry.answer, said.answer
     for order, named in zip(ours.orders, german.orders, strict=True):
         yield from zip(order.items, named.items, strict=True)
+        yield ", ".join(order.items), ", ".join(named.items)
         yield order.total, named.total
     for reply, written in zip(ours.replies, german.replies, strict=True):
         yield reply.name, written.name

@@ -72,14 +72,25 @@ def test_the_shop_is_german_and_the_model_is_asked_in_english(page: Page, site: 
     chat_page.finished(page)
 
 
-def test_canned_replies_are_in_the_language_of_the_desk(
+def test_the_desk_reads_and_writes_in_its_language(
     new_context: Callable[..., BrowserContext], site: Site
 ) -> None:
+    owner = "somebody"
+    conversation = site.service.new_conversation(owner)
+    for _ in site.service.answer(conversation, "Where is order 4417? I paid 1,000", owner=owner):
+        pass
+    ticket = site.service.request_person(conversation, owner=owner).ticket
     desk = new_context().new_page()
     desk.goto(f"{site.url}/?lang=de")
     desk.get_by_role("tab", name="Betreuung").click()
     desk.locator("#sc-key input").fill(DESK_KEY)
     desk.locator("#sc-desk-open").click()
+    desk.locator("#sc-customers label", has_text=ticket).click()
+    case = desk.locator("#sc-case")
+    expect(case).to_contain_text("Bestellung 4417: unterwegs. Artikel: Schreibtischlampe Aurel")
+    expect(case).to_contain_text("2 Stück. Summe: 86,40 $. Bestellt am ")
+    expect(case).to_contain_text("Versand mit UPS, Sendungsnummer 1Z999AA10123456784.")
+    expect(case).to_contain_text("- Where is order 4417? I paid 1,000")
     desk.locator("#sc-canned input").click()
     desk.get_by_role("option", name="Wird geprüft").click()
     reply = desk.locator("#sc-reply textarea")
