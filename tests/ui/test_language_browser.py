@@ -104,3 +104,21 @@ def test_the_desk_reads_and_writes_in_its_language(
     expect(reply).to_have_value(
         "I have started the refund. It takes 5-7 business days and is paid back the way you paid."
     )
+
+
+def test_on_a_phone_all_of_the_first_contact_is_in_view(
+    new_context: Callable[..., BrowserContext], site: Site
+) -> None:
+    page = new_context(viewport={"width": 360, "height": 740}).new_page()
+    page.goto(f"{site.url}/?lang=de")
+    room = page.locator("#sc-chat .bubble-wrap")
+    expect(room).to_contain_text("Wie können wir helfen?")
+    expect(room.get_by_role("button")).to_have_count(6)
+    page.wait_for_function(
+        "room => room.scrollHeight <= room.clientHeight", arg=room.element_handle()
+    )
+    page.mouse.wheel(0, 400)
+    page.wait_for_function("() => scrollY > 100")
+    top = page.locator("#sc-sidebar button.toggle-button").bounding_box()
+    assert top
+    assert top["y"] < 0  # its button has gone with the header and lies on nothing
