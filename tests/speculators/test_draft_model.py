@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +299,7 @@ def test_under_the_rejection_rule_tokens_are_drawn_and_their_distribution_is_tol
     prompt = prompts(1)[0]
     asked = context(prompt)
     noise = gumbel_noise(9, len(prompt), DEPTH, VOCAB, CPU)
-    asked = replace(asked, temperature=0.8, draw_noise=lambda depths: noise[:depths])
+    asked = asked._replace(temperature=0.8, draw_noise=lambda depths: noise[:depths])
     (tree,) = small.propose([asked])
     assert [draw.token for draw in tree.draws] == tree.tokens
     assert len(tree) == SIBLINGS * DEPTH
