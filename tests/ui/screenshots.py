@@ -1,7 +1,7 @@
 """Pictures of every view and an animated race for the README, from a running page.
 
-SPECCHAT_PORT=7860 python app.py &
-python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots
+SPECCHAT_PORT=7860 SPECCHAT_DESK_KEY=any python app.py &
+python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots --desk-key any
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--desk-key", default="", help="without it the desk gets no picture")
     parser.add_argument("--no-fill", action="store_true", help="use the record as it is")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,8 @@ def main() -> None:
         for scheme in ("light", "dark"):
             _take(browser, chosen.url, chosen.folder, scheme, WIDE, "")
         _take(browser, chosen.url, chosen.folder, "dark", PHONE, "phone-")
+        if chosen.desk_key:
+            _desk(browser, chosen.url, chosen.folder / "desk-light.png", chosen.desk_key)
         _animate(browser, chosen.url, chosen.folder / "race.webp")
         browser.close()
 
@@ -131,6 +134,35 @@ def _tools(page: Page) -> None:
     expect(page.locator("#sc-compared table")).to_be_visible()
     page.locator("#sc-savings button").first.click()
     expect(page.locator("#sc-saved .sc-big")).to_be_visible()
+
+
+def _desk(browser: Browser, url: str, file: Path, key: str) -> None:
+    """A customer asks for a person; a colleague reads the case and begins to answer."""
+    customer = browser.new_page()
+    customer.goto(url)
+    customer.locator("#sc-agree").click()
+    expect(customer.locator("#sc-consent")).to_have_count(0)
+    words = "My name is Jane Miller and order 4417 has not come. Write to jane@example.org"
+    for turn, question in enumerate((words, "I want to talk to a person"), 1):
+        customer.locator("#sc-question textarea").fill(question)
+        customer.locator("#sc-send").click()
+        expect(customer.locator("#sc-chat .thought-group .title")).to_have_count(turn)
+    expect(customer.locator(".sc-handoff")).to_be_visible()
+    desk = browser.new_page(viewport={"width": WIDE[0], "height": WIDE[1]}, color_scheme="light")
+    desk.goto(url)
+    desk.get_by_role("tab", name="Desk").click()
+    desk.locator("#sc-key input").fill(key)
+    desk.locator("#sc-desk-open").click()
+    desk.locator("#sc-customers label").first.click()
+    expect(desk.locator("#sc-case h3")).to_be_visible()
+    desk.locator("#sc-canned input").click()
+    desk.get_by_role("option", name="Carrier search").click()
+    desk.locator("#sc-canned input").blur()
+    desk.wait_for_timeout(1_500)
+    desk.locator("#sc-desk-room").screenshot(path=file)
+    _shrink(file)
+    for page in (customer, desk):
+        page.close()
 
 
 def _animate(browser: Browser, url: str, file: Path) -> None:
