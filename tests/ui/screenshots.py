@@ -1,7 +1,7 @@
 """Pictures of every view and an animated race for the README, from a running page.
 
-SPECCHAT_PORT=7860 SPECCHAT_DESK_KEY=any python app.py &
-python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots --desk-key any
+SPECCHAT_PORT=7860 SPECCHAT_DESK_KEY=open-sesame python app.py &
+python tests/ui/screenshots.py http://127.0.0.1:7860 assets/screenshots --desk-key open-sesame
 """
 
 from __future__ import annotations
