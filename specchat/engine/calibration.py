@@ -1,121 +1,193 @@
-"""How often the target agrees with a drafter that is as sure as it says."""
+"""How often the target agrees with drafters that are as sure as they say.
+
+A logistic regression for each way drafters can stand to a node, learned while running (Adagrad:
+Duchi, Hazan, Singer 2011). What the second drafter says of a place tells more than the first one's
+confidence: a token that both propose, one that the other contradicts, and one that only one of them
+was asked about are three different things (stacking: Wolpert 1992).
+"""
 
 from __future__ import annotations
 
-import bisect
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from specchat.engine.draft import ROOT, DraftTree
+from specchat.engine.choosing import Claims, log_odds, path_chances, sigmoid
+from specchat.engine.draft import AGAINST, ROOT, DraftTree, Opinions
 
-_EDGES = (
-    0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.93, 0.95, 0.965, 0.98,
-    0.99, 0.995,
-)  # fmt: skip
-"""Bounds of the bins of confidence; closer where long candidates are decided."""
+Stand = tuple[tuple[str, bool], ...]
+"""The drafters that said something at a node's place, and whether they proposed its token."""
 
-_MIDDLES = tuple((low + high) / 2 for low, high in zip((0.0, *_EDGES), (*_EDGES, 1.0), strict=True))
+NOTHING = Claims((), 0.0, math.nan)
+"""Of an empty tree."""
+
+_RATE = 0.5
+_FADING = 0.999  # of the squared gradients, at every step: what was learned long ago gives way
+_IDLE = 0.998  # of what was learned is left after each step without a trial: drafters change
+_LARGEST = 50.0  # weight that learning can come to
+_AGREED = {1: 1.0, 2: 0.6, 3: 0.45}  # weight of each confidence at first, by how many propose
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How often nodes of one source were tried and agreed with, by bin of confidence."""
+class Learned:
+    """The regression of one stand: log-odds = weights[0] + weights[1:] . log-odds claimed."""
 
-    source: str
+    stand: Stand
     greedy: bool
-    hits: tuple[float, ...]
-    trials: tuple[float, ...]
+    weights: tuple[float, ...]  # the bias, then one for each drafter that proposed, in order
+    squares: tuple[float, ...]  # sums of squared gradients
 
     def check(self) -> None:
-        """Raise ValueError unless 0 <= hits <= trials holds in each of the bins."""
-        pairs = list(zip(self.hits, self.trials, strict=True))
-        sound = all(0 <= hits <= trials <= Calibration.MEMORY + 1 for hits, trials in pairs)
-        if len(pairs) != len(_MIDDLES) or not sound:
-            raise ValueError(f"no counts of {len(_MIDDLES)} bins: {self.hits}, {self.trials}")
+        """Raise ValueError for numbers that no learning can have led to."""
+        count = 1 + sum(proposed for _, proposed in self.stand)
+        numbers = (*self.weights, *self.squares)
+        sound = all(math.isfinite(n) and abs(n) <= 1e6 for n in numbers)
+        sound = sound and all(abs(weight) <= _LARGEST for weight in self.weights)
+        if len(numbers) != 2 * count or not sound or min(self.squares) <= 0 or count == 1:
+            raise ValueError(f"no regression of {self.stand}: {self.weights}, {self.squares}")
+
+
+class _Regression:
+    """Of one stand. Steps that pass without a trial lead it back to where it began, or a drafter
+    that was wrong once would never be tried again."""
+
+    __slots__ = ("prior", "squares", "step", "weights")
+
+    def __init__(self, proposing: int, step: int) -> None:
+        self.prior = [0.0, *[_AGREED.get(proposing, 1 / proposing)] * proposing]
+        self.weights = list(self.prior)
+        self.squares = [1.0] * (1 + proposing)
+        self.step = step  # up to which what was learned has faded
+
+    def at(self, step: int) -> _Regression:
+        """Itself, after fading up to a step."""
+        idle = step - self.step
+        if idle > 0:
+            left = _IDLE**idle
+            for i, prior in enumerate(self.prior):
+                self.weights[i] = prior + left * (self.weights[i] - prior)
+                self.squares[i] = 1.0 + left * (self.squares[i] - 1.0)
+            self.step = step
+        return self
+
+    def chance(self, claims: Sequence[float]) -> float:
+        total = self.weights[0]
+        for weight, claim in zip(self.weights[1:], claims, strict=True):
+            total += weight * claim
+        return sigmoid(total)
+
+    def learn(self, claims: Sequence[float], hit: bool) -> None:
+        off = self.chance(claims) - hit
+        for i, claim in enumerate((1.0, *claims)):
+            gradient = off * claim
+            self.squares[i] = _FADING * self.squares[i] + gradient * gradient
+            moved = self.weights[i] - _RATE * gradient / math.sqrt(self.squares[i])
+            self.weights[i] = max(-_LARGEST, min(_LARGEST, moved))
+
+    def learn_one(self, claim: float, hit: bool) -> None:
+        """The same where one drafter proposes, which is the rule."""
+        bias, slope = self.weights
+        off = sigmoid(bias + slope * claim) - hit
+        gradient = off * claim
+        squares = self.squares
+        squares[0] = flat = _FADING * squares[0] + off * off
+        squares[1] = steep = _FADING * squares[1] + gradient * gradient
+        bias -= _RATE * off / math.sqrt(flat)
+        slope -= _RATE * gradient / math.sqrt(steep)
+        self.weights[0] = max(-_LARGEST, min(_LARGEST, bias))
+        self.weights[1] = max(-_LARGEST, min(_LARGEST, slope))
 
 
 class Calibration:
-    """Chance that the target agrees with a draft node whose parent it agreed with, learned by
-    source, by the drafter's own confidence, and apart for greedy and sampled requests."""
-
-    PRIOR_TRIALS = 6.0
-    MEMORY = 500.0  # trials after which old ones fade
+    """Chance that the target agrees with a draft node whose parent it agreed with, apart for greedy
+    and sampled requests."""
 
     def __init__(self) -> None:
-        self._hits: dict[tuple[str, bool], list[float]] = {}
-        self._trials: dict[tuple[str, bool], list[float]] = {}
-        self._chances: dict[tuple[str, bool], list[float]] = {}
+        self._known: dict[tuple[Stand, bool], _Regression] = {}
+        self._step = 0
 
-    def chance(self, source: str, confidence: float, greedy: bool) -> float:
-        """Calibrated probability in (0, 1)."""
-        known = self._chances.get((source, greedy), _MIDDLES)
-        return known[bisect.bisect_right(_EDGES, confidence)]
+    def begin_step(self) -> None:
+        """Another step of the engine."""
+        self._step += 1
+
+    def chance(self, opinions: Opinions, greedy: bool) -> float:
+        """Calibrated probability in (0, 1) of a node of which the drafters say this."""
+        claims = _claims(opinions)
+        return self._of(_stand(opinions), greedy, len(claims)).chance(claims)
 
     def path_chances(self, tree: DraftTree, greedy: bool) -> list[float]:
-        """Of each node: that it and all its ancestors are accepted.
+        """Of each node: that it and all its ancestors are accepted."""
+        return path_chances(tree, self.claims(tree, greedy))
 
-        Siblings exclude each other, so where drafters disagree and both are sure, each is believed
-        less.
-        """
-        known = {
-            source: self._chances.get((source, greedy), _MIDDLES) for source in set(tree.sources)
-        }
-        own = [
-            known[source][bisect.bisect_right(_EDGES, confidence)]
-            for source, confidence in zip(tree.sources, tree.confidence, strict=True)
-        ]
-        claimed: dict[int, float] = {}
-        for parent, chance in zip(tree.parents, own, strict=True):
-            claimed[parent] = claimed.get(parent, 0.0) + chance
-        out: list[float] = []
-        for parent, chance in zip(tree.parents, own, strict=True):
-            if claimed[parent] > 1.0:
-                chance /= claimed[parent]
-            out.append(chance if parent == ROOT else chance * out[parent])
-        return out
+    def claims(self, tree: DraftTree, greedy: bool) -> Claims:
+        """What is said of a tree's nodes, apart from their ancestors."""
+        sources = tree.sources
+        if not sources:
+            return NOTHING
+        if tree.opinions:
+            return Claims([self.chance(each, greedy) for each in tree.opinions], 0.0, math.nan)
+        if sources.count(sources[0]) == len(sources):
+            bias, slope = self._of(((sources[0], True),), greedy, 1).weights
+            return Claims(tree.confidence, bias, slope)
+        opinions = map(tree.opinions_of, range(len(sources)))
+        return Claims([self.chance(each, greedy) for each in opinions], 0.0, math.nan)
 
     def observe(self, tree: DraftTree, accepted: Sequence[int], greedy: bool) -> None:
         """Learn from one verification: only nodes whose parent was accepted were tried."""
         path = {ROOT, *accepted}
+        if not tree.opinions:
+            self._observe_alone(tree, path, greedy)
+            return
         for node, parent in enumerate(tree.parents):
             if parent in path:
-                self._count(tree.sources[node], greedy, tree.confidence[node], node in path)
+                opinions = tree.opinions[node]
+                claims, stand = _claims(opinions), _stand(opinions)
+                self._kept(stand, greedy, len(claims)).learn(claims, node in path)
 
-    def _count(self, source: str, greedy: bool, confidence: float, hit: bool) -> None:
-        key, place = (source, greedy), bisect.bisect_right(_EDGES, confidence)
-        if key not in self._chances:
-            self._hits[key] = [0.0] * len(_MIDDLES)
-            self._trials[key] = [0.0] * len(_MIDDLES)
-            self._chances[key] = list(_MIDDLES)
-        hits, trials = self._hits[key], self._trials[key]
-        hits[place] += hit
-        trials[place] += 1.0
-        self._chances[key][place] = self._estimate(key, place)
-        if trials[place] > self.MEMORY:
-            hits[place] *= 0.5
-            trials[place] *= 0.5
+    def _observe_alone(self, tree: DraftTree, path: set[int], greedy: bool) -> None:
+        source, known = "", None
+        for node, parent in enumerate(tree.parents):
+            if parent in path:
+                if known is None or source != tree.sources[node]:
+                    source = tree.sources[node]
+                    known = self._kept(((source, True),), greedy, 1)
+                known.learn_one(log_odds(tree.confidence[node]), node in path)
 
-    def _estimate(self, key: tuple[str, bool], place: int) -> float:
-        hits, trials = self._hits[key][place], self._trials[key][place]
-        return (hits + _MIDDLES[place] * self.PRIOR_TRIALS) / (trials + self.PRIOR_TRIALS)
+    def _kept(self, stand: Stand, greedy: bool, proposing: int) -> _Regression:
+        """A regression that is learned from now, and fades from the step after this one on."""
+        known = self._of(stand, greedy, proposing)
+        known.step = self._step + 1
+        return self._known.setdefault((stand, greedy), known)
 
-    def counts(self) -> list[Counts]:
+    def learned(self) -> list[Learned]:
         """What was learned so far."""
         return [
-            Counts(source, greedy, tuple(hits), tuple(self._trials[source, greedy]))
-            for (source, greedy), hits in self._hits.items()
+            Learned(stand, greedy, tuple(known.weights), tuple(known.squares))
+            for (stand, greedy), known in self._known.items()
         ]
 
-    def restore(self, learned: Iterable[Counts]) -> None:
+    def restore(self, learned: Iterable[Learned]) -> None:
         """Begin with what was learned before.
 
         Raises:
-            ValueError: counts that no verification can have led to.
+            ValueError: numbers that no learning can have led to.
         """
         learned = list(learned)
-        for counts in learned:
-            counts.check()
-        for counts in learned:
-            key = counts.source, counts.greedy
-            self._hits[key], self._trials[key] = list(counts.hits), list(counts.trials)
-            self._chances[key] = [self._estimate(key, place) for place in range(len(_MIDDLES))]
+        for each in learned:
+            each.check()
+        for each in learned:
+            proposing = len(each.weights) - 1
+            known = self._known[each.stand, each.greedy] = _Regression(proposing, self._step)
+            known.weights, known.squares = list(each.weights), list(each.squares)
+
+    def _of(self, stand: Stand, greedy: bool, proposing: int) -> _Regression:
+        known = self._known.get((stand, greedy))
+        return known.at(self._step) if known else _Regression(proposing, self._step)
+
+
+def _claims(opinions: Opinions) -> list[float]:
+    return [log_odds(said) for _, said in opinions if said != AGAINST]
+
+
+def _stand(opinions: Opinions) -> Stand:
+    return tuple([(source, said != AGAINST) for source, said in opinions])

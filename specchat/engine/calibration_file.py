@@ -7,11 +7,11 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from specchat.engine.calibration import Calibration, Counts
+from specchat.engine.calibration import Calibration, Learned, Stand
 
 log = logging.getLogger(__name__)
 
-FORMAT = "specchat calibration 1"
+FORMAT = "specchat calibration 2"
 
 
 def restore_calibration(path: Path, calibration: Calibration) -> bool:
@@ -21,7 +21,7 @@ def restore_calibration(path: Path, calibration: Calibration) -> bool:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["format"] != FORMAT:
             raise ValueError(f"the format is {stored['format']!r}, but {FORMAT!r} is read")
-        calibration.restore([_counts(each) for each in stored["counts"]])
+        calibration.restore([_learned(each) for each in stored["learned"]])
     except FileNotFoundError:
         return False
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -32,24 +32,34 @@ def restore_calibration(path: Path, calibration: Calibration) -> bool:
 
 def save_calibration(path: Path, calibration: Calibration) -> None:
     """Write what was learned, whole or not at all. A full disk costs it, nothing else."""
-    counts = calibration.counts()
-    if not counts:
+    learned = calibration.learned()
+    if not learned:
         return
     draft = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stored = {"format": FORMAT, "counts": [asdict(each) for each in counts]}
+        stored = {"format": FORMAT, "learned": [asdict(each) for each in learned]}
         draft.write_text(json.dumps(stored), encoding="utf-8")
         draft.replace(path)
     except OSError as error:
         log.warning("%s cannot be written: %s", path, error)
 
 
-def _counts(stored: dict[str, object]) -> Counts:
-    source, greedy, hits, trials = (stored[name] for name in ("source", "greedy", "hits", "trials"))
-    if not (isinstance(source, str) and isinstance(greedy, bool)):
-        raise ValueError(f"no source: {source!r}, {greedy!r}")
-    return Counts(source, greedy, _numbers(hits), _numbers(trials))
+def _learned(stored: dict[str, object]) -> Learned:
+    stand, greedy = stored["stand"], stored["greedy"]
+    if not isinstance(greedy, bool):
+        raise ValueError(f"greedy is no truth value: {greedy!r}")
+    return Learned(_stand(stand), greedy, _numbers(stored["weights"]), _numbers(stored["squares"]))
+
+
+def _stand(stored: object) -> Stand:
+    pairs = stored if isinstance(stored, list) else []
+    stand = []
+    for pair in pairs:
+        if not (isinstance(pair, list) and list(map(type, pair)) == [str, bool]):
+            raise ValueError(f"no drafter's stand: {pair!r}")
+        stand.append((pair[0], pair[1]))
+    return tuple(stand)
 
 
 def _numbers(stored: object) -> tuple[float, ...]:

@@ -22,6 +22,13 @@ DRAWN_CONFIDENCE = 0.9
 MAX_NODES = 63
 """Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
 
+Opinions = tuple[tuple[str, float], ...]
+"""What each drafter that had something to say at a place says of one token there: its own
+probability that the target picks it, or `AGAINST`."""
+
+AGAINST = -1.0
+"""It proposes other tokens there."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
@@ -49,6 +56,9 @@ class DraftTree:
     depths: list[int] = field(default_factory=list)  # 1 for children of the root
     sources: list[str] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
+    opinions: list[Opinions] = field(default_factory=list)
+    """Of each node, where several drafters were merged; else empty, and a node's source is the only
+    one that said something."""
     draws: list[Draw] = field(default_factory=list)  # in the order drawn
 
     def __len__(self) -> int:
@@ -78,6 +88,12 @@ class DraftTree:
         for parent in parents:
             depths.append(1 if parent == ROOT else depths[parent] + 1)
         return cls(tokens, parents, depths, [source] * len(tokens), confidence)
+
+    def opinions_of(self, node: int) -> Opinions:
+        """What is said of a node."""
+        if self.opinions:
+            return self.opinions[node]
+        return ((self.sources[node], self.confidence[node]),)
 
     def add(self, token: int, parent: int, source: str, confidence: float = 1.0) -> int:
         """Append a node and return its index. Does not look for an equal sibling."""
@@ -163,6 +179,8 @@ class DraftTree:
         Its nodes count as chosen, not as drawn: a selection may favour tokens.
         """
         kept = sorted(nodes)
+        if kept and kept[-1] == len(kept) - 1:
+            return self._head(len(kept))
         index = {ROOT: ROOT}
         for place, i in enumerate(kept):
             if self.parents[i] not in index:
@@ -174,6 +192,17 @@ class DraftTree:
             [self.depths[i] for i in kept],
             [self.sources[i] for i in kept],
             [self.confidence[i] for i in kept],
+            [self.opinions[i] for i in kept] if self.opinions else [],
+        )
+
+    def _head(self, count: int) -> DraftTree:
+        return DraftTree(
+            self.tokens[:count],
+            self.parents[:count],
+            self.depths[:count],
+            self.sources[:count],
+            self.confidence[:count],
+            self.opinions[:count],
         )
 
     def ancestor_bits(self, rows: int = 0) -> list[int]:
@@ -191,9 +220,12 @@ class DraftTree:
 
 def merge(trees: Sequence[DraftTree]) -> DraftTree:
     """One trie of all candidates. Where two drafters propose the same token after the same path,
-    the more confident one keeps the node (the first of equals). Every draw is kept, in order."""
+    the more confident one keeps the node (the first of equals), and what both say of it is kept as
+    its opinions. Every draw is kept, in order."""
     merged = DraftTree()
     where: dict[tuple[int, int], int] = {}
+    said: list[dict[str, float]] = []  # of each node
+    heard: dict[int, list[str]] = {}  # by parent: the drafters that propose something there
     for tree in trees:
         index = {ROOT: ROOT}
         for i, token in enumerate(tree.tokens):
@@ -202,11 +234,22 @@ def merge(trees: Sequence[DraftTree]) -> DraftTree:
             if node is None:
                 node = merged.add(token, parent, tree.sources[i], tree.confidence[i])
                 where[parent, token] = node
+                said.append({})
             elif tree.confidence[i] > merged.confidence[node]:
                 merged.confidence[node] = tree.confidence[i]
                 merged.sources[node] = tree.sources[i]
             index[i] = node
+            speaking = heard.setdefault(parent, [])
+            for source, confidence in tree.opinions_of(i):
+                if source not in speaking:
+                    speaking.append(source)
+                if confidence != AGAINST:
+                    said[node][source] = max(confidence, said[node].get(source, 0.0))
         merged.draws += [Draw(index[draw.parent], draw.token, draw.q) for draw in tree.draws]
+    merged.opinions = [
+        tuple([(source, own.get(source, AGAINST)) for source in sorted(heard[parent])])
+        for parent, own in zip(merged.parents, said, strict=True)
+    ]
     return merged
 
 

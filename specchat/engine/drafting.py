@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
-from specchat.engine.payoff import Payoffs, Worth
+from specchat.engine.payoff import AskCost, Lead, Payoffs, Worth
 from specchat.engine.policy import Choice, Policy
 from specchat.engine.sequence import Sequence
 
@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 
 NOISE_AHEAD = 8
 """Positions of noise that a sampled request's drafters get to see."""
+
+
+LEARN_FROM = 4
+"""Requests of a step, in turn, whose trees the calibration learns from: that many tell enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,19 @@ class Drafting:
         self.policy = policy
         self._vocab_size = vocab_size
         self._payoffs = Payoffs()
-        # By speculator and requests asked for, in powers of two; exponential averages.
-        self._cost_ms: dict[tuple[str, int], float] = {}
-        self._worth: dict[tuple[str, int, int], Worth] = {}
+        # By speculator and requests asked for, in powers of two.
+        self._costs: dict[tuple[str, int], AskCost] = {}
+        self._worth: dict[tuple[str, int, int, bool], Worth] = {}
+        self._leads: dict[tuple[int, bool], Lead] = {}
+        self._turn = 0
         self._asked: set[str] = set()  # requests that a speculator was asked about in this step
 
     def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
         `prompt_rows` rows of prefill.
 
-        Cheap speculators are asked first, a dearer one only where it has paid on top of what the
-        cheaper ones offer.
+        The speculator that promises most by itself is asked first, then the cheapest; each only
+        where it has paid on top of what the ones before it offer.
         """
         start = time.perf_counter()
         empty = [DraftTree() for _ in sequences]
@@ -58,14 +64,17 @@ class Drafting:
         greedy = [s.request.params.greedy for s in sequences]
         merged, spent = empty, 0.0
         choice = self.policy.choose(empty, greedy, prompt_rows, spent)
-        for speculator in sorted(self.speculators, key=lambda s: self._cost(s, len(asked))):
+        plainly = all(greedy)
+        lead = self._lead_of(len(sequences), plainly)
+        for speculator in self._order(lead, len(asked)):
             those = [i for i in asked if _may_draft(speculator, sequences[i])]
-            worth = self._worth_of(speculator, choice, len(sequences))
+            worth = self._worth_of(speculator, choice, len(sequences), plainly)
             paid = bool(those) and worth.allow()
             if not paid:
                 those = [i for i in those if not sequences[i].request.params.adaptive]
             if not those:
                 continue
+            began = time.perf_counter()
             self._asked |= {sequences[i].request.request_id for i in those}
             # Draws stay, chosen drafts that do not pay need no place beside them.
             base = [
@@ -83,7 +92,10 @@ class Drafting:
                 better = self.policy.choose(merged, greedy, prompt_rows, spent)
             if paid:
                 worth.observe(better.rate / choice.rate)
+                if before is empty:
+                    lead.observe(speculator.name, better.rate)
             choice = better
+            self._spent(speculator, own, 1000 * (time.perf_counter() - began))
         trees = [
             # The policy looked at tokens: what is left of draws was decided before, in `_cut`.
             whole.first(self.policy.max_nodes) if whole.draws else chosen
@@ -108,9 +120,14 @@ class Drafting:
 
     def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
         """Take in how a step went. `accepted` holds each request's accepted nodes."""
-        for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
-            if tree.tokens:
-                self.policy.calibration.observe(tree, nodes, sequence.request.params.greedy)
+        calibration = self.policy.calibration
+        calibration.begin_step()
+        self._turn += LEARN_FROM
+        for place in range(min(LEARN_FROM, len(sequences))):
+            i = (self._turn + place) % len(sequences)
+            if drafts.trees[i].tokens:
+                greedy = sequences[i].request.params.greedy
+                calibration.observe(drafts.trees[i], accepted[i], greedy)
         if not drafts.ms:
             return
         if not self._asked:
@@ -170,9 +187,8 @@ class Drafting:
         speculator: Speculator,
         rows: int,
     ) -> list[DraftTree]:
-        """The trees with one more speculator's proposals in them, drawn ones in `base` instead;
-        measures its cost. So far the step has `rows` rows besides each request's root."""
-        start = time.perf_counter()
+        """The trees with one more speculator's proposals in them, drawn ones in `base` instead. So
+        far the step has `rows` rows besides each request's root."""
         proposals = self._ask(speculator, [context for _, context in own])
         merged = list(trees)
         for i, (_, context), proposal in zip(those, own, proposals, strict=True):
@@ -184,15 +200,15 @@ class Drafting:
             if proposal.draws:
                 whole, proposal = base[i], self._cut(proposal, len(trees), rows)
             merged[i] = merge([whole, proposal]) if len(whole) else proposal
-        ms = 1000 * (time.perf_counter() - start)
-        for sequence, _ in own:
-            sequence.counters.ask(speculator.name, ms / len(own))
-        key = speculator.name, len(own).bit_length()
-        old = self._cost_ms.get(key)
-        # Down at once, up slowly: a first call or an interruption says little about the next one.
-        rate = 0.5 if old is not None and ms < old else 0.05
-        self._cost_ms[key] = ms if old is None else old + rate * (ms - old)
         return merged
+
+    def _spent(
+        self, speculator: Speculator, asked: Seq[tuple[Sequence, DraftContext]], ms: float
+    ) -> None:
+        """Count what it took to ask a speculator and to look at what it said."""
+        for sequence, _ in asked:
+            sequence.counters.ask(speculator.name, ms / len(asked))
+        self._costs.setdefault((speculator.name, len(asked).bit_length()), AskCost()).observe(ms)
 
     def _cut(self, drawn: DraftTree, requests: int, rows: int) -> DraftTree:
         """As much of a drawn tree as pays in a step of so many requests. Its confidence and its
@@ -202,12 +218,30 @@ class Drafting:
 
     def _cost(self, speculator: Speculator, requests: int) -> float:
         """Average milliseconds of asking it for so many; 0 before the first time."""
-        return self._cost_ms.get((speculator.name, requests.bit_length()), 0.0)
+        cost = self._costs.get((speculator.name, requests.bit_length()))
+        return cost.ms if cost else 0.0
 
-    def _worth_of(self, speculator: Speculator, choice: Choice, requests: int) -> Worth:
+    def _order(self, lead: Lead, requests: int) -> list[Speculator]:
+        """All speculators, in the order in which to ask them."""
+        cheapest = sorted(self.speculators, key=lambda s: self._cost(s, requests))
+        if len(cheapest) > 1:
+            first = lead.choose([speculator.name for speculator in cheapest])
+            cheapest.sort(key=lambda s: s.name != first)
+        return cheapest
+
+    def _lead_of(self, requests: int, greedy: bool) -> Lead:
+        key = requests.bit_length(), greedy
+        lead = self._leads.get(key)
+        if lead is None:
+            lead = self._leads[key] = Lead()
+        return lead
+
+    def _worth_of(
+        self, speculator: Speculator, choice: Choice, requests: int, greedy: bool
+    ) -> Worth:
         """Kept apart by how many tokens a request may expect without this speculator."""
         expected = min(int(choice.tokens / requests), 8)
-        key = speculator.name, expected, requests
+        key = speculator.name, expected, requests, greedy
         worth = self._worth.get(key)
         if worth is None:
             worth = self._worth[key] = Worth()

@@ -173,10 +173,10 @@ def _load() -> ctypes.CDLL:
     library.choose_tokens.argtypes = [
         c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_int64,
     ]  # fmt: skip
-    library.run_draft.restype = c_int64
+    library.run_draft.restype = None
     library.run_draft.argtypes = [
         POINTER(Drafter), c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p,
-        c_void_p, c_void_p, c_float, c_int64,
+        c_void_p, c_void_p, c_void_p, c_float, c_int64,
     ]  # fmt: skip
     return library
 

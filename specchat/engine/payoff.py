@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -86,6 +87,7 @@ class Worth:
     of expected speed with and without it. A losing one is asked again now and then."""
 
     ratio: float = 1.0
+    steps: int = 0
     pause: int = 0
     length: int = 2  # of the next pause
 
@@ -100,9 +102,58 @@ class Worth:
 
     def observe(self, ratio: float) -> None:
         """Take in the ratio of one step."""
-        self.ratio += 0.25 * (ratio - self.ratio)
+        self.steps += 1
+        self.ratio += max(0.06, 1 / (self.steps + 3)) * (ratio - self.ratio)
         if self.ratio < 1.0:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
         else:
             self.length = 2
+
+
+@dataclass(slots=True)
+class AskCost:
+    """Milliseconds of asking a speculator, an exponential average."""
+
+    ms: float = 0.0
+    seen: int = 0
+
+    FIRST = 5  # calls of which the shortest counts: the first ones prepare things
+    WORST = 3.0  # times the average; more is an interruption, and counts as this much
+    _LEARNING = 0.1
+
+    def observe(self, ms: float) -> None:
+        """Take in what a call took."""
+        self.seen += 1
+        if self.seen <= self.FIRST:
+            self.ms = ms if self.seen == 1 else min(self.ms, ms)
+        else:
+            self.ms += self._LEARNING * (min(ms, self.WORST * self.ms) - self.ms)
+
+
+@dataclass(slots=True)
+class Lead:
+    """Which speculator to ask first: the one whose drafts promise the highest rate with nothing
+    else beside them. The others have a try now and then."""
+
+    rates: dict[str, float] = field(default_factory=dict)  # exponential averages
+    tries: dict[str, int] = field(default_factory=dict)
+    steps: int = 0
+
+    EVERY = 24  # steps from one try to the next
+    FIRST = 4  # tries of each at the start
+    _LEARNING = 0.05
+
+    def choose(self, names: Sequence[str]) -> str:
+        """One of these."""
+        self.steps += 1
+        least = min(names, key=lambda name: self.tries.get(name, 0))
+        if self.steps % self.EVERY == 0 or self.tries.get(least, 0) < self.FIRST:
+            self.tries[least] = self.tries.get(least, 0) + 1
+            return least
+        return max(names, key=lambda name: self.rates.get(name, 0.0))
+
+    def observe(self, name: str, rate: float) -> None:
+        """Take in the expected tokens per millisecond of a step that asked it first."""
+        old = self.rates.get(name)
+        self.rates[name] = rate if old is None else old + self._LEARNING * (rate - old)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from specchat.engine.calibration import Calibration
+from specchat.engine.choosing import choose_nodes
 from specchat.engine.draft import DraftTree
 from specchat.engine.step_cost import Overhead, StepCost
 
@@ -62,47 +63,21 @@ class Policy:
         fixed_ms = base_ms + self.overhead.ms(requests) + draft_ms
         if not any(tree.tokens for tree in trees):
             return Choice(list(trees), [[] for _ in trees], float(requests), prompt_rows, fixed_ms)
-        ranked = self._ranked(trees, greedy)
-        expected = float(base_rows)  # tokens and prompt rows
-        best_expected, best_ms, best_count, count = expected, fixed_ms, 0, 0
-        hoped = expected - sum(negative for negative, _, _ in ranked)  # were all of them verified
-        step_ms, node_ms = self.cost.step_ms, self.overhead.node_ms
-        room = [self.max_nodes] * requests
-        chosen: list[tuple[int, int]] = []
-        for negative, r, node in ranked:
-            if not room[r]:
-                continue
-            room[r] -= 1
-            chosen.append((r, node))
-            count += 1
-            expected -= negative
-            added_ms = step_ms(base_rows + count) - base_ms + node_ms * count
-            ms = fixed_ms + added_ms
-            if expected * best_ms > best_expected * ms:
-                best_expected, best_ms, best_count = expected, ms, count
-            elif hoped * best_ms < best_expected * ms:
-                break  # not even all the rest for nothing would do
-        kept: list[list[int]] = [[] for _ in trees]
-        for r, node in chosen[:best_count]:
-            kept[r].append(node)
+        times = self.cost.table(base_rows, sum([len(tree.tokens) for tree in trees]))
+        kept, tokens, ms = choose_nodes(
+            trees,
+            [self.calibration.claims(tree, own) for tree, own in zip(trees, greedy, strict=True)],
+            self.max_nodes,
+            times,
+            self.overhead.node_ms,
+            float(base_rows),
+            fixed_ms,
+        )
         selected = [
-            tree if len(nodes) == len(tree) else tree.select(nodes)
+            tree if len(nodes) == len(tree.tokens) else tree.select(nodes)
             for tree, nodes in zip(trees, kept, strict=True)
         ]
-        tokens = best_expected - prompt_rows
-        return Choice(selected, [sorted(nodes) for nodes in kept], tokens, prompt_rows, best_ms)
-
-    def _ranked(
-        self, trees: Sequence[DraftTree], greedy: Sequence[bool]
-    ) -> list[tuple[float, int, int]]:
-        """All nodes, the most probable first: (minus the chance, request, node)."""
-        ranked: list[tuple[float, int, int]] = []
-        for r, (tree, flag) in enumerate(zip(trees, greedy, strict=True)):
-            if tree.tokens:
-                chances = self.calibration.path_chances(tree, flag)
-                ranked += [(-chance, r, node) for node, chance in enumerate(chances)]
-        ranked.sort()
-        return ranked
+        return Choice(selected, kept, tokens - prompt_rows, prompt_rows, ms)
 
     def likeliest(self, tree: DraftTree, greedy: bool, most: int | None = None) -> DraftTree:
         """The most probable nodes there is room for, `most` at the most, whatever they cost."""

@@ -153,10 +153,10 @@ class ModelRunner:
 
     def forward(self, parts: Sequence[Rows]) -> StepOutput:
         """Compute the rows of all requests and write their keys and values to the cache."""
+        layout = lay_out(parts)
+        if self.native.ready:
+            return self.native.run(layout, self.meanwhile)
         with torch.inference_mode():
-            layout = lay_out(parts)
-            if self.native.ready:
-                return self.native.run(layout, self.meanwhile)
             recorded = self.graphs.run(layout, self.meanwhile)
             if recorded is None:
                 self.meanwhile()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from array import array
 from collections.abc import Callable
 
 _ROWS = (*range(1, 17), 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512)
@@ -59,6 +60,7 @@ class StepCost:
         self._prior_ms = prior_ms
         self._curves: dict[str, _Curve] = {}
         self._known: dict[int, float] = {}  # by rows, since the last time they moved
+        self._tables: dict[int, array[float]] = {}  # by the rows they begin with, likewise
 
     def observe(self, rows: int, ms: float) -> None:
         """Take in a step's time."""
@@ -66,6 +68,7 @@ class StepCost:
         curve = self._curves.setdefault(backend, _Curve())
         if curve.seen < _STEADY or curve.seen % _KEPT == 0:
             self._known.clear()
+            self._tables.clear()
         expected = self._prior(backend, place) * curve.factor(place)
         curve.observe(place, math.log(max(ms, 1e-6) / expected))
 
@@ -73,6 +76,7 @@ class StepCost:
         """Go by the prior times again, which were taken anew."""
         self._curves.clear()
         self._known.clear()
+        self._tables.clear()
 
     def step_ms(self, rows: int) -> float:
         """Expected time of a step of `rows` rows."""
@@ -84,6 +88,15 @@ class StepCost:
             if curve is not None:
                 known *= curve.factor(place)
             self._known[rows] = known
+        return known
+
+    def table(self, rows: int, more: int) -> array[float]:
+        """Expected times of steps of `rows` rows, and of those with up to `more` added."""
+        known = self._tables.get(rows)
+        if known is None:
+            known = self._tables[rows] = array("d")
+        for place in range(len(known), more + 1):
+            known.append(self.step_ms(rows + place))
         return known
 
     def _key(self, rows: int) -> tuple[str, int]:

@@ -52,7 +52,10 @@ class MlpSpeculator:
         self._depth, self._vocab = config.n_predict, config.vocab_size
         self._dtype = heads.head[0].dtype
         self._neutral = torch.ones(1, 1, device=device), torch.zeros(1, 1, 1, device=device)
-        self._siblings = min(MAX_SIBLINGS, config.vocab_size)
+        self._siblings = many = min(MAX_SIBLINGS, config.vocab_size)
+        firsts = [ROOT, *range(0, many * (self._depth - 1), many)]  # each stage's parent
+        self._parents = [parent for parent in firsts for _ in range(many)]
+        self._depths = [1 + stage for stage in range(self._depth) for _ in range(many)]
         greedy = CARD_BUCKETS if device.type == "cuda" else BATCH_BUCKETS
         self._buckets = {False: greedy, True: [n for n in greedy if n <= BATCH_BUCKETS[-1]]}
         self._graphs = {
@@ -70,6 +73,12 @@ class MlpSpeculator:
     def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
         """A chain of `n_predict` tokens with runners-up, where the hidden state is known."""
         trees = [DraftTree() for _ in batch]
+        if self._native.ready:
+            known = [i for i, context in enumerate(batch) if context.hidden is not None]
+            found = self._native.run([batch[i] for i in known]) if known else []
+            for i, drafted in zip(known, found, strict=True):
+                trees[i] = self._tree(drafted.tokens, drafted.chances)
+            return trees
         for sampled in (False, True):
             places = [
                 i
@@ -92,13 +101,16 @@ class MlpSpeculator:
         """Nothing was kept."""
 
     def _draft(self, contexts: Sequence[DraftContext], sampled: bool) -> list[DraftTree]:
-        if self._native.ready:
-            tokens, chances = self._native.run(contexts)
-        else:
-            tokens, chances = self._run_graph(contexts, sampled)
-        return [
-            _tree(t, c, self.name) for t, c in zip(tokens.tolist(), chances.tolist(), strict=True)
-        ]
+        """In PyTorch. All or none of the requests have noise."""
+        tokens, chances = self._run_graph(contexts, sampled)
+        flat = tokens.flatten(1).tolist(), chances.flatten(1).tolist()
+        return [self._tree(*each) for each in zip(*flat, strict=True)]
+
+    def _tree(self, tokens: list[int], chances: list[float]) -> DraftTree:
+        """The chain of best tokens with the runners-up of each stage as leaves."""
+        nodes = len(tokens)
+        parents, depths = self._parents[:nodes], self._depths[:nodes]
+        return DraftTree(tokens, parents, depths, [self.name] * nodes, chances)
 
     def _run_graph(
         self, contexts: Sequence[DraftContext], sampled: bool
@@ -174,18 +186,3 @@ def load_mlp(
     refuse_strangers(config, tensors, directory)
     heads = MlpHeads(config, tensors, directory)
     return MlpSpeculator(heads, device=device, queue=queue, vocabulary=vocabulary)
-
-
-def _tree(tokens: list[list[int]], chances: list[list[float]], source: str) -> DraftTree:
-    """The chain of best tokens with the runners-up of each stage as leaves."""
-    parents: list[int] = []
-    parent = ROOT
-    for stage in tokens:
-        parent, first = len(parents), parent
-        parents += [first] * len(stage)
-    return DraftTree.of_one(
-        [token for stage in tokens for token in stage],
-        parents,
-        source,
-        [chance for stage in chances for chance in stage],
-    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from array import array
 from collections.abc import Sequence
 from ctypes import byref
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -21,6 +23,13 @@ LEAST_CHANCE = 0.1
 """Of a whole chain: a stage behind one that is less likely costs more than it earns."""
 
 TOLERANCE = 2e-2  # of a probability; the heads may be bf16 in PyTorch, and are float32 here
+
+
+class Drafted(NamedTuple):
+    """The best tokens of each stage and the drafter's probabilities of them, stage after stage."""
+
+    tokens: list[int]  # stages x siblings
+    chances: list[float]
 
 
 class NativeMlp:
@@ -61,56 +70,67 @@ class NativeMlp:
             return
         self._library = library
 
-    def run(self, contexts: Sequence[DraftContext]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens and the drafter's probabilities, `[requests, stages, siblings]`.
-
-        Later stages are left out when no request is likely to get there.
-
-        All contexts have a hidden state, and all or none of them have noise.
-        """
+    def run(self, contexts: Sequence[DraftContext]) -> list[Drafted]:
+        """What is drafted for each request, its most likely chain no longer than is likely to be
+        of use. All contexts have a hidden state."""
         assert self._library is not None
-        hidden = torch.stack([c.hidden for c in contexts if c.hidden is not None]).float()
-        last = torch.tensor([c.tokens[-1] for c in contexts])
-        noise = [c.gumbel[: self._heads.config.n_predict] for c in contexts if c.gumbel is not None]
-        inverse = torch.tensor([1 / c.temperature if c.temperature else 1.0 for c in contexts])
-        gumbel = torch.stack(noise) if noise else None
-        return self._run(self._library, hidden, last, inverse, gumbel, LEAST_CHANCE)
+        return self._run(self._library, contexts, LEAST_CHANCE)
 
     def _run(
-        self,
-        library: ctypes.CDLL,
-        hidden: torch.Tensor,
-        last: torch.Tensor,
-        inverse_temperature: torch.Tensor,
-        gumbel: torch.Tensor | None,
-        least_chance: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        config = self._heads.config
-        requests = len(last)
+        self, library: ctypes.CDLL, contexts: Sequence[DraftContext], least_chance: float
+    ) -> list[Drafted]:
+        config, count, siblings = self._heads.config, len(contexts), self._siblings
         threads = torch.get_num_threads()
         wide = max(config.emb_dim, config.inner_dim)
-        needed = requests * (2 * wide + config.vocab_size + 1)
-        needed += threads * library.room_floats(wide)
+        needed = count * (2 * wide + config.vocab_size + 1) + threads * library.room_floats(wide)
         if len(self._scratch) < needed:
             self._scratch = torch.empty(needed)
-        shape = (requests, config.n_predict, self._siblings)
-        tokens = torch.empty(shape, dtype=torch.int64)
-        chances = torch.empty(shape)
-        drafted = library.run_draft(
+        kept: list[torch.Tensor] = []  # until the call is over
+        hidden: list[int] = []
+        noise: list[int] = []
+        for context in contexts:
+            assert context.hidden is not None
+            kept.append(_as_read(context.hidden))
+            hidden.append(kept[-1].data_ptr())
+            if context.gumbel is None:
+                noise.append(0)
+                continue
+            if len(context.gumbel) < config.n_predict:
+                raise ValueError(f"noise of {len(context.gumbel)} of {config.n_predict} stages")
+            kept.append(_as_read(context.gumbel))
+            noise.append(kept[-1].data_ptr())
+        last = [context.tokens[-1] for context in contexts]
+        heat = array("f", [1 / c.temperature if c.temperature else 1.0 for c in contexts])
+        stride = config.n_predict * siblings
+        numbers = array("q", [*hidden, *noise, *last, *bytes(count * (1 + stride))])
+        chances = array("f", bytes(4 * count * stride))
+        at = numbers.buffer_info()[0]
+        library.run_draft(
             byref(self._drafter),
-            requests,
-            self._siblings,
-            hidden.data_ptr(),
-            last.data_ptr(),
-            inverse_temperature.data_ptr(),
-            None if gumbel is None else gumbel.data_ptr(),
+            count,
+            siblings,
+            at,
+            at + 8 * 2 * count,
+            heat.buffer_info()[0],
+            at + 8 * count,
             self._scratch.data_ptr(),
-            tokens.data_ptr(),
-            chances.data_ptr(),
+            at + 8 * 4 * count,
+            chances.buffer_info()[0],
+            at + 8 * 3 * count,
             least_chance,
             threads,
         )
-        return tokens[:, :drafted], chances[:, :drafted]
+        found = []
+        for place in range(count):
+            nodes = numbers[3 * count + place] * siblings
+            own = place * stride
+            first = 4 * count + own
+            found.append(
+                Drafted(
+                    numbers[first : first + nodes].tolist(), chances[own : own + nodes].tolist()
+                )
+            )
+        return found
 
     def _describe(self) -> native.Drafter:
         heads, config = self._heads, self._heads.config
@@ -174,10 +194,24 @@ class NativeMlp:
             wanted, chances = self._heads(
                 hidden.to(dtype), last, inverse[:, None], gumbel, self._siblings
             )
-        mine, my_chances = self._run(library, hidden, last, inverse, gumbel, 0.0)
+        contexts = [
+            DraftContext("", [int(last[i])], 0, "", hidden[i], 1 / float(inverse[i]), gumbel[i], 1)
+            for i in range(len(last))
+        ]
+        mine = self._run(library, contexts, 0.0)
         # Later stages depend on the tokens before, so a near tie may part them: compare the first.
-        off = float((chances[:, 0] - my_chances[:, 0]).abs().max())
+        many = self._siblings
+        first = torch.tensor([each.chances[:many] for each in mine])
+        off = float((chances[:, 0] - first).abs().max())
         if self._tokens is not None:  # chances are among the drafted tokens
             off = 0.0
-        if not (off < TOLERANCE and (mine[:, 0, 0] == wanted[:, 0, 0]).all()):
+        best = torch.tensor([each.tokens[0] for each in mine])
+        if not (off < TOLERANCE and (best == wanted[:, 0, 0]).all()):
             raise NativeUnavailableError(f"they differ from PyTorch by {off:.2g}")
+
+
+def _as_read(tensor: torch.Tensor) -> torch.Tensor:
+    """Float32 with the rows one after the other: itself, as a rule."""
+    if tensor.dtype == torch.float32 and tensor.is_contiguous():
+        return tensor
+    return tensor.float().contiguous()

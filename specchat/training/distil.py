@@ -123,7 +123,7 @@ class DistilTrainer:
                 if drafter.token_ids is not None:
                     wanted, token = wanted[:, drafter.token_ids], self._drafted[token]
                     counted = counted & (token >= 0)
-                losses, correct = depth_loss(
+                losses, correct, _ = depth_loss(
                     logits, wanted.softmax(-1), token.clamp(min=0), s.soft_share
                 )
                 share = 1 / counted.sum().clamp(min=1)

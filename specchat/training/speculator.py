@@ -24,7 +24,7 @@ class SpeculatorSettings:
     run_length: int = 64  # positions
     weight_decay: float = 0.01
     soft_share: float = 0.5  # of the loss against the target's distribution; the rest: its token
-    lost_weight: float = 0.15  # of a depth that an earlier wrong token has made useless
+    lost_weight: float = 0.15  # of a depth, however wrong the tokens in front of it
     warmup: float = 0.03  # share of the time
     checkpoint_minutes: float = 3.0
     compile: bool = True
@@ -129,11 +129,12 @@ class SpeculatorTrainer:
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 state = self.model.step(state, tokens[:, i], i)
                 logits = self.model.logits(state, i)
-            losses, correct = loss_of(logits, soft, tokens[:, i + 1], s.soft_share)
+            losses, correct, agreed = loss_of(logits, soft, tokens[:, i + 1], s.soft_share)
             counted = weight * valid[:, i]
             total = total + (losses * counted).sum()
             right.append((correct & valid[:, i]).sum().item() / max(1, int(valid[:, i].sum())))
-            weight = torch.where(correct, weight, weight.clamp(max=s.lost_weight))
+            # A greedy chain goes on behind the best token, a sampled one where both draw the same.
+            weight = (weight * torch.where(correct, 1.0, agreed)).clamp(min=s.lost_weight)
         loss = total / max(1, int(valid[:, 0].sum()))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -151,8 +152,9 @@ class SpeculatorTrainer:
 
 def depth_loss(
     logits: torch.Tensor, soft: torch.Tensor, token: torch.Tensor, soft_share: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Losses [n] of one depth's logits [n, vocabulary] and whether its first choice is right.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Losses [n] of one depth's logits [n, vocabulary], whether its first choice is right, and how
+    likely it would draw the token that followed where the target drew it, with the same noise.
 
     The loss mixes the cross-entropy against the target's distribution `soft` with that against
     the token that followed.
@@ -160,7 +162,10 @@ def depth_loss(
     log_probabilities = logits.float().log_softmax(-1)
     hard = -log_probabilities.gather(1, token[:, None])[:, 0]
     spread = -(log_probabilities * soft.float()).sum(-1)
-    return soft_share * spread + (1 - soft_share) * hard, logits.argmax(-1) == token
+    truth = soft.gather(1, token[:, None])[:, 0].float()
+    agreed = ((-hard.detach()).exp() / truth.clamp(min=1e-6)).clamp(max=1.0)
+    loss = soft_share * spread + (1 - soft_share) * hard
+    return loss, logits.argmax(-1) == token, agreed
 
 
 def draw_runs(positions: int, runs: int, length: int, generator: torch.Generator) -> torch.Tensor:

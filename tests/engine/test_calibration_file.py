@@ -30,8 +30,9 @@ def test_what_was_learned_is_there_again(tmp_path: Path) -> None:
     save_calibration(file, learned())
     again = Calibration()
     assert restore_calibration(file, again)
-    assert again.chance("x", SURE, True) == learned().chance("x", SURE, True) < 0.4
-    assert again.chance("x", SURE, False) == Calibration().chance("x", SURE, False)
+    said = (("x", SURE),)
+    assert again.chance(said, True) == learned().chance(said, True) < 0.4
+    assert again.chance(said, False) == Calibration().chance(said, False)
 
 
 def test_nothing_learned_leaves_no_file(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_nothing_learned_leaves_no_file(tmp_path: Path) -> None:
 
 def changed(**changes: Any) -> Any:
     def change(stored: dict[str, Any]) -> str:
-        stored["counts"][0].update(changes)
+        stored["learned"][0].update(changes)
         return json.dumps(stored)
 
     return change
@@ -55,12 +56,17 @@ def changed(**changes: Any) -> Any:
         lambda stored: "",
         lambda stored: json.dumps(stored)[:40],
         lambda stored: json.dumps([1, 2]),
-        lambda stored: json.dumps({**stored, "format": "specchat calibration 0"}),
-        changed(hits=[1.0]),
-        changed(hits=["a"] * 20),
-        changed(hits=[7.0] * 20, trials=[3.0] * 20),
-        changed(trials=[float("nan")] * 20),
-        changed(source=3),
+        lambda stored: json.dumps({**stored, "format": "specchat calibration 1"}),
+        changed(weights=[1.0]),
+        changed(weights=["a", 1.0]),
+        changed(weights=[0.0, 1e9]),
+        changed(squares=[0.0, 1.0]),
+        changed(squares=[float("nan")] * 2),
+        changed(stand=[]),
+        changed(stand=[["x"]]),
+        changed(stand=[["x", False]]),
+        changed(stand=[[3, True]]),
+        changed(greedy="yes"),
     ],
 )
 def test_a_damaged_or_foreign_file_is_left_aside(
@@ -72,7 +78,7 @@ def test_a_damaged_or_foreign_file_is_left_aside(
     fresh = Calibration()
     with caplog.at_level(logging.WARNING):
         assert not restore_calibration(file, fresh)
-    assert fresh.counts() == []
+    assert fresh.learned() == []
     assert "is not used" in caplog.text
 
 
@@ -85,6 +91,6 @@ def test_an_engine_keeps_it_when_it_closes_and_reads_it_when_it_starts(
     ask(first, prompt, max_tokens=24, ignore_eos=True, adaptive=False)
     first.close()
     second = engines(Oracle({prompt: answer}), calibration_file=file)
-    kept = second._drafting.policy.calibration.counts()
-    assert [counts.source for counts in kept] == ["oracle"]
-    assert sum(kept[0].hits) > 5
+    (kept,) = second._drafting.policy.calibration.learned()
+    assert kept.stand == (("oracle", True),)
+    assert kept.weights > (0.0, 1.0)

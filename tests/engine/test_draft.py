@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specchat.engine.draft import MAX_NODES, ROOT, DraftTree, merge
+from specchat.engine.draft import AGAINST, MAX_NODES, ROOT, DraftTree, merge
 
 
 def paths(tree: DraftTree) -> list[tuple[int, ...]]:
@@ -62,6 +62,24 @@ def test_equal_paths_of_two_drafters_become_one_node_of_the_surer_one() -> None:
     assert paths(merged) == [(1,), (1, 2), (1, 3)]
     assert merged.sources == ["ngram", "mlp", "ngram"]
     assert merged.confidence == [0.8, 0.9, 0.1]
+
+
+def test_merging_keeps_what_each_drafter_says_of_a_token() -> None:
+    mlp = DraftTree.chain([1, 2], "mlp", [0.5, 0.9])
+    ngram = DraftTree.chain([1, 3], "ngram", [0.8, 0.1])
+    suffix = DraftTree.chain([1], "suffix", [0.7])
+    expected = [
+        (("mlp", 0.5), ("ngram", 0.8), ("suffix", 0.7)),
+        (("mlp", 0.9), ("ngram", AGAINST)),  # the third has nothing to say here
+        (("mlp", AGAINST), ("ngram", 0.1)),
+    ]
+    assert merge([mlp, ngram, suffix]).opinions == expected
+    assert merge([merge([mlp, ngram]), suffix]).opinions == expected
+    assert mlp.opinions_of(1) == (("mlp", 0.9),)
+    assert merge([mlp, ngram]).select([0, 2]).opinions == [
+        (("mlp", 0.5), ("ngram", 0.8)),
+        (("mlp", AGAINST), ("ngram", 0.1)),
+    ]
 
 
 def test_of_two_equally_sure_drafters_the_first_keeps_the_node() -> None:

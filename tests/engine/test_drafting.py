@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from array import array
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,9 +14,11 @@ from hypothesis import strategies as st
 
 from specchat.engine.aux_states import AuxTape
 from specchat.engine.calibration import Calibration
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.choosing import choose_in_python, choose_nodes
+from specchat.engine.draft import ROOT, DraftContext, DraftTree, merge
 from specchat.engine.drafting import Drafting
-from specchat.engine.payoff import Payoff, Payoffs
+from specchat.engine.native import load_library
+from specchat.engine.payoff import AskCost, Lead, Payoff, Payoffs, Worth
 from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sequence import Counters
@@ -74,22 +79,78 @@ def test_what_is_chosen_is_a_part_of_each_tree(
         assert len(mine) <= max_nodes
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.lists(trees(), max_size=3).map(merge) | trees(), min_size=1, max_size=4),
+    st.floats(0, 2),
+    st.integers(0, 9),
+    st.floats(-2, 2),
+)
+def test_the_native_choice_is_that_of_python(
+    proposed: list[DraftTree], row_ms: float, most: int, bias: float
+) -> None:
+    load_library()
+    calibration = Calibration()
+    calibration.observe(DraftTree.chain([1], "x", [0.7]), [0], greedy=True)
+    claims = [calibration.claims(tree, greedy=True) for tree in proposed]
+    claims = [c if math.isnan(c.slope) else c._replace(bias=bias) for c in claims]
+    times = array("d", [MODEL_MS + row_ms * n for n in range(1 + sum(map(len, proposed)))])
+    given_ = (proposed, claims, most, times, 0.01, float(len(proposed)), MODEL_MS)
+    natively, expected = choose_nodes(*given_), choose_in_python(*given_)
+    assert natively.nodes == expected.nodes
+    assert natively.tokens == pytest.approx(expected.tokens)
+    assert natively.ms == pytest.approx(expected.ms)
+
+
 def test_a_drafter_that_boasts_is_believed_less_and_less() -> None:
     calibration = Calibration()
-    before = calibration.chance("x", SURE, greedy=True)
+    before = calibration.chance((("x", SURE),), greedy=True)
     for _ in range(50):
         calibration.observe(chain(1, SURE), [], greedy=True)
-    assert calibration.chance("x", SURE, greedy=True) < 0.2 < before
-    assert calibration.chance("x", SURE, greedy=False) == before
-    assert calibration.chance("other", SURE, greedy=True) == before
+    assert calibration.chance((("x", SURE),), greedy=True) < 0.2 < before
+    assert calibration.chance((("x", SURE),), greedy=False) == before
+    assert calibration.chance((("other", SURE),), greedy=True) == before
 
 
 def test_nodes_behind_a_wrong_one_are_not_held_against_the_drafter() -> None:
     calibration = Calibration()
-    tree = DraftTree.chain([1, 2], "x", [0.2, SURE])
-    before = calibration.chance("x", SURE, greedy=True)
+    tree = DraftTree.chain([1], "x", [0.2])
+    tree.add(2, 0, "y", SURE)
+    before = calibration.chance((("y", SURE),), greedy=True)
     calibration.observe(tree, [], greedy=True)
-    assert calibration.chance("x", SURE, greedy=True) == before
+    assert calibration.chance((("y", SURE),), greedy=True) == before
+
+
+def agreeing(first: list[int], second: list[int]) -> DraftTree:
+    return merge([DraftTree.chain([t], n, [0.5]) for n, t in (("x", first[0]), ("y", second[0]))])
+
+
+def test_a_token_that_two_drafters_propose_is_told_from_one_that_is_contradicted() -> None:
+    calibration = Calibration()
+    for n in range(300):
+        calibration.begin_step()
+        calibration.observe(agreeing([1], [1]), [0], greedy=True)  # right whenever they agree
+        calibration.observe(agreeing([1], [2]), [0] if n % 2 else [], greedy=True)
+        calibration.observe(DraftTree.chain([1], "x", [0.5]), [0] if n % 4 else [], greedy=True)
+    assert calibration.path_chances(agreeing([1], [1]), greedy=True)[0] > 0.9
+    x, y = calibration.path_chances(agreeing([1], [2]), greedy=True)
+    assert x == pytest.approx(0.5, abs=0.15)
+    assert y < 0.1
+    (alone,) = calibration.path_chances(DraftTree.chain([1], "x", [0.5]), greedy=True)
+    assert alone == pytest.approx(0.75, abs=0.15)
+
+
+def test_what_is_not_tried_any_more_is_forgotten_little_by_little() -> None:
+    calibration, said = Calibration(), (("x", SURE),)
+    before = calibration.chance(said, greedy=True)
+    for _ in range(50):
+        calibration.begin_step()
+        calibration.observe(chain(1, SURE), [], greedy=True)
+    wrong = calibration.chance(said, greedy=True)
+    for _ in range(200):
+        calibration.begin_step()
+    later = calibration.chance(said, greedy=True)
+    assert wrong < 0.1 < later < before
 
 
 def test_a_request_that_loses_pauses_longer_each_time_and_is_tried_again() -> None:
@@ -104,6 +165,51 @@ def test_a_request_that_loses_pauses_longer_each_time_and_is_tried_again() -> No
         payoff.observe(-1.0)
     assert pauses == sorted(pauses)
     assert pauses[-1] <= Payoff.LONGEST
+
+
+def test_a_speculator_that_helps_now_and_then_is_asked_as_long_as_it_pays_on_average() -> None:
+    pays, loses = Worth(), Worth()
+    for n in range(200):
+        pays.observe(1.5 if n % 3 == 0 else 0.9)
+        loses.observe(1.1 if n % 3 == 0 else 0.9)
+    assert pays.ratio > 1.0
+    assert pays.pause == 0
+    assert not loses.allow()
+
+
+def test_what_asking_costs_is_an_average_that_outliers_hardly_move() -> None:
+    cost = AskCost()
+    for ms in (40.0, 1.0, 1.0, 3.0, 1.0, *[1.0, 2.0] * 50):
+        cost.observe(ms)
+    assert cost.ms == pytest.approx(1.5, abs=0.1)
+    cost.observe(500.0)
+    assert cost.ms < 2.0
+
+
+def test_the_speculator_that_promises_most_leads_and_the_others_have_a_try() -> None:
+    lead = Lead()
+    rates = {"slow": 1.0, "fast": 2.0, "none": 0.5}
+    led: Counter[str] = Counter()
+    for _ in range(480):
+        name = lead.choose(list(rates))
+        led[name] += 1
+        lead.observe(name, rates[name])
+    assert led["fast"] > 440
+    assert min(led.values()) >= Lead.FIRST
+    rates["slow"] = 3.0
+    for _ in range(2400):
+        name = lead.choose(list(rates))
+        lead.observe(name, rates[name])
+    assert max(lead.rates, key=lambda name: lead.rates[name]) == "slow"
+
+
+def test_one_that_cannot_be_asked_does_not_keep_the_others_from_leading() -> None:
+    lead = Lead()
+    for _ in range(60):
+        name = lead.choose(["refused", "asked", "better"])
+        if name != "refused":
+            lead.observe(name, 1.0 + (name == "better"))
+    assert lead.choose(["refused", "asked", "better"]) == "better"
 
 
 class Script(Oracle):
@@ -265,8 +371,8 @@ def test_high_confidence_is_told_apart_finely() -> None:
     for n in range(400):
         calibration.observe(chain(1, 0.997), [0], greedy=True)
         calibration.observe(chain(1, 0.94), [0] if n % 10 else [], greedy=True)
-    assert calibration.chance("x", 0.997, greedy=True) > 0.99
-    assert calibration.chance("x", 0.94, greedy=True) == pytest.approx(0.9, abs=0.03)
+    assert calibration.chance((("x", 0.997),), greedy=True) > 0.99
+    assert calibration.chance((("x", 0.94),), greedy=True) == pytest.approx(0.9, abs=0.03)
 
 
 class DrawsTokens(Script):

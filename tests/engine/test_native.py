@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -258,7 +260,7 @@ def test_native_drafts_are_those_of_pytorch(
             )
             for i in range(5)
         ]
-        tokens, chances = drafts.run(contexts)
+        drafted = drafts.run(contexts)
         with torch.inference_mode():
             wanted = heads(
                 hidden,
@@ -267,18 +269,32 @@ def test_native_drafts_are_those_of_pytorch(
                 noise if sampled else torch.zeros(1, 1, 1),
                 3,
             )
-        assert torch.equal(tokens, wanted[0])
-        torch.testing.assert_close(chances, wanted[1], rtol=1e-3, atol=1e-5)
+        assert [each.tokens for each in drafted] == wanted[0].flatten(1).tolist()
+        chances = torch.tensor([each.chances for each in drafted])
+        torch.testing.assert_close(chances, wanted[1].flatten(1), rtol=1e-3, atol=1e-5)
 
 
-def test_stages_that_no_request_is_likely_to_reach_are_not_drafted(
+def test_stages_that_a_request_is_not_likely_to_reach_are_not_drafted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.99)
     drafts = NativeMlp(make_heads(scale_input=False), siblings=2)
     drafts.compile()
-    tokens, chances = drafts.run([DraftContext("r", [1], 1, "", torch.randn(48), 0.0, None, 9)])
-    assert tokens.shape == chances.shape == (1, 1, 2)
+    contexts = [
+        DraftContext(str(i), [i], 1, "", (1 + 3 * i) * torch.randn(48), 0.0, None, 9)
+        for i in range(6)
+    ]
+    monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.0)
+    whole = drafts.run(contexts)
+    least = sorted(each.chances[0] for each in whole)[3]
+    monkeypatch.setattr(mlp_native, "LEAST_CHANCE", least)
+    lengths = set()
+    for each, all_of_it in zip(drafts.run(contexts), whole, strict=True):
+        joint = list(accumulate(all_of_it.chances[::2], operator.mul))
+        stages = 1 + sum(chance >= least for chance in joint[:-1])
+        assert each.tokens == all_of_it.tokens[: 2 * stages]
+        assert each.chances == all_of_it.chances[: 2 * stages]
+        lengths.add(stages)
+    assert len(lengths) > 1
 
 
 def make_heads(scale_input: bool) -> MlpHeads:

@@ -2,6 +2,9 @@
 
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "product.h"
 
 // The `many` largest of a row, largest first; of equals the first.
@@ -28,39 +31,42 @@ static inline Vec gelu(Vec v) {
 }
 
 // Tokens drafted for each request, the best of every stage and its runners-up:
-// tokens, chances [requests, stages, siblings]. `gumbel` [requests, stages, vocab] or null.
-// Ends early, at a stage that no request is likely to reach: where the product of the best tokens'
-// chances is under `least_chance` for all. Returns the stages drafted.
-// scratch: requests * (2 * wide + vocab + 1) + threads * room_for(wide) floats, where wide is the
-// wider of hidden and inner.
-extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
-                          const float* hidden, const int64_t* last, const float* inverse_temperature,
-                          const float* gumbel, float* scratch, int64_t* tokens, float* chances,
+// tokens, chances [requests, stages, siblings], and drafted [requests], the stages of each. A request
+// goes on to the next stage where the product of its best tokens' chances is `least_chance` or more.
+// hidden[q] [hidden]; gumbel[q] [stages, vocab], or null without noise.
+// scratch: requests * (2 * wide + draft_vocab + 1) + threads * room_for(wide) floats, where wide is
+// the wider of hidden and inner.
+extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
+                          const float* const* hidden, const int64_t* last,
+                          const float* inverse_temperature, const float* const* gumbel,
+                          float* scratch, int64_t* tokens, float* chances, int64_t* drafted,
                           float least_chance, int64_t threads) {
     const Drafter& d = *drafter;
     int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
     float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
     float *joint = logits + requests * d.draft_vocab, *rooms = joint + requests;
-    int64_t drafted = d.stages;
+    std::vector<int64_t> going(requests);  // the requests that are drafted on, in their rows' order
+    for (int64_t q = 0; q < requests; q++) going[q] = q, drafted[q] = 0, joint[q] = 1.0f;
+    int64_t rows = requests;
     pool().run(threads, [&](Team& team) {
         float* room = rooms + team.me * room_for(wide);
-        for_each(team, requests, [&](int64_t q) {
-            const float* h = hidden + q * d.hidden;
+        for_each(team, rows, [&](int64_t r) {
+            const float* h = hidden[r];
             float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;
-            for (int64_t i = 0; i < d.hidden; i++) state[q * d.hidden + i] = h[i] * scale;
-            joint[q] = 1.0f;
+            for (int64_t i = 0; i < d.hidden; i++) state[r * d.hidden + i] = h[i] * scale;
         });
         for (int64_t i = 0; i < d.stages; i++) {
-            product(team, d.projection[i], state, requests, room,
-                    [&](int64_t n, int64_t q, Vec v, int64_t many) {
-                        store_some(next + q * d.inner + n, v, many);
+            product(team, d.projection[i], state, rows, room,
+                    [&](int64_t n, int64_t r, Vec v, int64_t many) {
+                        store_some(next + r * d.inner + n, v, many);
                     });
             team.barrier();
-            for_each(team, requests, [&](int64_t q) {
-                float* s = state + q * d.inner;
+            for_each(team, rows, [&](int64_t r) {
+                int64_t q = going[r];
+                float* s = state + r * d.inner;
                 int64_t token = i ? tokens[(q * d.stages + i - 1) * siblings] : last[q];
                 embed(d.embedding[i], token, d.embedding_weight / d.state_weight, s);
-                for (int64_t n = 0; n < d.inner; n++) s[n] += next[q * d.inner + n];
+                for (int64_t n = 0; n < d.inner; n++) s[n] += next[r * d.inner + n];
                 float scale = inverse_rms(s, d.inner, 1e-6f);
                 for (int64_t n = 0; n < d.inner; n += LANES) {
                     int64_t many = d.inner - n < LANES ? d.inner - n : LANES;
@@ -68,36 +74,41 @@ extern "C" int64_t run_draft(const Drafter* drafter, int64_t requests, int64_t s
                     store_some(s + n, gelu(v + load_some(d.norm_bias[i] + n, many)), many);
                 }
             });
-            product(team, d.head[i], state, requests, room,
-                    [&](int64_t n, int64_t q, Vec v, int64_t many) {
-                        store_some(logits + q * d.draft_vocab + n, v * inverse_temperature[q], many);
+            product(team, d.head[i], state, rows, room,
+                    [&](int64_t n, int64_t r, Vec v, int64_t many) {
+                        v *= inverse_temperature[going[r]];
+                        store_some(logits + r * d.draft_vocab + n, v, many);
                     });
             team.barrier();
-            for_each(team, requests, [&](int64_t q) {
-                float* row = logits + q * d.draft_vocab;
-                const float* noise = gumbel ? gumbel + (q * d.stages + i) * d.vocab : nullptr;
+            for_each(team, rows, [&](int64_t r) {
+                int64_t q = going[r];
+                float* row = logits + r * d.draft_vocab;
+                const float* noise = gumbel[q] ? gumbel[q] + i * d.vocab : nullptr;
                 int64_t* best = tokens + (q * d.stages + i) * siblings;
                 float* chance = chances + (q * d.stages + i) * siblings;
                 // With noise: how likely each is the largest, if the drafter is off by as much.
                 for (int64_t n = 0; noise && n < d.draft_vocab; n++)
                     row[n] += noise[d.token_of ? d.token_of[n] : n];
                 best_of(row, d.draft_vocab, siblings, best);
+                float most = row[best[0]];
                 for (int64_t k = 0; k < siblings; k++) chance[k] = row[best[k]];
-                float most = row[0];
-                for (int64_t n = 0; n < d.draft_vocab; n++) most = row[n] > most ? row[n] : most;
                 float total = exponentials(row, d.draft_vocab, most);
                 for (int64_t k = 0; k < siblings; k++) chance[k] = expf(chance[k] - most) / total;
                 joint[q] *= chance[0];
+                drafted[q] = i + 1;
                 for (int64_t k = 0; d.token_of && k < siblings; k++) best[k] = d.token_of[best[k]];
             });
-            float likeliest = 0;
-            for (int64_t q = 0; q < requests; q++)
-                likeliest = joint[q] > likeliest ? joint[q] : likeliest;
-            if (likeliest < least_chance) {  // the same in every thread
-                if (team.me == 0) drafted = i + 1;
-                break;
+            if (team.me == 0) {
+                int64_t kept = 0;
+                for (int64_t r = 0; r < rows; r++) {
+                    if (joint[going[r]] < least_chance) continue;
+                    if (kept < r) std::copy_n(state + r * d.inner, d.inner, state + kept * d.inner);
+                    going[kept++] = going[r];
+                }
+                rows = kept;
             }
+            team.barrier();
+            if (!rows) break;
         }
     });
-    return drafted;
 }

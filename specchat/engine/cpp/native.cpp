@@ -14,6 +14,7 @@
 #include "choose.h"
 #include "draft.h"
 #include "noise.h"
+#include "policy.h"
 #include "suffix.h"
 
 // Columns of the widest product.
