@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from specchat.engine.choosing import Claims, log_odds, path_chances, sigmoid
 from specchat.engine.draft import AGAINST, ROOT, DraftTree, Opinions
 
-Stand = tuple[tuple[str, bool], ...]
-"""The drafters that said something at a node's place, and whether they proposed its token."""
+Stand = tuple[tuple[str, int], ...]
+"""Each drafter, and whether it proposes the node's token (1), others at its place (-1) or nothing
+there (0)."""
 
 NOTHING = Claims((), 0.0, math.nan)
 """Of an empty tree."""
@@ -39,7 +40,7 @@ class Learned:
 
     def check(self) -> None:
         """Raise ValueError for numbers that no learning can have led to."""
-        count = 1 + sum(proposed for _, proposed in self.stand)
+        count = 1 + sum(said == 1 for _, said in self.stand)
         numbers = (*self.weights, *self.squares)
         sound = all(math.isfinite(n) and abs(n) <= 1e6 for n in numbers)
         sound = sound and all(abs(weight) <= _LARGEST for weight in self.weights)
@@ -127,7 +128,7 @@ class Calibration:
         if tree.opinions:
             return Claims([self.chance(each, greedy) for each in tree.opinions], 0.0, math.nan)
         if sources.count(sources[0]) == len(sources):
-            bias, slope = self._of(((sources[0], True),), greedy, 1).weights
+            bias, slope = self._of(((sources[0], 1),), greedy, 1).weights
             return Claims(tree.confidence, bias, slope)
         opinions = map(tree.opinions_of, range(len(sources)))
         return Claims([self.chance(each, greedy) for each in opinions], 0.0, math.nan)
@@ -150,7 +151,7 @@ class Calibration:
             if parent in path:
                 if known is None or source != tree.sources[node]:
                     source = tree.sources[node]
-                    known = self._kept(((source, True),), greedy, 1)
+                    known = self._kept(((source, 1),), greedy, 1)
                 known.learn_one(log_odds(tree.confidence[node]), node in path)
 
     def _kept(self, stand: Stand, greedy: bool, proposing: int) -> _Regression:
@@ -186,8 +187,8 @@ class Calibration:
 
 
 def _claims(opinions: Opinions) -> list[float]:
-    return [log_odds(said) for _, said in opinions if said != AGAINST]
+    return [log_odds(said) for _, said in opinions if said >= 0.0]
 
 
 def _stand(opinions: Opinions) -> Stand:
-    return tuple([(source, said != AGAINST) for source, said in opinions])
+    return tuple([(s, 1 if said >= 0.0 else -1 if said == AGAINST else 0) for s, said in opinions])

@@ -56,7 +56,7 @@ def _stand(stored: object) -> Stand:
     pairs = stored if isinstance(stored, list) else []
     stand = []
     for pair in pairs:
-        if not (isinstance(pair, list) and list(map(type, pair)) == [str, bool]):
+        if not (isinstance(pair, list) and list(map(type, pair)) == [str, int]):
             raise ValueError(f"no drafter's stand: {pair!r}")
         stand.append((pair[0], pair[1]))
     return tuple(stand)

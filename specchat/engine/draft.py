@@ -23,11 +23,14 @@ MAX_NODES = 63
 """Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
 
 Opinions = tuple[tuple[str, float], ...]
-"""What each drafter that had something to say at a place says of one token there: its own
-probability that the target picks it, or `AGAINST`."""
+"""What each drafter says of a token at its place: its own probability that the target picks it,
+`AGAINST` or `SILENT`."""
 
 AGAINST = -1.0
 """It proposes other tokens there."""
+
+SILENT = -2.0
+"""It proposes nothing there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,12 +223,13 @@ class DraftTree:
 
 def merge(trees: Sequence[DraftTree]) -> DraftTree:
     """One trie of all candidates. Where two drafters propose the same token after the same path,
-    the more confident one keeps the node (the first of equals), and what both say of it is kept as
+    the more confident one keeps the node (the first of equals), and what each says of it is kept as
     its opinions. Every draw is kept, in order."""
     merged = DraftTree()
     where: dict[tuple[int, int], int] = {}
     said: list[dict[str, float]] = []  # of each node
-    heard: dict[int, list[str]] = {}  # by parent: the drafters that propose something there
+    heard: dict[int, set[str]] = {}  # by parent: the drafters that propose something there
+    speakers: set[str] = set()
     for tree in trees:
         index = {ROOT: ROOT}
         for i, token in enumerate(tree.tokens):
@@ -239,17 +243,20 @@ def merge(trees: Sequence[DraftTree]) -> DraftTree:
                 merged.confidence[node] = tree.confidence[i]
                 merged.sources[node] = tree.sources[i]
             index[i] = node
-            speaking = heard.setdefault(parent, [])
+            own, speaking = said[node], heard.setdefault(parent, set())
             for source, confidence in tree.opinions_of(i):
-                if source not in speaking:
-                    speaking.append(source)
-                if confidence != AGAINST:
-                    said[node][source] = max(confidence, said[node].get(source, 0.0))
+                speakers.add(source)
+                if confidence != SILENT:
+                    speaking.add(source)
+                if confidence >= 0.0:
+                    own[source] = max(confidence, own.get(source, 0.0))
         merged.draws += [Draw(index[draw.parent], draw.token, draw.q) for draw in tree.draws]
-    merged.opinions = [
-        tuple([(source, own.get(source, AGAINST)) for source in sorted(heard[parent])])
-        for parent, own in zip(merged.parents, said, strict=True)
-    ]
+    names = sorted(speakers)
+    for parent, own in zip(merged.parents, said, strict=True):
+        speaking = heard[parent]
+        merged.opinions.append(
+            tuple([(n, own.get(n, AGAINST if n in speaking else SILENT)) for n in names])
+        )
     return merged
 
 

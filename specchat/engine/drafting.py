@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
-from specchat.engine.payoff import AskCost, Lead, Payoffs, Worth
+from specchat.engine.payoff import AskCost, Lead, Payoffs, Trust, Worth
 from specchat.engine.policy import Choice, Policy
 from specchat.engine.sequence import Sequence
 
@@ -44,6 +44,8 @@ class Drafting:
         self._costs: dict[tuple[str, int], AskCost] = {}
         self._worth: dict[tuple[str, int, int, bool], Worth] = {}
         self._leads: dict[tuple[int, bool], Lead] = {}
+        self._trust: dict[tuple[bool, tuple[str, ...]], Trust] = {}
+        self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
         self._turn = 0
         self._asked: set[str] = set()  # requests that a speculator was asked about in this step
 
@@ -57,7 +59,7 @@ class Drafting:
         start = time.perf_counter()
         empty = [DraftTree() for _ in sequences]
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
-        self._asked = set()
+        self._asked, self._hope = set(), None
         if not asked:
             return Drafts(empty, 0.0)
         contexts = {i: _context(sequences[i]) for i in asked}
@@ -66,6 +68,8 @@ class Drafting:
         choice = self.policy.choose(empty, greedy, prompt_rows, spent)
         plainly = all(greedy)
         lead = self._lead_of(len(sequences), plainly)
+        lineup: tuple[str, ...] = ()
+        rate = choice.rate
         for speculator in self._order(lead, len(asked)):
             those = [i for i in asked if _may_draft(speculator, sequences[i])]
             worth = self._worth_of(speculator, choice, len(sequences), plainly)
@@ -90,12 +94,17 @@ class Drafting:
                 better = choice.later(cost)
             else:
                 better = self.policy.choose(merged, greedy, prompt_rows, spent)
+            lineup = (*lineup, speculator.name)
+            trust = self._trust_of(lineup, plainly)
+            higher = better.believed(trust.ratio)
             if paid:
-                worth.observe(better.rate / choice.rate)
+                worth.observe(higher / rate)
                 if before is empty:
-                    lead.observe(speculator.name, better.rate)
-            choice = better
+                    lead.observe(speculator.name, higher)
+            choice, rate = better, higher
             self._spent(speculator, own, 1000 * (time.perf_counter() - began))
+        if lineup and all(s.request.params.adaptive for s in sequences):
+            self._hope = self._trust_of(lineup, plainly), choice.tokens - len(sequences)
         trees = [
             # The policy looked at tokens: what is left of draws was decided before, in `_cut`.
             whole.first(self.policy.max_nodes) if whole.draws else chosen
@@ -128,6 +137,9 @@ class Drafting:
             if drafts.trees[i].tokens:
                 greedy = sequences[i].request.params.greedy
                 calibration.observe(drafts.trees[i], accepted[i], greedy)
+        if self._hope is not None:
+            trust, hoped = self._hope
+            trust.observe(sum(map(len, accepted)), hoped)
         if not drafts.ms:
             return
         if not self._asked:
@@ -235,6 +247,9 @@ class Drafting:
         if lead is None:
             lead = self._leads[key] = Lead()
         return lead
+
+    def _trust_of(self, lineup: tuple[str, ...], greedy: bool) -> Trust:
+        return self._trust.setdefault((greedy, tuple(sorted(lineup))), Trust())
 
     def _worth_of(
         self, speculator: Speculator, choice: Choice, requests: int, greedy: bool

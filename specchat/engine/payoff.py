@@ -132,6 +132,28 @@ class AskCost:
 
 
 @dataclass(slots=True)
+class Trust:
+    """What part of the draft tokens that were expected to be accepted was. The best of several
+    uncertain offers tends to be one that was overrated, the more so the more there are."""
+
+    accepted: float = 0.0
+    expected: float = 0.0
+
+    PRIOR = 20.0  # tokens' worth of belief in what is expected
+    _MEMORY = 0.995  # of a step's weight at the next one
+
+    def observe(self, accepted: float, expected: float) -> None:
+        """Take in a step."""
+        self.accepted = self._MEMORY * self.accepted + accepted
+        self.expected = self._MEMORY * self.expected + expected
+
+    @property
+    def ratio(self) -> float:
+        """About 1 where expectations are right."""
+        return (self.accepted + self.PRIOR) / (self.expected + self.PRIOR)
+
+
+@dataclass(slots=True)
 class Lead:
     """Which speculator to ask first: the one whose drafts promise the highest rate with nothing
     else beside them. The others have a try now and then."""

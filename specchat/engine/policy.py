@@ -35,6 +35,12 @@ class Choice:
         """Expected tokens and prompt rows per millisecond."""
         return (self.tokens + self.prompt_rows) / self.ms
 
+    def believed(self, trust: float) -> float:
+        """The rate where that part of the draft tokens is accepted that are expected to be."""
+        requests = len(self.trees)
+        tokens = requests + trust * (self.tokens - requests)
+        return (tokens + self.prompt_rows) / self.ms
+
     def later(self, ms: float) -> Choice:
         """The same nodes, after so much more time for drafting."""
         return replace(self, ms=self.ms + ms)

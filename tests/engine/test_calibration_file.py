@@ -64,7 +64,7 @@ def changed(**changes: Any) -> Any:
         changed(squares=[float("nan")] * 2),
         changed(stand=[]),
         changed(stand=[["x"]]),
-        changed(stand=[["x", False]]),
+        changed(stand=[["x", 0]]),
         changed(stand=[[3, True]]),
         changed(greedy="yes"),
     ],
@@ -92,5 +92,5 @@ def test_an_engine_keeps_it_when_it_closes_and_reads_it_when_it_starts(
     first.close()
     second = engines(Oracle({prompt: answer}), calibration_file=file)
     (kept,) = second._drafting.policy.calibration.learned()
-    assert kept.stand == (("oracle", True),)
+    assert kept.stand == (("oracle", 1),)
     assert kept.weights > (0.0, 1.0)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specchat.engine.draft import AGAINST, MAX_NODES, ROOT, DraftTree, merge
+from specchat.engine.draft import AGAINST, MAX_NODES, ROOT, SILENT, DraftTree, merge
 
 
 def paths(tree: DraftTree) -> list[tuple[int, ...]]:
@@ -70,8 +70,8 @@ def test_merging_keeps_what_each_drafter_says_of_a_token() -> None:
     suffix = DraftTree.chain([1], "suffix", [0.7])
     expected = [
         (("mlp", 0.5), ("ngram", 0.8), ("suffix", 0.7)),
-        (("mlp", 0.9), ("ngram", AGAINST)),  # the third has nothing to say here
-        (("mlp", AGAINST), ("ngram", 0.1)),
+        (("mlp", 0.9), ("ngram", AGAINST), ("suffix", SILENT)),
+        (("mlp", AGAINST), ("ngram", 0.1), ("suffix", SILENT)),
     ]
     assert merge([mlp, ngram, suffix]).opinions == expected
     assert merge([merge([mlp, ngram]), suffix]).opinions == expected

@@ -18,7 +18,7 @@ from specchat.engine.choosing import choose_in_python, choose_nodes
 from specchat.engine.draft import ROOT, DraftContext, DraftTree, merge
 from specchat.engine.drafting import Drafting
 from specchat.engine.native import load_library
-from specchat.engine.payoff import AskCost, Lead, Payoff, Payoffs, Worth
+from specchat.engine.payoff import AskCost, Lead, Payoff, Payoffs, Trust, Worth
 from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sequence import Counters
@@ -186,6 +186,23 @@ def test_what_asking_costs_is_an_average_that_outliers_hardly_move() -> None:
     assert cost.ms < 2.0
 
 
+def test_expectations_are_trusted_as_far_as_they_came_true() -> None:
+    trust = Trust()
+    assert trust.ratio == 1.0
+    for _ in range(400):
+        trust.observe(3.0, 4.0)
+    assert trust.ratio == pytest.approx(0.75, abs=0.02)
+    for _ in range(1000):
+        trust.observe(4.0, 4.0)
+    assert trust.ratio == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_rate_counts_the_part_of_the_draft_tokens_that_is_trusted() -> None:
+    choice = policy(0.1).choose([chain(4, SURE), DraftTree()], [True, True], 3, 0.0)
+    assert choice.believed(1.0) == choice.rate
+    assert choice.believed(0.0) == pytest.approx((2 + 3) / choice.ms)
+
+
 def test_the_speculator_that_promises_most_leads_and_the_others_have_a_try() -> None:
     lead = Lead()
     rates = {"slow": 1.0, "fast": 2.0, "none": 0.5}
@@ -299,6 +316,33 @@ def test_a_drafter_that_becomes_right_is_tried_again_within_a_few_hundred_tokens
     script.right = True
     steps(drafting, script, [one], 400)
     assert steps(drafting, script, [one], 50) > 100
+
+
+class Echo(Script):
+    """Offers one token more, as sure of it as one can be, and is never right."""
+
+    name = "echo"
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        self.asked.append([context.request_id for context in batch])
+        return [DraftTree.chain([10, 11, 12, 13, 60], self.name, [SURE] * 5) for _ in batch]
+
+
+def test_a_drafter_whose_additions_never_come_true_is_hardly_asked(one: Any) -> None:
+    script, echo = Script(), Echo()
+    script.right = True
+    drafting = Drafting([script, echo], policy(0.1), VOCAB)
+    for _ in range(600):
+        drafts = drafting.propose([one], 0)
+        tree = drafts.trees[0]
+        right = [n for n in range(len(tree)) if tree.tokens[n] != 60]
+        drafting.learn([one], drafts, [right])
+    before = len(echo.asked)
+    for _ in range(200):
+        drafts = drafting.propose([one], 0)
+        tree = drafts.trees[0]
+        drafting.learn([one], drafts, [[n for n in range(len(tree)) if tree.tokens[n] != 60]])
+    assert len(echo.asked) - before < 60
 
 
 def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, two: Any) -> None:
