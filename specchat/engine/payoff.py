@@ -18,6 +18,8 @@ class Payoff:
     trials: int = 16  # single steps vary widely; `Policy.choose` already expects a gain of each
 
     LONGEST = 64
+    BELIEF = 10.0  # steps' worth of what others saved
+    LATEST = 20  # steps that the average is made of
 
     def allow(self) -> bool:
         """True when this step should draft; counts down a pause."""
@@ -26,11 +28,14 @@ class Payoff:
             return False
         return True
 
-    def observe(self, saved_ms: float) -> None:
-        """Take in what a drafted step saved (or lost, negative)."""
+    def observe(self, saved_ms: float, others_ms: float = 0.0) -> None:
+        """Take in what a drafted step saved (or lost, negative), and what steps of requests like
+        this one saved on the average lately."""
         self.steps += 1
-        self.saved_ms += (saved_ms - self.saved_ms) * max(0.05, 1 / self.steps)
-        if self.steps >= self.trials and self.saved_ms < 0:
+        steps = min(self.steps, self.LATEST)
+        self.saved_ms += (saved_ms - self.saved_ms) / steps
+        loses = steps * self.saved_ms + self.BELIEF * others_ms < 0
+        if self.steps >= self.trials and loses:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
             self.steps = 0
@@ -71,9 +76,9 @@ class Payoffs:
         payoff = self._requests.get(request_id)
         if payoff is None:
             return
-        payoff.observe(saved_ms)
         place = requests.bit_length()
         lately = self._lately.get(place, 0.0)
+        payoff.observe(saved_ms, lately)
         self._lately[place] = lately + self._LEARNING * (saved_ms - lately)
 
     def forget(self, request_id: str) -> None:
