@@ -133,26 +133,30 @@ class Calibration:
         opinions = map(tree.opinions_of, range(len(sources)))
         return Claims([self.chance(each, greedy) for each in opinions], 0.0, math.nan)
 
-    def observe(self, tree: DraftTree, accepted: Sequence[int], greedy: bool) -> None:
-        """Learn from one verification: only nodes whose parent was accepted were tried."""
-        path = {ROOT, *accepted}
-        if not tree.opinions:
-            self._observe_alone(tree, path, greedy)
-            return
+    def observe(self, tree: DraftTree, tokens: Sequence[int], greedy: bool) -> None:
+        """Learn from what the target chose from the tree's root on, of all nodes that this tells
+        something about, whether they were verified or not."""
+        reached = {ROOT: 0}  # nodes that the target chose, and the tokens up to them
         for node, parent in enumerate(tree.parents):
-            if parent in path:
-                opinions = tree.opinions[node]
-                claims, stand = _claims(opinions), _stand(opinions)
-                self._kept(stand, greedy, len(claims)).learn(claims, node in path)
+            known = reached.get(parent)
+            if known is None or known == len(tokens):
+                continue
+            hit = tree.tokens[node] == tokens[known]
+            if hit:
+                reached[node] = known + 1
+            if not tree.opinions:
+                self._learn_alone(tree.sources[node], tree.confidence[node], greedy, hit)
+                continue
+            opinions = tree.opinions[node]
+            claims = _claims(opinions)
+            self._kept(_stand(opinions), greedy, len(claims)).learn(claims, hit)
+            if len(opinions) > 1:  # what each alone would have been worth
+                for source, said in opinions:
+                    if said >= 0.0:
+                        self._learn_alone(source, said, greedy, hit)
 
-    def _observe_alone(self, tree: DraftTree, path: set[int], greedy: bool) -> None:
-        source, known = "", None
-        for node, parent in enumerate(tree.parents):
-            if parent in path:
-                if known is None or source != tree.sources[node]:
-                    source = tree.sources[node]
-                    known = self._kept(((source, 1),), greedy, 1)
-                known.learn_one(log_odds(tree.confidence[node]), node in path)
+    def _learn_alone(self, source: str, confidence: float, greedy: bool, hit: bool) -> None:
+        self._kept(((source, 1),), greedy, 1).learn_one(log_odds(confidence), hit)
 
     def _kept(self, stand: Stand, greedy: bool, proposing: int) -> _Regression:
         """A regression that is learned from now, and fades from the step after this one on."""

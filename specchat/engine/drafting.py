@@ -30,6 +30,7 @@ class Drafts:
 
     trees: list[DraftTree]
     ms: float
+    offered: list[DraftTree]  # all that was drafted, of which the trees are parts
 
 
 class Drafting:
@@ -61,7 +62,7 @@ class Drafting:
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
         self._asked, self._hope = set(), None
         if not asked:
-            return Drafts(empty, 0.0)
+            return Drafts(empty, 0.0, empty)
         contexts = {i: _context(sequences[i]) for i in asked}
         greedy = [s.request.params.greedy for s in sequences]
         merged, spent = empty, 0.0
@@ -125,18 +126,24 @@ class Drafting:
                 )
             if not trees[i] and (tree or sequence.request.request_id not in self._asked):
                 sequence.counters.plain_steps += 1
-        return Drafts(trees, 1000 * (time.perf_counter() - start))
+        return Drafts(trees, 1000 * (time.perf_counter() - start), merged)
 
-    def learn(self, sequences: Seq[Sequence], drafts: Drafts, accepted: Seq[Seq[int]]) -> None:
-        """Take in how a step went. `accepted` holds each request's accepted nodes."""
+    def learn(
+        self,
+        sequences: Seq[Sequence],
+        drafts: Drafts,
+        accepted: Seq[Seq[int]],
+        tokens: Seq[Seq[int]],
+    ) -> None:
+        """Take in how a step went: each request's accepted nodes, and the tokens it got."""
         calibration = self.policy.calibration
         calibration.begin_step()
         self._turn += LEARN_FROM
         for place in range(min(LEARN_FROM, len(sequences))):
             i = (self._turn + place) % len(sequences)
-            if drafts.trees[i].tokens:
+            if drafts.offered[i].tokens:
                 greedy = sequences[i].request.params.greedy
-                calibration.observe(drafts.trees[i], accepted[i], greedy)
+                calibration.observe(drafts.offered[i], tokens[i], greedy)
         if self._hope is not None:
             trust, hoped = self._hope
             trust.observe(sum(map(len, accepted)), hoped)

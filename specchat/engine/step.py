@@ -62,6 +62,7 @@ class _Job(NamedTuple):
     rows: Rows
     tree: DraftTree  # what is verified; empty in a prefill chunk
     decodes: bool  # False: a prefill chunk
+    offered: DraftTree  # what was drafted, of which the tree is a part
 
     @property
     def choices(self) -> int:
@@ -99,7 +100,7 @@ def run(
 def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> list[_Job]:
     """Hold the pages of the step; requests preempted on the way drop out."""
     jobs = []
-    for sequence, tree in zip(plan.decode, drafts.trees, strict=True):
+    for sequence, tree, offered in zip(plan.decode, drafts.trees, drafts.offered, strict=True):
         if sequence.table is None:
             continue
         held = scheduler.reserve(sequence, max(rows, 1 + len(tree)))
@@ -107,7 +108,8 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
             continue
         tree = tree.first(held - 1) if held < 1 + len(tree) else tree
         own = Rows.tree(sequence.table, sequence.tokens[-1], tree, min(rows, held))
-        jobs.append(_Job(sequence, sequence.table, own, tree, decodes=True))
+        jobs.append(_Job(sequence, sequence.table, own, tree, True, offered))
+    nothing = DraftTree()
     for prefill in plan.prefill:
         sequence = prefill.sequence
         if sequence.table is None:
@@ -115,7 +117,7 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
         start = sequence.table.length
         tokens = sequence.tokens[start : start + prefill.count]
         own = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
-        jobs.append(_Job(sequence, sequence.table, own, DraftTree(), decodes=False))
+        jobs.append(_Job(sequence, sequence.table, own, nothing, False, nothing))
     return jobs
 
 
@@ -236,15 +238,17 @@ def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Draf
     """Tell the policy what was verified, which can be less than what was proposed."""
     by_sequence = {id(update.sequence): update for update in updates}
     decoding = [job for job in jobs if job.decodes]
-    sequences, trees, accepted = [], [], []
+    sequences, trees, offered, accepted, tokens = [], [], [], [], []
     for job in decoding:
         update = by_sequence[id(job.sequence)]
         sequences.append(job.sequence)
         trees.append(job.tree)
+        offered.append(job.offered)
         accepted.append(update.accepted)
+        tokens.append(update.tokens)
         job.sequence.counters.draft_ms += drafts.ms / len(decoding)
     if sequences:
-        drafting.learn(sequences, Drafts(trees, drafts.ms), accepted)
+        drafting.learn(sequences, Drafts(trees, drafts.ms, offered), accepted, tokens)
 
 
 def _time(

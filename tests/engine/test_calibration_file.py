@@ -21,7 +21,7 @@ SURE = 0.99
 def learned() -> Calibration:
     calibration = Calibration()
     for n in range(200):
-        calibration.observe(DraftTree.chain([1], "x", [SURE]), [0] if n % 4 == 0 else [], True)
+        calibration.observe(DraftTree.chain([1], "x", [SURE]), [1] if n % 4 == 0 else [2], True)
     return calibration
 
 

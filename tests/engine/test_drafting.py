@@ -44,6 +44,7 @@ def chosen(policy: Policy, *trees: DraftTree, draft_ms: float = 0.0) -> list[Dra
 
 
 SURE, UNSURE = 0.99, 0.01
+OTHER = 299  # a token that nobody drafts
 
 
 def chain(length: int, confidence: float) -> DraftTree:
@@ -91,7 +92,7 @@ def test_the_native_choice_is_that_of_python(
 ) -> None:
     load_library()
     calibration = Calibration()
-    calibration.observe(DraftTree.chain([1], "x", [0.7]), [0], greedy=True)
+    calibration.observe(DraftTree.chain([1], "x", [0.7]), [1], greedy=True)
     claims = [calibration.claims(tree, greedy=True) for tree in proposed]
     claims = [c if math.isnan(c.slope) else c._replace(bias=bias) for c in claims]
     times = array("d", [MODEL_MS + row_ms * n for n in range(1 + sum(map(len, proposed)))])
@@ -106,7 +107,7 @@ def test_a_drafter_that_boasts_is_believed_less_and_less() -> None:
     calibration = Calibration()
     before = calibration.chance((("x", SURE),), greedy=True)
     for _ in range(50):
-        calibration.observe(chain(1, SURE), [], greedy=True)
+        calibration.observe(chain(1, SURE), [OTHER], greedy=True)
     assert calibration.chance((("x", SURE),), greedy=True) < 0.2 < before
     assert calibration.chance((("x", SURE),), greedy=False) == before
     assert calibration.chance((("other", SURE),), greedy=True) == before
@@ -117,7 +118,7 @@ def test_nodes_behind_a_wrong_one_are_not_held_against_the_drafter() -> None:
     tree = DraftTree.chain([1], "x", [0.2])
     tree.add(2, 0, "y", SURE)
     before = calibration.chance((("y", SURE),), greedy=True)
-    calibration.observe(tree, [], greedy=True)
+    calibration.observe(tree, [OTHER, 2], greedy=True)
     assert calibration.chance((("y", SURE),), greedy=True) == before
 
 
@@ -126,18 +127,32 @@ def agreeing(first: list[int], second: list[int]) -> DraftTree:
 
 
 def test_a_token_that_two_drafters_propose_is_told_from_one_that_is_contradicted() -> None:
-    calibration = Calibration()
+    calibration, apart = Calibration(), Calibration()
     for n in range(300):
         calibration.begin_step()
-        calibration.observe(agreeing([1], [1]), [0], greedy=True)  # right whenever they agree
-        calibration.observe(agreeing([1], [2]), [0] if n % 2 else [], greedy=True)
-        calibration.observe(DraftTree.chain([1], "x", [0.5]), [0] if n % 4 else [], greedy=True)
+        apart.observe(chain(1, 0.5), [10] if n % 4 else [OTHER], greedy=True)
+        calibration.observe(agreeing([1], [1]), [1], greedy=True)  # right whenever they agree
+        calibration.observe(agreeing([1], [2]), [1] if n % 2 else [OTHER], greedy=True)
     assert calibration.path_chances(agreeing([1], [1]), greedy=True)[0] > 0.9
     x, y = calibration.path_chances(agreeing([1], [2]), greedy=True)
     assert x == pytest.approx(0.5, abs=0.15)
     assert y < 0.1
-    (alone,) = calibration.path_chances(DraftTree.chain([1], "x", [0.5]), greedy=True)
-    assert alone == pytest.approx(0.75, abs=0.15)
+    # Each alone is right in as many cases as there are of both kinds.
+    for calibrated in (calibration, apart):
+        (alone,) = calibrated.path_chances(chain(1, 0.5), greedy=True)
+        assert alone == pytest.approx(0.75, abs=0.15)
+
+
+def test_nodes_that_were_not_verified_are_learned_from_too() -> None:
+    calibration, said = Calibration(), (("x", 0.5),)
+    for _ in range(100):
+        calibration.begin_step()
+        calibration.observe(chain(3, 0.5), [10, 11, 12], greedy=True)
+    assert calibration.chance(said, greedy=True) > 0.95
+    for _ in range(100):
+        calibration.begin_step()
+        calibration.observe(chain(3, 0.5), [10], greedy=True)  # nobody knows of the second
+    assert calibration.chance(said, greedy=True) > 0.95
 
 
 def test_what_is_not_tried_any_more_is_forgotten_little_by_little() -> None:
@@ -145,7 +160,7 @@ def test_what_is_not_tried_any_more_is_forgotten_little_by_little() -> None:
     before = calibration.chance(said, greedy=True)
     for _ in range(50):
         calibration.begin_step()
-        calibration.observe(chain(1, SURE), [], greedy=True)
+        calibration.observe(chain(1, SURE), [OTHER], greedy=True)
     wrong = calibration.chance(said, greedy=True)
     for _ in range(200):
         calibration.begin_step()
@@ -280,7 +295,11 @@ def steps(drafting: Drafting, script: Script, running: list[Any], count: int) ->
     for _ in range(count):
         drafts = drafting.propose(running, 0)
         accepted = [script.accepted(tree) for tree in drafts.trees]
-        drafting.learn(running, drafts, accepted)
+        tokens = [
+            [*[tree.tokens[node] for node in nodes], OTHER]
+            for tree, nodes in zip(drafts.trees, accepted, strict=True)
+        ]
+        drafting.learn(running, drafts, accepted, tokens)
         total += sum(map(len, accepted))
     return total
 
@@ -335,29 +354,22 @@ def test_a_drafter_that_becomes_right_is_tried_again_within_a_few_hundred_tokens
 
 
 class Echo(Script):
-    """Offers one token more, as sure of it as one can be, and is never right."""
+    """Drafts the same."""
 
     name = "echo"
 
     def propose(self, batch: Any) -> list[DraftTree]:
         self.asked.append([context.request_id for context in batch])
-        return [DraftTree.chain([10, 11, 12, 13, 60], self.name, [SURE] * 5) for _ in batch]
+        return [DraftTree.chain([10, 11, 12, 13], self.name, [SURE] * 4) for _ in batch]
 
 
 def test_drafters_that_say_the_same_are_not_both_asked(one: Any) -> None:
     script, echo = Script(), Echo()
+    script.right = True
     drafting = Drafting([script, echo], policy(0.1), VOCAB)
-
-    def steps(count: int) -> None:
-        for _ in range(count):
-            drafts = drafting.propose([one], 0)
-            tree = drafts.trees[0]
-            right = [node for node in range(len(tree)) if tree.tokens[node] != 60]
-            drafting.learn([one], drafts, [right])
-
-    steps(600)
+    steps(drafting, script, [one], 600)
     before = len(script.asked) + len(echo.asked)
-    steps(200)
+    steps(drafting, script, [one], 200)
     assert len(script.asked) + len(echo.asked) - before < 300
 
 
@@ -367,7 +379,9 @@ def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, 
     drafting = Drafting([script], policy(0.05), VOCAB)
     for _ in range(4):  # only the first request loses
         drafts = drafting.propose([one, two], 0)
-        drafting.learn([one, two], drafts, [[], list(range(len(drafts.trees[1])))])
+        right = drafts.trees[1].tokens
+        tokens = [[OTHER], [*right, OTHER]]
+        drafting.learn([one, two], drafts, [[], list(range(len(right)))], tokens)
     del script.asked[:]
     script.right = True
     steps(drafting, script, [one, two], 40)
@@ -429,8 +443,8 @@ def test_costs_are_kept_apart_for_each_backend() -> None:
 def test_high_confidence_is_told_apart_finely() -> None:
     calibration = Calibration()
     for n in range(400):
-        calibration.observe(chain(1, 0.997), [0], greedy=True)
-        calibration.observe(chain(1, 0.94), [0] if n % 10 else [], greedy=True)
+        calibration.observe(chain(1, 0.997), [10], greedy=True)
+        calibration.observe(chain(1, 0.94), [10] if n % 10 else [OTHER], greedy=True)
     assert calibration.chance((("x", 0.997),), greedy=True) > 0.99
     assert calibration.chance((("x", 0.94),), greedy=True) == pytest.approx(0.9, abs=0.03)
 
