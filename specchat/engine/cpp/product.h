@@ -23,7 +23,7 @@ constexpr int64_t room_for(int64_t cols) { return MOST_ROWS * cols + LANES; }
 constexpr int blocks_at_once(int B, bool pairs) {
 #ifdef __AVX512F__
     if (B <= 6) return B <= 3 ? 8 : 10 - B;
-    return !pairs ? 1 : B <= 9 ? 3 : B <= 14 ? 2 : 1;
+    return B <= 8 ? 3 : !pairs ? 1 : B <= 9 ? 3 : B <= 14 ? 2 : 1;
 #else
     return B == 1 ? 6 : B == 2 ? 4 : B == 3 ? 3 : B <= 6 ? 2 : 1;
 #endif
