@@ -19,6 +19,7 @@ from specchat.engine.calibration_file import restore_calibration, save_calibrati
 from specchat.engine.commit import OutputText
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.counters import EngineCounters
+from specchat.engine.delivery import Delivery
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
 from specchat.engine.drafting import Drafting
@@ -85,8 +86,8 @@ class Engine:
             restore_calibration(calibration_file, policy.calibration)
         self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._sequences: dict[str, Sequence] = {}
-        self._ready: list[tuple[TokenStream, TokenDelta]] = []  # not handed over yet
-        runner.meanwhile = self._hand_over
+        self._delivery = Delivery()
+        runner.meanwhile = self._delivery.hand_over
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._closed = False
@@ -235,6 +236,7 @@ class Engine:
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
             self._scoring.fail(EngineClosedError("the engine is closed"))
+            self._delivery.close()
 
     def _ask_when_idle(self, task: Callable[[], None]) -> None:
         def timed() -> None:
@@ -257,7 +259,7 @@ class Engine:
             self._scoring.advance(self.pool, rows)
         plan = self._scheduler.plan(admit=not self._scoring.starved)
         if not plan:
-            self._hand_over()
+            self._delivery.hand_over()
             return
         result = steps.run(
             plan, self._scheduler, self._drafting, self._runner, self.rows_per_request
@@ -279,15 +281,7 @@ class Engine:
             now = sequence.counters.since_submit(sequence.counters.last_token)
             request_id = sequence.request.request_id
             delta = TokenDelta(request_id, committed.emitted, now, draft=draft)
-            self._ready.append((sequence.stream, delta))
-
-    def _hand_over(self) -> None:
-        """Give streams what is ready for them. That is done when the next step begins to compute:
-        what readers do with it then keeps nothing waiting, and no step waits for the interpreter
-        behind them."""
-        for stream, delta in self._ready:
-            stream.put(delta)
-        self._ready.clear()
+            self._delivery.add(sequence.stream, delta)
 
     def _end(
         self,
@@ -299,23 +293,23 @@ class Engine:
         self._scheduler.remove(sequence)
         self._drafting.forget(sequence.request.request_id)
         del self._sequences[sequence.request.request_id]
-        sequence.stream.put(sequence.final_delta(reason, emitted, draft))
+        self._delivery.put(sequence.stream, sequence.final_delta(reason, emitted, draft))
 
     def _finish(self, request_id: str, reason: FinishReason) -> None:
         sequence = self._sequences.get(request_id)
         if sequence is not None:
-            self._hand_over()
+            self._delivery.hand_over()
             self._end(sequence, reason)
 
     def _fail_running(self, error: Exception) -> None:
         """End what ran in a failed step. What waited goes on waiting, unless nothing ran: then the
         error is none of a step's, and would come again for ever."""
-        self._hand_over()
+        self._delivery.hand_over()
         waiting = self._scheduler.waiting if self._scheduler.running else None
         kept = {sequence.request.request_id for sequence in waiting or ()}
         for request_id in [name for name in self._sequences if name not in kept]:
             self._drafting.forget(request_id)
-            self._sequences.pop(request_id).stream.put(error)
+            self._delivery.put(self._sequences.pop(request_id).stream, error)
         self._counters.failed_steps += 1
         self._new_pool(waiting)
 

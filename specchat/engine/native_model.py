@@ -46,13 +46,17 @@ class NativeModel:
         self._values = pointers(*(layer.data_ptr() for layer in cache.values))
         self._bf16_cache = int(cache.shape.dtype == torch.bfloat16)
         self._scratch = torch.empty(0)
+        self._logits = torch.empty(0, self._vocab)
 
     def run(self, layout: Layout, meanwhile: Callable[[], None] = lambda: None) -> StepOutput:
-        """One step, in float32; `meanwhile` is called when everything is ready for it."""
+        """One step, in float32; `meanwhile` is called when everything is ready for it. The logits
+        are good until the next step: memory of that size is dear to ask for again and again."""
         threads = torch.get_num_threads()
         lengths = [s.context + s.count for s in layout.segments]
         rows, wanted = len(layout.ids), len(layout.wanted)
-        logits = torch.empty(wanted, self._vocab)
+        if wanted > len(self._logits):
+            self._logits = torch.empty(2 * wanted, self._vocab)
+        logits = self._logits[:wanted]
         hidden = torch.empty(wanted, self._hidden)
         segments, pages, ancestors = _tables(layout)
         numbers = array(

@@ -11,7 +11,7 @@ import torch
 class StepOutput:
     """Logits and post-final-norm hidden states of the wanted rows, in order."""
 
-    logits: torch.Tensor  # [wanted, vocab]
+    logits: torch.Tensor  # [wanted, vocab]; a later step may overwrite it
     hidden: torch.Tensor  # [wanted, hidden_size]
     aux: torch.Tensor | None = None  # [rows, layers x hidden_size] of all rows, where collected
     best: list[int] | None = None  # the largest logit of each row, where the step found it
