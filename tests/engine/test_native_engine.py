@@ -101,7 +101,7 @@ def test_tokens_are_handed_over_when_the_next_step_begins_to_compute(
     hand_over, handed = engine._runner.meanwhile, []
 
     def watch() -> None:
-        handed.append(len(engine._ready))
+        handed.append(len(engine._delivery._ready))
         hand_over()
 
     engine._runner.meanwhile = watch
