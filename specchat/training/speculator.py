@@ -23,7 +23,7 @@ class SpeculatorSettings:
     runs: int = 40  # runs of neighbouring positions in a batch
     run_length: int = 64  # positions
     weight_decay: float = 0.01
-    soft_share: float = 0.5  # of the loss against the target's distribution; the rest: its token
+    soft_share: float = 0.7  # of the loss against the target's distribution; the rest: its token
     lost_weight: float = 0.15  # of a depth, however wrong the tokens in front of it
     warmup: float = 0.03  # share of the time
     checkpoint_minutes: float = 3.0

@@ -25,6 +25,7 @@ from specchat.training.speculator import (
     Acceptance,
     SpeculatorSettings,
     SpeculatorTrainer,
+    depth_loss,
     draft_acceptance,
     draw_runs,
     greedy_acceptance,
@@ -210,6 +211,18 @@ def test_training_on_own_answers_raises_acceptance_and_resumes(
     assert other.resume()
     assert other.step == 40
     assert greedy_acceptance(other.model, target, answers).mean_acceptance_length == after
+
+
+def test_the_loss_tells_how_often_both_would_draw_the_token_with_the_same_noise() -> None:
+    p = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [0.9, 0.05, 0.05]])
+    q = torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]])
+    token = torch.tensor([0, 0, 1])
+    loss, right, agreed = depth_loss(q.log(), p, token, soft_share=0.25)
+    spread = -(p * q.log()).sum(-1)
+    hard = -q.log()[range(3), token]
+    torch.testing.assert_close(loss, 0.25 * spread + 0.75 * hard)
+    assert right.tolist() == [False, True, False]
+    torch.testing.assert_close(agreed, torch.tensor([0.2 / 0.5, 1.0, 1.0]))
 
 
 def test_acceptance_counts_steps_and_depths() -> None:
