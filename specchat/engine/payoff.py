@@ -97,6 +97,7 @@ class Worth:
     length: int = 2  # of the next pause
 
     LONGEST = 32
+    LEAST = 1.03  # less is not worth the trouble: what is expected to be best is often overrated
 
     def allow(self) -> bool:
         """True when it should be asked in this step; counts down a pause."""
@@ -109,7 +110,7 @@ class Worth:
         """Take in the ratio of one step."""
         self.steps += 1
         self.ratio += max(0.06, 1 / (self.steps + 3)) * (ratio - self.ratio)
-        if self.ratio < 1.0:
+        if self.ratio < self.LEAST:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
         else:
