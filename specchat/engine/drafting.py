@@ -99,8 +99,9 @@ class Drafting:
             trust = self._trust_of(lineup, plainly)
             higher = better.believed(trust.ratio)
             if paid:
-                worth.observe(higher / rate)
-                if before is empty:
+                first = before is empty
+                worth.observe(higher / rate, 1.0 if first else Worth.ON_TOP)
+                if first:
                     lead.observe(speculator.name, higher)
             choice, rate = better, higher
             self._spent(speculator, own, 1000 * (time.perf_counter() - began))

@@ -30,11 +30,11 @@ class Payoff:
 
     def observe(self, saved_ms: float, others_ms: float = 0.0) -> None:
         """Take in what a drafted step saved (or lost, negative), and what steps of requests like
-        this one saved on the average lately."""
+        this one saved on the average lately. Where others lose, a request counts for itself."""
         self.steps += 1
         steps = min(self.steps, self.LATEST)
         self.saved_ms += (saved_ms - self.saved_ms) / steps
-        loses = steps * self.saved_ms + self.BELIEF * others_ms < 0
+        loses = steps * self.saved_ms + self.BELIEF * max(0.0, others_ms) < 0
         if self.steps >= self.trials and loses:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
@@ -97,7 +97,7 @@ class Worth:
     length: int = 2  # of the next pause
 
     LONGEST = 32
-    LEAST = 1.03  # less is not worth the trouble: what is expected to be best is often overrated
+    ON_TOP = 1.03  # of one asked after others: less is not worth the trouble, it is often overrated
 
     def allow(self) -> bool:
         """True when it should be asked in this step; counts down a pause."""
@@ -106,11 +106,11 @@ class Worth:
             return False
         return True
 
-    def observe(self, ratio: float) -> None:
-        """Take in the ratio of one step."""
+    def observe(self, ratio: float, least: float = 1.0) -> None:
+        """Take in the ratio of one step; it pays where the average is `least` or more."""
         self.steps += 1
         self.ratio += max(0.06, 1 / (self.steps + 3)) * (ratio - self.ratio)
-        if self.ratio < self.LEAST:
+        if self.ratio < least:
             self.pause = self.length
             self.length = min(2 * self.length, self.LONGEST)
         else:

@@ -258,6 +258,7 @@ def pauses(losing: float, others_ms: float) -> int:
 def test_a_request_is_less_easily_given_up_where_drafting_pays_for_others() -> None:
     assert pauses(losing=0.6, others_ms=0.0) > pauses(losing=0.6, others_ms=0.8) == 0
     assert pauses(losing=3.0, others_ms=0.8) > 200
+    assert pauses(losing=0.3, others_ms=-2.0) == pauses(losing=0.3, others_ms=0.0)
 
 
 class Script(Oracle):
