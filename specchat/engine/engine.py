@@ -47,6 +47,9 @@ from specchat.engine.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
+LAST_JOB_S = 5.0
+"""That closing waits for what is being compiled."""
+
 
 class Engine:
     """Serves one model. `submit`, `cancel`, `learn`, `snapshot` and `close` are safe from any
@@ -210,6 +213,8 @@ class Engine:
             self._wake.notify()
         self._queue.stop()
         self._thread.join()
+        # A thread that is in C++ when the interpreter ends takes the process down with it.
+        self._queue.wait(LAST_JOB_S)
         if self._calibration_file is not None:
             save_calibration(self._calibration_file, self._drafting.policy.calibration)
 
