@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import operator
 import time
+from collections import defaultdict
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from functools import partial
@@ -42,10 +43,10 @@ class Drafting:
         self._vocab_size = vocab_size
         self._payoffs = Payoffs()
         # By speculator and requests asked for, in powers of two.
-        self._costs: dict[tuple[str, int], AskCost] = {}
-        self._worth: dict[tuple[str, int, int, bool], Worth] = {}
-        self._leads: dict[tuple[int, bool], Lead] = {}
-        self._trust: dict[tuple[bool, tuple[str, ...]], Trust] = {}
+        self._costs: defaultdict[tuple[str, int], AskCost] = defaultdict(AskCost)
+        self._worth: defaultdict[tuple[str, int, int, bool], Worth] = defaultdict(Worth)
+        self._leads: defaultdict[tuple[int, bool], Lead] = defaultdict(Lead)
+        self._trust: defaultdict[tuple[bool, tuple[str, ...]], Trust] = defaultdict(Trust)
         self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
         self._turn = 0
         self._asked: set[str] = set()  # requests that a speculator was asked about in this step
@@ -68,7 +69,7 @@ class Drafting:
         merged, spent = empty, 0.0
         choice = self.policy.choose(empty, greedy, prompt_rows, spent)
         plainly = all(greedy)
-        lead = self._lead_of(len(sequences), plainly)
+        lead = self._leads[len(sequences).bit_length(), plainly]
         lineup: tuple[str, ...] = ()
         rate = choice.rate
         for speculator in self._order(lead, len(asked)):
@@ -198,6 +199,13 @@ class Drafting:
             if evict is not None:
                 evict(salt)
 
+    def close(self) -> None:
+        """Nothing is asked any more: let the speculators end what they do beside it."""
+        for speculator in self.speculators:
+            end = getattr(speculator, "close", None)
+            if end is not None:
+                end()
+
     def _merge(
         self,
         trees: list[DraftTree],
@@ -228,7 +236,7 @@ class Drafting:
         """Count what it took to ask a speculator and to look at what it said."""
         for sequence, _ in asked:
             sequence.counters.ask(speculator.name, ms / len(asked))
-        self._costs.setdefault((speculator.name, len(asked).bit_length()), AskCost()).observe(ms)
+        self._costs[speculator.name, len(asked).bit_length()].observe(ms)
 
     def _cut(self, drawn: DraftTree, requests: int, rows: int) -> DraftTree:
         """As much of a drawn tree as pays in a step of so many requests. Its confidence and its
@@ -238,8 +246,7 @@ class Drafting:
 
     def _cost(self, speculator: Speculator, requests: int) -> float:
         """Average milliseconds of asking it for so many; 0 before the first time."""
-        cost = self._costs.get((speculator.name, requests.bit_length()))
-        return cost.ms if cost else 0.0
+        return self._costs[speculator.name, requests.bit_length()].ms
 
     def _order(self, lead: Lead, requests: int) -> list[Speculator]:
         """All speculators, in the order in which to ask them."""
@@ -249,26 +256,15 @@ class Drafting:
             cheapest.sort(key=lambda s: s.name != first)
         return cheapest
 
-    def _lead_of(self, requests: int, greedy: bool) -> Lead:
-        key = requests.bit_length(), greedy
-        lead = self._leads.get(key)
-        if lead is None:
-            lead = self._leads[key] = Lead()
-        return lead
-
     def _trust_of(self, lineup: tuple[str, ...], greedy: bool) -> Trust:
-        return self._trust.setdefault((greedy, tuple(sorted(lineup))), Trust())
+        return self._trust[greedy, tuple(sorted(lineup))]
 
     def _worth_of(
         self, speculator: Speculator, choice: Choice, requests: int, greedy: bool
     ) -> Worth:
         """Kept apart by how many tokens a request may expect without this speculator."""
         expected = min(int(choice.tokens / requests), 8)
-        key = speculator.name, expected, requests, greedy
-        worth = self._worth.get(key)
-        if worth is None:
-            worth = self._worth[key] = Worth()
-        return worth
+        return self._worth[speculator.name, expected, requests, greedy]
 
     def _token_ms(self, requests: int) -> float:
         """What a token of a plain step takes."""

@@ -215,6 +215,7 @@ class Engine:
         self._thread.join()
         # A thread that is in C++ when the interpreter ends takes the process down with it.
         self._queue.wait(LAST_JOB_S)
+        self._drafting.close()
         if self._calibration_file is not None:
             save_calibration(self._calibration_file, self._drafting.policy.calibration)
 

@@ -33,7 +33,7 @@ class Choice:
     @property
     def rate(self) -> float:
         """Expected tokens and prompt rows per millisecond."""
-        return (self.tokens + self.prompt_rows) / self.ms
+        return self.believed(1.0)
 
     def believed(self, trust: float) -> float:
         """The rate where that part of the draft tokens is accepted that are expected to be."""

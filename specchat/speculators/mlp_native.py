@@ -10,6 +10,7 @@ from ctypes import byref
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from specchat.engine import native
@@ -95,9 +96,9 @@ class NativeMlp:
             if context.gumbel is None:
                 noise.append(0)
                 continue
-            if len(context.gumbel) < config.n_predict:
-                raise ValueError(f"noise of {len(context.gumbel)} of {config.n_predict} stages")
-            kept.append(_as_read(context.gumbel))
+            missing = config.n_predict - len(context.gumbel)
+            gumbel = context.gumbel if missing <= 0 else F.pad(context.gumbel, (0, 0, 0, missing))
+            kept.append(_as_read(gumbel))
             noise.append(kept[-1].data_ptr())
         last = [context.tokens[-1] for context in contexts]
         heat = array("f", [1 / c.temperature if c.temperature else 1.0 for c in contexts])

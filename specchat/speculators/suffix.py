@@ -80,6 +80,11 @@ class SuffixSpeculator:
         """Wait until the seed is sorted."""
         self._builder.join()
 
+    def close(self) -> None:
+        """Wait until the seed is sorted: a thread that is in C++ when the interpreter ends takes
+        the process down with it."""
+        self._builder.join()
+
     def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
         """The most probable continuations by their counts in the store."""
         stores = [self._store(context.salt) for context in batch]

@@ -276,6 +276,19 @@ def test_native_drafts_are_those_of_pytorch(
         torch.testing.assert_close(chances, wanted[1].flatten(1), rtol=1e-3, atol=1e-5)
 
 
+def test_stages_beyond_the_noise_are_drafted_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine hands out noise for a few positions; a speculator may be deeper."""
+    drafts = NativeMlp(make_heads(scale_input=False), siblings=2)
+    drafts.compile()
+    monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.0)
+    hidden, noise = torch.randn(48), torch.rand(3, 133)
+    short, whole = (
+        DraftContext("r", [1, 2], 1, "", hidden, 0.7, gumbel, 9)
+        for gumbel in (noise[:1], torch.cat([noise[:1], torch.zeros(2, 133)]))
+    )
+    assert drafts.run([short]) == drafts.run([whole])
+
+
 def test_stages_that_a_request_is_not_likely_to_reach_are_not_drafted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -315,3 +315,10 @@ def test_a_damaged_or_missing_store_is_refused(tmp_path: Path) -> None:
     save_store(foreign, [[1, 99]], VOCABULARY)
     with pytest.raises(ModelLoadError, match="damaged"):
         load_store(foreign, VOCABULARY, 80)
+
+
+def test_closing_waits_for_the_thread_that_sorts() -> None:
+    speculator = SuffixSpeculator([list(range(1, 200))] * 200, in_background=True)
+    speculator.close()
+    assert speculator.ready
+    assert "specchat-suffixes" not in [thread.name for thread in threading.enumerate()]
