@@ -96,7 +96,7 @@ class Worth:
     pause: int = 0
     length: int = 2  # of the next pause
 
-    LONGEST = 32
+    LONGEST = 256
     ON_TOP = 1.03  # of one asked after others: less is not worth the trouble, it is often overrated
 
     def allow(self) -> bool:
@@ -162,26 +162,47 @@ class Trust:
 @dataclass(slots=True)
 class Lead:
     """Which speculator to ask first: the one whose drafts promise the highest rate with nothing
-    else beside them. The others have a try now and then."""
+    else beside them. The others have a try now and then, the less often the longer it leads."""
 
     rates: dict[str, float] = field(default_factory=dict)  # exponential averages
+    seen: dict[str, int] = field(default_factory=dict)  # steps that they are made of
     tries: dict[str, int] = field(default_factory=dict)
-    steps: int = 0
+    leader: str = ""
+    pause: int = 0  # steps to go before the next try
+    length: int = 0  # of the next pause
 
-    EVERY = 24  # steps from one try to the next
+    SHORTEST = 24
+    LONGEST = 384
     FIRST = 4  # tries of each at the start
     _LEARNING = 0.05
+    _LEARNING_OF_TRIES = 0.1
 
     def choose(self, names: Sequence[str]) -> str:
         """One of these."""
-        self.steps += 1
-        least = min(names, key=lambda name: self.tries.get(name, 0))
-        if self.steps % self.EVERY == 0 or self.tries.get(least, 0) < self.FIRST:
-            self.tries[least] = self.tries.get(least, 0) + 1
-            return least
-        return max(names, key=lambda name: self.rates.get(name, 0.0))
+        fewest = min(names, key=self._tried)
+        if self._tried(fewest) < self.FIRST:
+            return self._try(fewest)
+        best = max(names, key=lambda name: self.rates.get(name, 0.0))
+        if best != self.leader:
+            self.leader, self.length = best, self.SHORTEST
+            self.pause = min(self.pause, self.SHORTEST)
+        others = [name for name in names if name != best]
+        if self.pause or not others:
+            self.pause = max(0, self.pause - 1)
+            return best
+        self.pause, self.length = self.length, min(2 * self.length, self.LONGEST)
+        return self._try(min(others, key=self._tried))
 
     def observe(self, name: str, rate: float) -> None:
         """Take in the expected tokens per millisecond of a step that asked it first."""
-        old = self.rates.get(name)
-        self.rates[name] = rate if old is None else old + self._LEARNING * (rate - old)
+        seen = self.seen[name] = self.seen.get(name, 0) + 1
+        learning = self._LEARNING if name == self.leader else self._LEARNING_OF_TRIES
+        old = self.rates.get(name, 0.0)
+        self.rates[name] = old + max(learning, 1 / seen) * (rate - old)
+
+    def _tried(self, name: str) -> int:
+        return self.tries.get(name, 0)
+
+    def _try(self, name: str) -> str:
+        self.tries[name] = self._tried(name) + 1
+        return name
