@@ -54,7 +54,7 @@ class NativeModel:
         threads = torch.get_num_threads()
         lengths = [s.context + s.count for s in layout.segments]
         rows, wanted = len(layout.ids), len(layout.wanted)
-        if wanted > len(self._logits):
+        if wanted > self._logits.shape[0]:
             self._logits = torch.empty(2 * wanted, self._vocab)
         logits = self._logits[:wanted]
         hidden = torch.empty(wanted, self._hidden)
@@ -91,7 +91,7 @@ class NativeModel:
             sum(lengths),
         )
         needed = self._library.scratch_floats(byref(self._model), byref(step), threads)
-        if needed > len(self._scratch):
+        if needed > self._scratch.numel():
             self._scratch = torch.empty(needed)
         step.scratch = self._scratch.data_ptr()
         meanwhile()

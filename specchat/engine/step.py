@@ -181,7 +181,7 @@ def _commit(
         path = next(found)
         first = not sequence.answered
         update = _commit_run(sequence, path, job.tree, now)
-        sequence.hidden = out.hidden[row + (path.nodes[-1] + 1 if path.nodes else 0)]
+        sequence.hidden = out.hidden.select(0, row + (path.nodes[-1] + 1 if path.nodes else 0))
         row += job.choices
         if job.decodes:
             if update.accepted:

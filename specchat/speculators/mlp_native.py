@@ -84,7 +84,7 @@ class NativeMlp:
         threads = torch.get_num_threads()
         wide = max(config.emb_dim, config.inner_dim)
         needed = count * (2 * wide + config.vocab_size + 1) + threads * library.room_floats(wide)
-        if len(self._scratch) < needed:
+        if self._scratch.numel() < needed:
             self._scratch = torch.empty(needed)
         kept: list[torch.Tensor] = []  # until the call is over
         hidden: list[int] = []
