@@ -124,16 +124,8 @@ class Counters:
             return
         self.drafted += len(tree.tokens)
         self.accepted += len(accepted)
-        sources = tree.sources
-        if sources.count(sources[0]) == len(sources):  # of one drafter, which is the rule
-            self.drafted_by_source[sources[0]] += len(sources)
-            if accepted:
-                self.accepted_by_source[sources[0]] += len(accepted)
-            return
-        for source in sources:
-            self.drafted_by_source[source] += 1
-        for node in accepted:
-            self.accepted_by_source[sources[node]] += 1
+        self.drafted_by_source.update(tree.sources)
+        self.accepted_by_source.update([tree.sources[node] for node in accepted])
 
     def since_submit(self, moment: float | None) -> float:
         """Milliseconds from submit to `moment`; nan when it never came."""
