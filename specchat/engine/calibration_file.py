@@ -7,11 +7,12 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from specchat.engine.calibration import Calibration, Learned, Stand
+from specchat.engine.calibration import Calibration
+from specchat.engine.regressions import Learned, Stand
 
 log = logging.getLogger(__name__)
 
-FORMAT = "specchat calibration 2"
+FORMAT = "specchat calibration 3"
 
 
 def restore_calibration(path: Path, calibration: Calibration) -> bool:

@@ -1,26 +1,12 @@
-"""The loop of `Policy.choose`: in the native library where there is one, else in Python."""
+"""Which nodes to verify: the most probable ones, as long as they pay."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import math
-from array import array
-from collections.abc import Callable, Sequence
-from ctypes import c_double, c_int64, c_void_p
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from specchat.engine.draft import ROOT, DraftTree
-from specchat.engine.native import loaded_library
-
-
-class Claims(NamedTuple):
-    """What is said of a tree's nodes: confidences whose log-odds are turned into chances by bias +
-    slope x log-odds; chances as they are where the slope is nan."""
-
-    said: Sequence[float]
-    bias: float
-    slope: float
 
 
 class Chosen(NamedTuple):
@@ -32,71 +18,23 @@ class Chosen(NamedTuple):
 
 
 def choose_nodes(
-    trees: Sequence[DraftTree],
-    claims: Sequence[Claims],
-    most_nodes: int,
-    step_ms: array[float],
-    node_ms: float,
-    expected: float,
-    fixed_ms: float,
-) -> Chosen:
-    """The m most probable nodes of all trees, at most `most_nodes` of each, for the m with the
-    highest rate. `step_ms[m]` is what a step with m nodes takes, to which each adds `node_ms`;
-    without any a step brings `expected` tokens and takes `fixed_ms`."""
-    call = _native()
-    if call is None:
-        return choose_in_python(trees, claims, most_nodes, step_ms, node_ms, expected, fixed_ms)
-    counts = [len(tree.tokens) for tree in trees]
-    total = sum(counts)
-    numbers = array("q", counts)
-    said, lines = array("d"), array("d")
-    for tree, claim in zip(trees, claims, strict=True):
-        lines.append(claim.bias)
-        lines.append(claim.slope)
-        if tree.tokens:
-            numbers.extend(tree.parents)
-            said.extend(claim.said)
-    kept, best = bytearray(total), array("d", (0.0, 0.0))
-    at = numbers.buffer_info()[0]
-    flags = (ctypes.c_char * total).from_buffer(kept)
-    call(
-        len(trees), at, at + 8 * len(trees), said.buffer_info()[0], lines.buffer_info()[0],
-        most_nodes, step_ms.buffer_info()[0], node_ms, expected, fixed_ms,
-        ctypes.addressof(flags), best.buffer_info()[0],
-    )  # fmt: skip
-    nodes: list[list[int]] = []
-    start = 0
-    for count in counts:
-        end = start + count
-        own = kept.count(1, start, end) if count else 0
-        if own == 0:
-            nodes.append([])
-        elif kept.find(0, start, start + own) < 0:
-            nodes.append(list(range(own)))
-        else:
-            nodes.append([i for i in range(count) if kept[start + i]])
-        start = end
-    return Chosen(nodes, best[0], best[1])
-
-
-def choose_in_python(
-    trees: Sequence[DraftTree],
-    claims: Sequence[Claims],
+    chances: Sequence[Sequence[float]],
     most_nodes: int,
     step_ms: Sequence[float],
     node_ms: float,
     expected: float,
     fixed_ms: float,
 ) -> Chosen:
-    """The same, without the library."""
-    ranked = []
-    for r, (tree, claim) in enumerate(zip(trees, claims, strict=True)):
-        chances = path_chances(tree, claim)
-        ranked += [(-chance, r, node) for node, chance in enumerate(chances)]
-    ranked.sort()
+    """The m most probable nodes of all trees, at most `most_nodes` of each, for the m with the
+    highest rate. `chances` are those of each tree's nodes and all their ancestors; `step_ms[m]` is
+    what a step with m nodes takes, to which each adds `node_ms`; without any a step brings
+    `expected` tokens and takes `fixed_ms`."""
+    ranked = sorted(
+        (-chance, r, node) for r, own in enumerate(chances) for node, chance in enumerate(own)
+    )
     hoped = expected - sum(negative for negative, _, _ in ranked)  # were all of them verified
     best_expected, best_ms, best_count, count = expected, fixed_ms, 0, 0
-    room = [most_nodes] * len(trees)
+    room = [most_nodes] * len(chances)
     chosen: list[tuple[int, int]] = []
     for negative, r, node in ranked:
         if not room[r]:
@@ -110,20 +48,18 @@ def choose_in_python(
             best_expected, best_ms, best_count = expected, ms, count
         elif hoped * best_ms < best_expected * ms:
             break  # not even all the rest for nothing would do
-    kept: list[list[int]] = [[] for _ in trees]
+    kept: list[list[int]] = [[] for _ in chances]
     for r, node in chosen[:best_count]:
         kept[r].append(node)
     return Chosen([sorted(nodes) for nodes in kept], best_expected, best_ms)
 
 
-def path_chances(tree: DraftTree, claims: Claims) -> list[float]:
-    """Of each node: that it and all its ancestors are accepted.
+def path_chances(tree: DraftTree, own: Sequence[float]) -> list[float]:
+    """Of each node: that it and all its ancestors are accepted, where `own` is each one's chance if
+    its parent is.
 
     Siblings exclude each other, so where they claim more than there is, each is believed less.
     """
-    own = list(claims.said)
-    if not math.isnan(claims.slope):
-        own = [sigmoid(claims.bias + claims.slope * log_odds(said)) for said in own]
     claimed = [0.0] * (len(own) + 1)
     for parent, chance in zip(tree.parents, own, strict=True):
         claimed[parent] += chance
@@ -147,20 +83,3 @@ def sigmoid(odds: float) -> float:
         return 1.0 / (1.0 + math.exp(-odds))
     grown = math.exp(odds)
     return grown / (1.0 + grown)
-
-
-def _native() -> Callable[..., None] | None:
-    library = loaded_library()
-    return None if library is None else _bound(library._name)
-
-
-@functools.cache
-def _bound(name: str) -> Callable[..., None]:
-    # Too short a call to let others have the interpreter meanwhile.
-    call = ctypes.PyDLL(name).choose_nodes
-    call.restype = None
-    call.argtypes = [
-        c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_double, c_double,
-        c_double, c_void_p, c_void_p,
-    ]  # fmt: skip
-    return call

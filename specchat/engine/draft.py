@@ -221,15 +221,15 @@ class DraftTree:
         return [m - (1 << 64) if m >= 1 << 63 else m for m in masks]
 
 
-def merge(trees: Sequence[DraftTree]) -> DraftTree:
+def merge(trees: Sequence[DraftTree], asked: Iterable[str] = ()) -> DraftTree:
     """One trie of all candidates. Where two drafters propose the same token after the same path,
     the more confident one keeps the node (the first of equals), and what each says of it is kept as
-    its opinions. Every draw is kept, in order."""
+    its opinions; those of `asked` that propose nothing are silent. Every draw is kept, in order."""
     merged = DraftTree()
     where: dict[tuple[int, int], int] = {}
     said: list[dict[str, float]] = []  # of each node
     heard: dict[int, set[str]] = {}  # by parent: the drafters that propose something there
-    speakers: set[str] = set()
+    speakers = set(asked)
     for tree in trees:
         index = {ROOT: ROOT}
         for i, token in enumerate(tree.tokens):
@@ -285,7 +285,7 @@ class Speculator(Protocol):
     name: str
     needs_hidden: bool
 
-    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+    def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """One tree per context, in order; an empty tree where it has nothing to offer."""
         ...
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-import operator
 import time
 from collections import defaultdict
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from functools import partial
 
-from specchat.engine.draft import DraftContext, DraftTree, Speculator, merge
+from specchat.engine.draft import DraftContext, DraftTree, Speculator
+from specchat.engine.native import loaded_library
+from specchat.engine.native_offers import NativeOffers
+from specchat.engine.offers import Offers, TreeOffers
 from specchat.engine.payoff import AskCost, Lead, Payoffs, Trust, Worth
-from specchat.engine.policy import Choice, Policy
+from specchat.engine.policy import Outlook, Policy
+from specchat.engine.regressions import MOST_DRAFTERS
 from specchat.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -21,25 +24,29 @@ NOISE_AHEAD = 8
 """Positions of noise that a sampled request's drafters get to see."""
 
 
-LEARN_FROM = 4
-"""Requests of a step, in turn, whose trees the calibration learns from: that many tell enough."""
-
-
 @dataclass(frozen=True, slots=True)
 class Drafts:
     """The trees to verify in a step, one per decoding request, and the time they took."""
 
     trees: list[DraftTree]
     ms: float
-    offered: list[DraftTree]  # all that was drafted, of which the trees are parts
+    places: Seq[int]  # of the requests, among those that were drafted for
 
 
 class Drafting:
     """Speculators and the policy that decides between them. The engine thread owns it."""
 
     def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
+        """
+        Raises:
+            ValueError: more speculators than can be told apart.
+        """
+        names = [speculator.name for speculator in speculators]
+        if len(set(names)) > MOST_DRAFTERS:
+            raise ValueError(f"at most {MOST_DRAFTERS} speculators can draft, got {names}")
         self.speculators = list(speculators)
         self.policy = policy
+        self._names = names
         self._vocab_size = vocab_size
         self._payoffs = Payoffs()
         # By speculator and requests asked for, in powers of two.
@@ -48,33 +55,34 @@ class Drafting:
         self._leads: defaultdict[tuple[int, bool], Lead] = defaultdict(Lead)
         self._trust: defaultdict[tuple[bool, tuple[str, ...]], Trust] = defaultdict(Trust)
         self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
-        self._turn = 0
         self._asked: set[str] = set()  # requests that a speculator was asked about in this step
+        self._offers: Offers = TreeOffers(policy, vocab_size)  # of this step
+        self._in_python = self._offers
+        self._natively: NativeOffers | None = None
 
     def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
         `prompt_rows` rows of prefill.
 
-        The speculator that promises most by itself is asked first, then the cheapest; each only
-        where it has paid on top of what the ones before it offer.
+        Of all speculators the one is asked first with which steps have promised most, then the
+        cheapest; each only where it has paid on top of what the ones before it offer.
         """
         start = time.perf_counter()
-        empty = [DraftTree() for _ in sequences]
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
         self._asked, self._hope = set(), None
         if not asked:
-            return Drafts(empty, 0.0, empty)
+            return Drafts([DraftTree() for _ in sequences], 0.0, range(len(sequences)))
         contexts = {i: _context(sequences[i]) for i in asked}
         greedy = [s.request.params.greedy for s in sequences]
-        merged, spent = empty, 0.0
-        choice = self.policy.choose(empty, greedy, prompt_rows, spent)
+        offers = self._offers = self._offers_for(sequences)
+        outlook = offers.begin(greedy, prompt_rows)
         plainly = all(greedy)
         lead = self._leads[len(sequences).bit_length(), plainly]
+        leader, rate, spent = None, outlook.rate, 0.0
         lineup: tuple[str, ...] = ()
-        rate = choice.rate
         for speculator in self._order(lead, len(asked)):
             those = [i for i in asked if _may_draft(speculator, sequences[i])]
-            worth = self._worth_of(speculator, choice, len(sequences), plainly)
+            worth = self._worth_of(speculator, outlook, plainly)
             paid = bool(those) and worth.allow()
             if not paid:
                 those = [i for i in those if not sequences[i].request.params.adaptive]
@@ -82,53 +90,31 @@ class Drafting:
                 continue
             began = time.perf_counter()
             self._asked |= {sequences[i].request.request_id for i in those}
-            # Draws stay, chosen drafts that do not pay need no place beside them.
-            base = [
-                whole if whole.draws else chosen
-                for whole, chosen in zip(merged, choice.trees, strict=True)
-            ]
-            rows = prompt_rows + sum([len(tree.tokens) for tree in base])
-            own = [(sequences[i], contexts[i]) for i in those]
-            before, cost = merged, self._cost(speculator, len(those))
-            merged = self._merge(before, base, those, own, speculator, rows)
-            spent += cost
-            if all(map(operator.is_, merged, before)):
-                better = choice.later(cost)
-            else:
-                better = self.policy.choose(merged, greedy, prompt_rows, spent)
+            spent += self._cost(speculator, len(those))
+            if self._ask(speculator, those, [contexts[i] for i in those]):
+                outlook = offers.choose(spent)
             lineup = (*lineup, speculator.name)
-            trust = self._trust_of(lineup, plainly)
-            higher = better.believed(trust.ratio)
+            believed = outlook.believed(self._trust_of(lineup, plainly).ratio)
             if paid:
-                first = before is empty
-                worth.observe(higher / rate, 1.0 if first else Worth.ON_TOP)
-                if first:
-                    lead.observe(speculator.name, higher)
-            choice, rate = better, higher
-            self._spent(speculator, own, 1000 * (time.perf_counter() - began))
+                first = len(lineup) == 1
+                worth.observe(believed / rate, 1.0 if first else Worth.ON_TOP)
+                leader = speculator.name if first else leader
+            rate = believed
+            self._spent(
+                speculator, [sequences[i] for i in those], 1000 * (time.perf_counter() - began)
+            )
+        if leader is not None:
+            lead.observe(leader, rate)
         if lineup and all(s.request.params.adaptive for s in sequences):
-            self._hope = self._trust_of(lineup, plainly), choice.tokens - len(sequences)
-        trees = [
-            # The policy looked at tokens: what is left of draws was decided before, in `_cut`.
-            whole.first(self.policy.max_nodes) if whole.draws else chosen
-            for whole, chosen in zip(merged, choice.trees, strict=True)
-        ]
+            self._hope = self._trust_of(lineup, plainly), outlook.tokens - len(sequences)
+        trees = offers.chosen()
         for i in asked:
-            sequence, tree = sequences[i], merged[i]
-            if not sequence.request.params.adaptive and not tree.draws:
-                trees[i] = self.policy.likeliest(tree, greedy[i])
-            most = sequence.request.params.max_nodes
-            if most is not None and len(trees[i]) > most:
-                # Draws must be cut without a look at them.
-                offered = trees[i]
-                trees[i] = (
-                    offered.first(most)
-                    if offered.draws
-                    else self.policy.likeliest(offered, greedy[i], most)
-                )
-            if not trees[i] and (tree or sequence.request.request_id not in self._asked):
-                sequence.counters.plain_steps += 1
-        return Drafts(trees, 1000 * (time.perf_counter() - start), merged)
+            trees[i] = self._limited(sequences[i], i, trees[i])
+            idle = sequences[i].request.request_id not in self._asked
+            if not trees[i] and (idle or offers.whole(i)):
+                sequences[i].counters.plain_steps += 1
+        ms = 1000 * (time.perf_counter() - start)
+        return Drafts(trees, ms, range(len(sequences)))
 
     def learn(
         self,
@@ -138,21 +124,13 @@ class Drafting:
         tokens: Seq[Seq[int]],
     ) -> None:
         """Take in how a step went: each request's accepted nodes, and the tokens it got."""
-        calibration = self.policy.calibration
-        calibration.begin_step()
-        self._turn += LEARN_FROM
-        for place in range(min(LEARN_FROM, len(sequences))):
-            i = (self._turn + place) % len(sequences)
-            if drafts.offered[i].tokens:
-                greedy = sequences[i].request.params.greedy
-                calibration.observe(drafts.offered[i], tokens[i], greedy)
+        self.policy.calibration.begin_step()
+        if not self._asked:
+            return
+        self._offers.learn(drafts.places, tokens)
         if self._hope is not None:
             trust, hoped = self._hope
             trust.observe(sum(map(len, accepted)), hoped)
-        if not drafts.ms:
-            return
-        if not self._asked:
-            return
         requests, drafted = len(sequences), sum([len(tree.tokens) for tree in drafts.trees])
         token_ms, added_ms = self._token_ms(requests), self._added_ms(requests, drafted)
         own_ms = drafts.ms / len(self._asked)
@@ -206,43 +184,32 @@ class Drafting:
             if end is not None:
                 end()
 
-    def _merge(
-        self,
-        trees: list[DraftTree],
-        base: list[DraftTree],
-        those: Seq[int],
-        own: Seq[tuple[Sequence, DraftContext]],
-        speculator: Speculator,
-        rows: int,
-    ) -> list[DraftTree]:
-        """The trees with one more speculator's proposals in them, drawn ones in `base` instead. So
-        far the step has `rows` rows besides each request's root."""
-        proposals = self._ask(speculator, [context for _, context in own])
-        merged = list(trees)
-        for i, (_, context), proposal in zip(those, own, proposals, strict=True):
-            if proposal.max_depth > context.max_depth:
-                proposal = proposal.shallow(context.max_depth)
-            whole = trees[i]
-            if not proposal.tokens and not proposal.draws:
-                continue
-            if proposal.draws:
-                whole, proposal = base[i], self._cut(proposal, len(trees), rows)
-            merged[i] = merge([whole, proposal]) if len(whole) else proposal
-        return merged
+    def _offers_for(self, sequences: Seq[Sequence]) -> Offers:
+        """What takes in the drafts of a step: native where it can be."""
+        library = loaded_library()
+        drawn = any(sequence.draw_noise is not None for sequence in sequences)
+        if library is None or drawn:
+            return self._in_python
+        if self._natively is None:
+            self._natively = NativeOffers(library, self.policy, self._names, self._vocab_size)
+        return self._natively
 
-    def _spent(
-        self, speculator: Speculator, asked: Seq[tuple[Sequence, DraftContext]], ms: float
-    ) -> None:
+    def _limited(self, sequence: Sequence, place: int, tree: DraftTree) -> DraftTree:
+        """A request's tree as its parameters want it."""
+        params = sequence.request.params
+        if not params.adaptive and not tree.draws:
+            tree = self.policy.likeliest(self._offers.whole(place), params.greedy)
+        most = params.max_nodes
+        if most is None or len(tree) <= most:
+            return tree
+        # Draws must be cut without a look at them.
+        return tree.first(most) if tree.draws else self.policy.likeliest(tree, params.greedy, most)
+
+    def _spent(self, speculator: Speculator, asked: Seq[Sequence], ms: float) -> None:
         """Count what it took to ask a speculator and to look at what it said."""
-        for sequence, _ in asked:
+        for sequence in asked:
             sequence.counters.ask(speculator.name, ms / len(asked))
         self._costs[speculator.name, len(asked).bit_length()].observe(ms)
-
-    def _cut(self, drawn: DraftTree, requests: int, rows: int) -> DraftTree:
-        """As much of a drawn tree as pays in a step of so many requests. Its confidence and its
-        shape are the same whatever was drawn, so this is not decided by the tokens."""
-        alone = [drawn, *(DraftTree() for _ in range(requests - 1))]
-        return drawn.part(self.policy.choose(alone, [False] * requests, rows, 0.0).nodes[0])
 
     def _cost(self, speculator: Speculator, requests: int) -> float:
         """Average milliseconds of asking it for so many; 0 before the first time."""
@@ -259,12 +226,10 @@ class Drafting:
     def _trust_of(self, lineup: tuple[str, ...], greedy: bool) -> Trust:
         return self._trust[greedy, tuple(sorted(lineup))]
 
-    def _worth_of(
-        self, speculator: Speculator, choice: Choice, requests: int, greedy: bool
-    ) -> Worth:
+    def _worth_of(self, speculator: Speculator, outlook: Outlook, greedy: bool) -> Worth:
         """Kept apart by how many tokens a request may expect without this speculator."""
-        expected = min(int(choice.tokens / requests), 8)
-        return self._worth[speculator.name, expected, requests, greedy]
+        expected = min(int(outlook.tokens / outlook.requests), 8)
+        return self._worth[speculator.name, expected, outlook.requests, greedy]
 
     def _token_ms(self, requests: int) -> float:
         """What a token of a plain step takes."""
@@ -288,18 +253,19 @@ class Drafting:
         sequence.counters.plain_steps += 1
         return False
 
-    def _ask(self, speculator: Speculator, contexts: Seq[DraftContext]) -> list[DraftTree]:
-        """A speculator that fails costs its drafts, never the answer."""
+    def _ask(self, speculator: Speculator, those: Seq[int], contexts: Seq[DraftContext]) -> bool:
+        """Take in what a speculator offers for `those` requests. One that fails costs its drafts,
+        never the answer; then False."""
         try:
             trees = speculator.propose(contexts)
             if len(trees) != len(contexts):
                 raise ValueError(f"{len(contexts)} trees expected, got {len(trees)}")
-            for tree in trees:
-                tree.check(self._vocab_size)
+            depths = [context.max_depth for context in contexts]
+            self._offers.add(speculator.name, those, trees, depths)
         except Exception:
             self._switch_off(speculator)
-            return [DraftTree() for _ in contexts]
-        return trees
+            return False
+        return True
 
     def _switch_off(self, speculator: Speculator) -> None:
         """A drafter is optional by design: go on without it. Called while its error is handled."""

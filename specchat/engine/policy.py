@@ -11,8 +11,10 @@ again later.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from specchat.engine.calibration import Calibration
 from specchat.engine.choosing import choose_nodes
@@ -21,14 +23,13 @@ from specchat.engine.step_cost import Overhead, StepCost
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The nodes to verify, and what is expected of them."""
+class Outlook:
+    """What is expected of a step."""
 
-    trees: list[DraftTree]
-    nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
-    tokens: float  # expected of the step, over all decoding requests
+    requests: int  # that decode
+    tokens: float  # over all of them
     prompt_rows: int
-    ms: float  # expected
+    ms: float
 
     @property
     def rate(self) -> float:
@@ -37,13 +38,28 @@ class Choice:
 
     def believed(self, trust: float) -> float:
         """The rate where that part of the draft tokens is accepted that are expected to be."""
-        requests = len(self.trees)
-        tokens = requests + trust * (self.tokens - requests)
+        tokens = self.requests + trust * (self.tokens - self.requests)
         return (tokens + self.prompt_rows) / self.ms
 
-    def later(self, ms: float) -> Choice:
+    def later(self, ms: float) -> Outlook:
         """The same nodes, after so much more time for drafting."""
         return replace(self, ms=self.ms + ms)
+
+
+class Choice(NamedTuple):
+    """The nodes to verify."""
+
+    trees: list[DraftTree]
+    nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
+    outlook: Outlook
+
+
+class Prices(NamedTuple):
+    """What a step takes, by how many draft nodes it has."""
+
+    step_ms: array[float]  # of the model, with 0, 1, ... nodes
+    node_ms: float  # that each node adds outside the model
+    fixed_ms: float  # of a step without any, drafting included
 
 
 @dataclass(slots=True)
@@ -55,6 +71,12 @@ class Policy:
     calibration: Calibration = field(default_factory=Calibration)
     overhead: Overhead = field(default_factory=Overhead)
 
+    def prices(self, requests: int, prompt_rows: int, draft_ms: float, nodes: int) -> Prices:
+        """Of steps with up to so many draft nodes."""
+        rows = requests + prompt_rows
+        fixed_ms = self.cost.step_ms(rows) + self.overhead.ms(requests) + draft_ms
+        return Prices(self.cost.table(rows, nodes), self.overhead.node_ms, fixed_ms)
+
     def choose(
         self,
         trees: Sequence[DraftTree],
@@ -64,26 +86,17 @@ class Policy:
     ) -> Choice:
         """The part of each tree worth verifying in a step that also has `prompt_rows` rows of
         prefill. `trees` holds one, possibly empty, tree per decoding request."""
-        requests, base_rows = len(trees), len(trees) + prompt_rows
-        base_ms = self.cost.step_ms(base_rows)
-        fixed_ms = base_ms + self.overhead.ms(requests) + draft_ms
-        if not any(tree.tokens for tree in trees):
-            return Choice(list(trees), [[] for _ in trees], float(requests), prompt_rows, fixed_ms)
-        times = self.cost.table(base_rows, sum([len(tree.tokens) for tree in trees]))
-        kept, tokens, ms = choose_nodes(
-            trees,
-            [self.calibration.claims(tree, own) for tree, own in zip(trees, greedy, strict=True)],
-            self.max_nodes,
-            times,
-            self.overhead.node_ms,
-            float(base_rows),
-            fixed_ms,
-        )
+        requests = len(trees)
+        prices = self.prices(requests, prompt_rows, draft_ms, sum(map(len, trees)))
+        pairs = zip(trees, greedy, strict=True)
+        chances = [self.calibration.path_chances(tree, own) for tree, own in pairs]
+        expected = float(requests + prompt_rows)
+        kept, tokens, ms = choose_nodes(chances, self.max_nodes, *prices[:2], expected, prices[2])
         selected = [
             tree if len(nodes) == len(tree.tokens) else tree.select(nodes)
             for tree, nodes in zip(trees, kept, strict=True)
         ]
-        return Choice(selected, kept, tokens - prompt_rows, prompt_rows, ms)
+        return Choice(selected, kept, Outlook(requests, tokens - prompt_rows, prompt_rows, ms))
 
     def likeliest(self, tree: DraftTree, greedy: bool, most: int | None = None) -> DraftTree:
         """The most probable nodes there is room for, `most` at the most, whatever they cost."""

@@ -62,7 +62,7 @@ class _Job(NamedTuple):
     rows: Rows
     tree: DraftTree  # what is verified; empty in a prefill chunk
     decodes: bool  # False: a prefill chunk
-    offered: DraftTree  # what was drafted, of which the tree is a part
+    place: int = -1  # among the requests that were drafted for
 
     @property
     def choices(self) -> int:
@@ -100,7 +100,7 @@ def run(
 def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> list[_Job]:
     """Hold the pages of the step; requests preempted on the way drop out."""
     jobs = []
-    for sequence, tree, offered in zip(plan.decode, drafts.trees, drafts.offered, strict=True):
+    for sequence, tree, place in zip(plan.decode, drafts.trees, drafts.places, strict=True):
         if sequence.table is None:
             continue
         held = scheduler.reserve(sequence, max(rows, 1 + len(tree)))
@@ -108,7 +108,7 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
             continue
         tree = tree.first(held - 1) if held < 1 + len(tree) else tree
         own = Rows.tree(sequence.table, sequence.tokens[-1], tree, min(rows, held))
-        jobs.append(_Job(sequence, sequence.table, own, tree, True, offered))
+        jobs.append(_Job(sequence, sequence.table, own, tree, True, place))
     nothing = DraftTree()
     for prefill in plan.prefill:
         sequence = prefill.sequence
@@ -117,7 +117,7 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
         start = sequence.table.length
         tokens = sequence.tokens[start : start + prefill.count]
         own = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
-        jobs.append(_Job(sequence, sequence.table, own, nothing, False, nothing))
+        jobs.append(_Job(sequence, sequence.table, own, nothing, False))
     return jobs
 
 
@@ -238,17 +238,17 @@ def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Draf
     """Tell the policy what was verified, which can be less than what was proposed."""
     by_sequence = {id(update.sequence): update for update in updates}
     decoding = [job for job in jobs if job.decodes]
-    sequences, trees, offered, accepted, tokens = [], [], [], [], []
+    sequences, trees, places, accepted, tokens = [], [], [], [], []
     for job in decoding:
         update = by_sequence[id(job.sequence)]
         sequences.append(job.sequence)
         trees.append(job.tree)
-        offered.append(job.offered)
+        places.append(job.place)
         accepted.append(update.accepted)
         tokens.append(update.tokens)
         job.sequence.counters.draft_ms += drafts.ms / len(decoding)
     if sequences:
-        drafting.learn(sequences, Drafts(trees, drafts.ms, offered), accepted, tokens)
+        drafting.learn(sequences, Drafts(trees, drafts.ms, places), accepted, tokens)
 
 
 def _time(

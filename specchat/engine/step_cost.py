@@ -59,7 +59,9 @@ class StepCost:
         self._place = place
         self._prior_ms = prior_ms
         self._curves: dict[str, _Curve] = {}
-        self._known: dict[int, float] = {}  # by rows, since the last time they moved
+        # Since the last time they moved: of each backend and size, and by rows.
+        self._sizes: dict[tuple[str, int], float] = {}
+        self._known: dict[int, float] = {}
         self._tables: dict[int, array[float]] = {}  # by the rows they begin with, likewise
 
     def observe(self, rows: int, ms: float) -> None:
@@ -67,26 +69,28 @@ class StepCost:
         backend, place = self._key(rows)
         curve = self._curves.setdefault(backend, _Curve())
         if curve.seen < _STEADY or curve.seen % _KEPT == 0:
-            self._known.clear()
-            self._tables.clear()
+            self._forget_times()
         expected = self._prior(backend, place) * curve.factor(place)
         curve.observe(place, math.log(max(ms, 1e-6) / expected))
 
     def forget(self) -> None:
         """Go by the prior times again, which were taken anew."""
         self._curves.clear()
-        self._known.clear()
-        self._tables.clear()
+        self._forget_times()
 
     def step_ms(self, rows: int) -> float:
         """Expected time of a step of `rows` rows."""
         known = self._known.get(rows)
         if known is None:
-            backend, place = self._key(rows)
-            curve = self._curves.get(backend)
-            known = self._prior(backend, place)
-            if curve is not None:
-                known *= curve.factor(place)
+            key = self._key(rows)
+            known = self._sizes.get(key)
+            if known is None:
+                backend, place = key
+                curve = self._curves.get(backend)
+                known = self._prior(backend, place)
+                if curve is not None:
+                    known *= curve.factor(place)
+                self._sizes[key] = known
             self._known[rows] = known
         return known
 
@@ -98,6 +102,11 @@ class StepCost:
         for place in range(len(known), more + 1):
             known.append(self.step_ms(rows + place))
         return known
+
+    def _forget_times(self) -> None:
+        self._sizes.clear()
+        self._known.clear()
+        self._tables.clear()
 
     def _key(self, rows: int) -> tuple[str, int]:
         backend, padded = self._place(rows)

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from specchat.engine.compiled import CompileQueue, Graph
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.speculators.checkpoint import read_config, read_tensors
 from specchat.speculators.mlp_heads import MlpConfig, MlpHeads, refuse_strangers
-from specchat.speculators.mlp_native import NativeMlp
+from specchat.speculators.mlp_native import NativeMlp, stage_parents
 
 BATCH_BUCKETS = (1, 4, 16)
 """Requests per compiled call."""
@@ -53,8 +53,7 @@ class MlpSpeculator:
         self._dtype = heads.head[0].dtype
         self._neutral = torch.ones(1, 1, device=device), torch.zeros(1, 1, 1, device=device)
         self._siblings = many = min(MAX_SIBLINGS, config.vocab_size)
-        firsts = [ROOT, *range(0, many * (self._depth - 1), many)]  # each stage's parent
-        self._parents = [parent for parent in firsts for _ in range(many)]
+        self._parents = stage_parents(self._depth, many)
         self._depths = [1 + stage for stage in range(self._depth) for _ in range(many)]
         greedy = CARD_BUCKETS if device.type == "cuda" else BATCH_BUCKETS
         self._buckets = {False: greedy, True: [n for n in greedy if n <= BATCH_BUCKETS[-1]]}
@@ -63,21 +62,25 @@ class MlpSpeculator:
             for sampled, sizes in self._buckets.items()
             for size in sizes
         }
-        self._native = NativeMlp(heads, self._siblings, vocabulary)
+        self._native = NativeMlp(self.name, heads, self._siblings, vocabulary)
         if queue is not None:
             if device.type == "cpu":
                 queue.add(self._native)
             for graph in self._graphs.values():
                 queue.add(graph)
 
-    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+    def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """A chain of `n_predict` tokens with runners-up, where the hidden state is known."""
         trees = [DraftTree() for _ in batch]
         if self._native.ready:
             known = [i for i, context in enumerate(batch) if context.hidden is not None]
-            found = self._native.run([batch[i] for i in known]) if known else []
-            for i, drafted in zip(known, found, strict=True):
-                trees[i] = self._tree(drafted.tokens, drafted.chances)
+            if not known:
+                return trees
+            found = self._native.run([batch[i] for i in known])
+            if len(known) == len(batch):
+                return found
+            for i, tree in zip(known, found, strict=True):
+                trees[i] = tree
             return trees
         for sampled in (False, True):
             places = [

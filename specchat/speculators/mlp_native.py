@@ -7,15 +7,15 @@ import logging
 from array import array
 from collections.abc import Sequence
 from ctypes import byref
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from specchat.engine import native
-from specchat.engine.draft import DraftContext
+from specchat.engine.draft import ROOT, DraftContext
 from specchat.engine.native import NativeUnavailableError
+from specchat.engine.packed_trees import Column, PackedTrees
 from specchat.speculators.mlp_heads import MlpHeads
 
 log = logging.getLogger(__name__)
@@ -26,11 +26,10 @@ LEAST_CHANCE = 0.1
 TOLERANCE = 2e-2  # of a probability; the heads may be bf16 in PyTorch, and are float32 here
 
 
-class Drafted(NamedTuple):
-    """The best tokens of each stage and the drafter's probabilities of them, stage after stage."""
-
-    tokens: list[int]  # stages x siblings
-    chances: list[float]
+def stage_parents(stages: int, siblings: int) -> list[int]:
+    """Of each stage's tokens, best first: all continue the best one of the stage before."""
+    firsts = [ROOT, *range(0, siblings * (stages - 1), siblings)]
+    return [parent for parent in firsts for _ in range(siblings)]
 
 
 class NativeMlp:
@@ -39,9 +38,16 @@ class NativeMlp:
     name = "native MLP drafts"
 
     def __init__(
-        self, heads: MlpHeads, siblings: int, vocabulary: Sequence[int] | None = None
+        self,
+        source: str,
+        heads: MlpHeads,
+        siblings: int,
+        vocabulary: Sequence[int] | None = None,
     ) -> None:
-        """`vocabulary`: the only tokens to draft, where others are too rare to pay for."""
+        """`source`: the drafter's name; `vocabulary`: the only tokens to draft, where others are
+        too rare to pay for."""
+        self._source = source
+        self._parents = array("q", stage_parents(heads.config.n_predict, siblings))
         self._heads = heads
         self._tokens = None if vocabulary is None else torch.tensor(sorted(vocabulary))
         self._siblings = siblings
@@ -71,15 +77,15 @@ class NativeMlp:
             return
         self._library = library
 
-    def run(self, contexts: Sequence[DraftContext]) -> list[Drafted]:
-        """What is drafted for each request, its most likely chain no longer than is likely to be
-        of use. All contexts have a hidden state."""
+    def run(self, contexts: Sequence[DraftContext]) -> PackedTrees:
+        """The chain of best tokens for each request, no longer than is likely to be of use, with
+        the runners-up of each stage as leaves. All contexts have a hidden state."""
         assert self._library is not None
         return self._run(self._library, contexts, LEAST_CHANCE)
 
     def _run(
         self, library: ctypes.CDLL, contexts: Sequence[DraftContext], least_chance: float
-    ) -> list[Drafted]:
+    ) -> PackedTrees:
         config, count, siblings = self._heads.config, len(contexts), self._siblings
         threads = torch.get_num_threads()
         wide = max(config.emb_dim, config.inner_dim)
@@ -121,17 +127,15 @@ class NativeMlp:
             least_chance,
             threads,
         )
-        found = []
-        for place in range(count):
-            nodes = numbers[3 * count + place] * siblings
-            own = place * stride
-            first = 4 * count + own
-            found.append(
-                Drafted(
-                    numbers[first : first + nodes].tolist(), chances[own : own + nodes].tolist()
-                )
-            )
-        return found
+        return PackedTrees(
+            self._source,
+            count,
+            Column(numbers, 3 * count, 1),
+            Column(numbers, 4 * count, stride),
+            Column(self._parents, 0, 0),
+            Column(chances, 0, stride),
+            siblings,
+        )
 
     def _describe(self) -> native.Drafter:
         heads, config = self._heads, self._heads.config
@@ -202,7 +206,7 @@ class NativeMlp:
         mine = self._run(library, contexts, 0.0)
         # Later stages depend on the tokens before, so a near tie may part them: compare the first.
         many = self._siblings
-        first = torch.tensor([each.chances[:many] for each in mine])
+        first = torch.tensor([each.confidence[:many] for each in mine])
         off = float((chances[:, 0] - first).abs().max())
         if self._tokens is not None:  # chances are among the drafted tokens
             off = 0.0

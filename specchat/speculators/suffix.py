@@ -85,16 +85,14 @@ class SuffixSpeculator:
         the process down with it."""
         self._builder.join()
 
-    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+    def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """The most probable continuations by their counts in the store."""
         stores = [self._store(context.salt) for context in batch]
         native = [store.native for store in stores if store.native is not None]
         lookups = self._lookups
         if lookups is not None and len(native) == len(stores):
-            drafts = lookups.draft(native, batch)
-        else:
-            drafts = [self._draft(store, own) for store, own in zip(stores, batch, strict=True)]
-        return [self._tree(nodes) for nodes in drafts]
+            return lookups.draft(self.name, native, batch)
+        return [self._tree(self._draft(*each)) for each in zip(stores, batch, strict=True)]
 
     def observe(self, request_id: str, tokens: Sequence[int]) -> None:
         """Answers in flight are not learned from: they may still be redacted."""

@@ -13,7 +13,8 @@ import torch
 from specchat.engine import native
 from specchat.engine.draft import DraftContext
 from specchat.engine.native import NativeUnavailableError
-from specchat.speculators.suffix_array import SORTED_TOKENS, Nodes, SuffixArray, SuffixOptions
+from specchat.engine.packed_trees import Column, PackedTrees
+from specchat.speculators.suffix_array import SORTED_TOKENS, SuffixArray, SuffixOptions
 
 
 class _Part(ctypes.Structure):
@@ -87,7 +88,9 @@ class NativeLookups:
         )
         self._options_at = ctypes.addressof(self._options)
 
-    def draft(self, parts: Sequence[NativeParts], contexts: Sequence[DraftContext]) -> list[Nodes]:
+    def draft(
+        self, source: str, parts: Sequence[NativeParts], contexts: Sequence[DraftContext]
+    ) -> PackedTrees:
         """As `suffix_array.draft`: what follows on each context in the parts given for it."""
         count, stride, most = len(contexts), 1 + 3 * self._most, self._most
         recent = [context.tokens[-self._longest :] for context in contexts]
@@ -109,16 +112,11 @@ class NativeLookups:
         out, chances_out = numbers.buffer_info()[0], chances.buffer_info()[0]
         threads = torch.get_num_threads()
         self._call(lookups, count, self._options_at, out, chances_out, threads)
-        found = []
-        for place in range(count):
-            first = stride * place + 1
-            nodes = numbers[first - 1]
-            found.append(
-                Nodes(
-                    numbers[first : first + nodes].tolist(),
-                    numbers[first + most : first + most + nodes].tolist(),
-                    numbers[first + 2 * most : first + 2 * most + nodes].tolist(),
-                    chances[most * place : most * place + nodes].tolist(),
-                )
-            )
-        return found
+        return PackedTrees(
+            source,
+            count,
+            Column(numbers, 0, stride),
+            Column(numbers, 1, stride),
+            Column(numbers, 1 + most, stride),
+            Column(chances, 0, most),
+        )

@@ -250,7 +250,7 @@ def test_native_drafts_are_those_of_pytorch(
 ) -> None:
     heads = make_heads(scale_input)
     monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.0)
-    drafts = NativeMlp(heads, siblings=3)
+    drafts = NativeMlp("mlp", heads, siblings=3)
     drafts.compile()
     assert drafts.ready
     hidden, noise = torch.randn(5, 48), torch.rand(5, 3, 133)
@@ -272,13 +272,13 @@ def test_native_drafts_are_those_of_pytorch(
                 3,
             )
         assert [each.tokens for each in drafted] == wanted[0].flatten(1).tolist()
-        chances = torch.tensor([each.chances for each in drafted])
+        chances = torch.tensor([each.confidence for each in drafted])
         torch.testing.assert_close(chances, wanted[1].flatten(1), rtol=1e-3, atol=1e-5)
 
 
 def test_stages_beyond_the_noise_are_drafted_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine hands out noise for a few positions; a speculator may be deeper."""
-    drafts = NativeMlp(make_heads(scale_input=False), siblings=2)
+    drafts = NativeMlp("mlp", make_heads(scale_input=False), siblings=2)
     drafts.compile()
     monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.0)
     hidden, noise = torch.randn(48), torch.rand(3, 133)
@@ -286,28 +286,28 @@ def test_stages_beyond_the_noise_are_drafted_without_it(monkeypatch: pytest.Monk
         DraftContext("r", [1, 2], 1, "", hidden, 0.7, gumbel, 9)
         for gumbel in (noise[:1], torch.cat([noise[:1], torch.zeros(2, 133)]))
     )
-    assert drafts.run([short]) == drafts.run([whole])
+    assert list(drafts.run([short])) == list(drafts.run([whole]))
 
 
 def test_stages_that_a_request_is_not_likely_to_reach_are_not_drafted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    drafts = NativeMlp(make_heads(scale_input=False), siblings=2)
+    drafts = NativeMlp("mlp", make_heads(scale_input=False), siblings=2)
     drafts.compile()
     contexts = [
         DraftContext(str(i), [i], 1, "", (1 + 3 * i) * torch.randn(48), 0.0, None, 9)
         for i in range(6)
     ]
     monkeypatch.setattr(mlp_native, "LEAST_CHANCE", 0.0)
-    whole = drafts.run(contexts)
-    least = sorted(each.chances[0] for each in whole)[3]
+    whole = list(drafts.run(contexts))
+    least = sorted(each.confidence[0] for each in whole)[3]
     monkeypatch.setattr(mlp_native, "LEAST_CHANCE", least)
     lengths = set()
     for each, all_of_it in zip(drafts.run(contexts), whole, strict=True):
-        joint = list(accumulate(all_of_it.chances[::2], operator.mul))
+        joint = list(accumulate(all_of_it.confidence[::2], operator.mul))
         stages = 1 + sum(chance >= least for chance in joint[:-1])
         assert each.tokens == all_of_it.tokens[: 2 * stages]
-        assert each.chances == all_of_it.chances[: 2 * stages]
+        assert each.confidence == all_of_it.confidence[: 2 * stages]
         lengths.add(stages)
     assert len(lengths) > 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from specchat.engine.draft import MAX_NODES, DraftTree
+from specchat.engine.draft import MAX_NODES
 from specchat.engine.payoff import Payoff, Worth
-from specchat.engine.policy import Choice, Policy
+from specchat.engine.policy import Policy, Prices
 from tests.engine.running import Engines
 
 from .eagle3_reference import Tensors, make_tensors
@@ -73,12 +74,11 @@ def engines(tiny_model: Any, tiny_tokenizer: Any) -> Iterator[Engines]:
 def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy verifies whatever is drafted, up to a whole tree of 63 nodes."""
 
-    def choose(self: Policy, trees: list[DraftTree], *args: Any, **kwargs: Any) -> Choice:
-        nodes = [list(range(min(len(tree), MAX_NODES))) for tree in trees]
-        kept = [tree.select(own) for tree, own in zip(trees, nodes, strict=True)]
-        return Choice(kept, nodes, tokens=1.0, prompt_rows=0, ms=1.0)
+    def prices(self: Policy, requests: int, rows: int, ms: float, nodes: int) -> Prices:
+        self.max_nodes = MAX_NODES
+        return Prices(array("d", [-1e-6 * n for n in range(nodes + 1)]), 0.0, 1.0)
 
-    monkeypatch.setattr(Policy, "choose", choose)
+    monkeypatch.setattr(Policy, "prices", prices)
     for pause in (Payoff, Worth):
         monkeypatch.setattr(pause, "allow", lambda self: True)
 

@@ -109,9 +109,9 @@ def test_native_drafts_are_those_of_python(
     wanted = draft(arrays, weights, text, options, 9, noise, 0.8)
     asked = context(text, 9, gumbel=noise, temperature=0.8)
     lookups = suffix_native.NativeLookups(native, options)
-    (found,) = lookups.draft([suffix_native.NativeParts(arrays, weights)], [asked])
+    (found,) = lookups.draft("suffix", [suffix_native.NativeParts(arrays, weights)], [asked])
     # Nodes of equal chance may come in either order.
-    assert found.chances == pytest.approx(wanted.chances, rel=1e-5)
+    assert found.confidence == pytest.approx(wanted.chances, rel=1e-5)
     assert found.depths == wanted.depths
 
 
@@ -128,8 +128,8 @@ def test_lookups_of_one_call_are_those_of_one_call_each(
         parts.append(suffix_native.NativeParts([SuffixArray.build(answers)], [1.0]))
         noise = torch.rand(7, 6, generator=generator) if place % 2 else None
         contexts.append(context(text, 3 + place, gumbel=noise, temperature=0.8))
-    each = [lookups.draft([p], [c])[0] for p, c in zip(parts, contexts, strict=True)]
-    assert lookups.draft(parts, contexts) == each
+    each = [lookups.draft("suffix", [p], [c])[0] for p, c in zip(parts, contexts, strict=True)]
+    assert list(lookups.draft("suffix", parts, contexts)) == each
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -14,7 +14,7 @@
 #include "choose.h"
 #include "draft.h"
 #include "noise.h"
-#include "policy.h"
+#include "offers.h"
 #include "suffix.h"
 
 // Columns of the widest product.
