@@ -41,8 +41,13 @@ class OutputText:
         self, tokens: Sequence[int], sources: Sequence[str], logprobs: Sequence[Logprobs] = ()
     ) -> Committed:
         """Add a run of tokens, stopping where the answer ends; `logprobs` may be left out."""
-        emitted: list[Token] = []
         stops, most = self._params.stop, self._params.max_tokens
+        plain = not (stops or logprobs) and self.count + len(tokens) < most
+        if plain and self._ends.isdisjoint(tokens):  # as most runs
+            self.count += len(tokens)
+            texts = map(self._detokenize, tokens)
+            return Committed(len(tokens), tuple(map(Token, tokens, texts, sources)), None)
+        emitted: list[Token] = []
         for index, token_id in enumerate(tokens):
             if token_id in self._ends:
                 return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)

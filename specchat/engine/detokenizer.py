@@ -35,6 +35,7 @@ class Detokenizer:
             )
         self._backend = backend
         self._completed = lru_cache(_REMEMBERED)(self._decode_completed)
+        self._text = lru_cache(_REMEMBERED)(self._decode)
         self._hidden = frozenset(
             token_id
             for token_id, token in tokenizer.added_tokens_decoder.items()
@@ -64,7 +65,7 @@ class Detokenizer:
         text = self._decode(context + pending)
         if text.endswith(_REPLACEMENT) and len(pending) < MAX_PENDING:
             return None
-        return text[len(self._decode(context)) :]
+        return text[len(self._text(context)) :]
 
     def _decode(self, ids: tuple[int, ...]) -> str:
         return self._backend.decode(list(ids), skip_special_tokens=False) if ids else ""

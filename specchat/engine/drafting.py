@@ -110,9 +110,9 @@ class Drafting:
         trees = offers.chosen()
         for i in asked:
             trees[i] = self._limited(sequences[i], i, trees[i])
-            idle = sequences[i].request.request_id not in self._asked
-            if not trees[i] and (idle or offers.whole(i)):
-                sequences[i].counters.plain_steps += 1
+            if not trees[i].tokens:
+                idle = sequences[i].request.request_id not in self._asked
+                sequences[i].counters.plain_steps += idle or offers.count(i) > 0
         ms = 1000 * (time.perf_counter() - start)
         return Drafts(trees, ms, range(len(sequences)))
 
@@ -207,8 +207,9 @@ class Drafting:
 
     def _spent(self, speculator: Speculator, asked: Seq[Sequence], ms: float) -> None:
         """Count what it took to ask a speculator and to look at what it said."""
+        own = speculator.name, ms / len(asked)
         for sequence in asked:
-            sequence.counters.ask(speculator.name, ms / len(asked))
+            sequence.counters.asked.append(own)
         self._costs[speculator.name, len(asked).bit_length()].observe(ms)
 
     def _cost(self, speculator: Speculator, requests: int) -> float:

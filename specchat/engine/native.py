@@ -90,12 +90,6 @@ class Model(ctypes.Structure):
     ]  # fmt: skip
 
 
-class Segment(ctypes.Structure):
-    """The rows of one request."""
-
-    _fields_ = [(name, c_int64) for name in ("start", "count", "context", "pages", "causal")]
-
-
 class Step(ctypes.Structure):
     """One packed step."""
 
@@ -105,7 +99,7 @@ class Step(ctypes.Structure):
             for name in ("rows", "segments", "wanted_rows", "page_size", "kv_is_bf16")
         ),
         *((name, c_void_p) for name in ("ids", "positions", "slots", "wanted", "ancestors")),
-        ("segment", POINTER(Segment)),
+        ("segment", c_void_p),
         ("page_table", c_void_p),
         ("keys", POINTER(c_void_p)),
         ("values", POINTER(c_void_p)),

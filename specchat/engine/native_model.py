@@ -63,11 +63,12 @@ class NativeModel:
             "q",
             [
                 *layout.ids, *layout.positions, *layout.slots, *ancestors, *layout.wanted, *pages,
-                *layout.wanted,  # room for the best tokens
+                *segments, *layout.wanted,  # room for the best tokens
             ],
         )  # fmt: skip
         start, size = numbers.buffer_info()[0], numbers.itemsize
-        best = 4 * rows + wanted + len(pages)
+        first = 4 * rows + wanted + len(pages)  # of the segments
+        best = first + len(segments)
         step = native.Step(
             rows,
             len(layout.segments),
@@ -79,7 +80,7 @@ class NativeModel:
             start + size * 2 * rows,
             start + size * 4 * rows,
             start + size * 3 * rows,
-            segments,
+            start + size * first,
             start + size * (4 * rows + wanted),
             self._keys,
             self._values,
@@ -159,17 +160,15 @@ def _check(model: Any) -> None:
         raise NativeUnavailableError(f"not made for this model's {', '.join(unfit)}")
 
 
-def _tables(layout: Layout) -> tuple[Any, list[int], list[int]]:
-    """Segments, their page tables end to end, and one ancestor mask per row."""
-    segments = (native.Segment * len(layout.segments))()
+def _tables(layout: Layout) -> tuple[list[int], list[int], list[int]]:
+    """Segments as in `cpp/types.h`, their page tables end to end, and one ancestor mask per row."""
+    segments: list[int] = []
     pages: list[int] = []
     ancestors = [0] * len(layout.ids)
-    for place, segment in enumerate(layout.segments):
-        causal = segment.ancestors is None
-        segments[place] = native.Segment(
-            segment.start, segment.count, segment.context, len(pages), int(causal)
-        )
+    for segment in layout.segments:
+        start, count, masks = segment.start, segment.count, segment.ancestors
+        segments += (start, count, segment.context, len(pages), masks is None)
         pages += segment.pages
-        if segment.ancestors is not None:
-            ancestors[segment.start : segment.start + segment.count] = segment.ancestors
+        if masks is not None:
+            ancestors[start : start + count] = masks
     return segments, pages, ancestors

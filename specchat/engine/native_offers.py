@@ -27,9 +27,8 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         ],
     ),
     "offers_kept": (None, [c_void_p, c_int64, c_void_p, c_void_p]),
-    "offers_whole": (
-        c_int64, [c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p],
-    ),
+    "offers_count": (c_int64, [c_void_p, c_int64]),
+    "offers_whole": (None, [c_void_p, c_int64, c_int64, *[c_void_p] * 4]),
     "offers_learn": (
         None, [c_void_p, c_int64, *[c_void_p] * 6, c_int64, c_void_p],
     ),
@@ -131,11 +130,14 @@ class NativeOffers:
             )
         return trees
 
+    def count(self, place: int) -> int:
+        return self._library.offers_count(self._step, place)
+
     def whole(self, place: int) -> DraftTree:
-        room = self._nodes
+        room = count = self.count(place)
         out, heard = array("q", bytes(8 * 4 * room)), array("q", bytes(8 * room))
         chances, said = array("d", bytes(8 * room)), array("d", bytes(8 * room * MOST_DRAFTERS))
-        count = self._library.offers_whole(
+        self._library.offers_whole(
             self._step, place, room, out.buffer_info()[0], chances.buffer_info()[0],
             said.buffer_info()[0], heard.buffer_info()[0],
         )  # fmt: skip

@@ -37,6 +37,10 @@ class Offers(Protocol):
         """For each request the nodes chosen last."""
         ...
 
+    def count(self, place: int) -> int:
+        """Nodes offered for a request."""
+        ...
+
     def whole(self, place: int) -> DraftTree:
         """All that is offered for a request, with the drafters' opinions."""
         ...
@@ -93,6 +97,9 @@ class TreeOffers:
             whole.first(self._policy.max_nodes) if whole.draws else chosen
             for whole, chosen in zip(self._wholes, self._chosen, strict=True)
         ]
+
+    def count(self, place: int) -> int:
+        return len(self._wholes[place])
 
     def whole(self, place: int) -> DraftTree:
         return self._wholes[place]

@@ -94,38 +94,15 @@ class Counters:
     first_token: float | None = None
     last_token: float | None = None
     cached_tokens: int = 0
-    steps: int = 0
-    drafted: int = 0
-    accepted: int = 0
-    drafted_depths: Counter[int] = field(default_factory=Counter)  # steps by their tree's depth
-    drafted_by_source: Counter[str] = field(default_factory=Counter)
-    accepted_by_source: Counter[str] = field(default_factory=Counter)
-    accepted_lengths: list[int] = field(default_factory=list)
+    verified: list[tuple[DraftTree, list[int]]] = field(default_factory=list)
+    """Each step's tree, and its nodes that were committed."""
     draft_ms: float = 0.0
     verify_ms: float = 0.0
     peak_pages: int = 0
     preemptions: int = 0
     plain_steps: int = 0
-    asked_by_speculator: Counter[str] = field(default_factory=Counter)
-    draft_ms_by_speculator: dict[str, float] = field(default_factory=dict)
-
-    def ask(self, speculator: str, ms: float) -> None:
-        """Count a draft asked for, and this request's part of its time."""
-        self.asked_by_speculator[speculator] += 1
-        spent = self.draft_ms_by_speculator
-        spent[speculator] = spent.get(speculator, 0.0) + ms
-
-    def step(self, tree: DraftTree, accepted: list[int]) -> None:
-        """Count one verification; `accepted` are the tree's nodes that were committed."""
-        self.steps += 1
-        self.accepted_lengths.append(len(accepted))
-        self.drafted_depths[tree.max_depth] += 1
-        if not tree.tokens:
-            return
-        self.drafted += len(tree.tokens)
-        self.accepted += len(accepted)
-        self.drafted_by_source.update(tree.sources)
-        self.accepted_by_source.update([tree.sources[node] for node in accepted])
+    asked: list[tuple[str, float]] = field(default_factory=list)
+    """Each time a speculator was asked: which one, and this request's part of the milliseconds."""
 
     def since_submit(self, moment: float | None) -> float:
         """Milliseconds from submit to `moment`; nan when it never came."""
@@ -133,8 +110,13 @@ class Counters:
 
     def stats(self, prompt_tokens: int, completion_tokens: int) -> TurnStats:
         """The finished request's statistics."""
-        accepted_depths = Counter(self.accepted_lengths)
-        depths = range(1, max(self.drafted_depths, default=0) + 1)
+        trees = [tree for tree, _ in self.verified]
+        lengths = [len(accepted) for _, accepted in self.verified]
+        drafted_depths, accepted_depths = Counter(t.max_depth for t in trees), Counter(lengths)
+        depths = range(1, max(drafted_depths, default=0) + 1)
+        ms_by_speculator: dict[str, float] = {}
+        for speculator, ms in self.asked:
+            ms_by_speculator[speculator] = ms_by_speculator.get(speculator, 0.0) + ms
         return TurnStats(
             prompt_tokens=prompt_tokens,
             cached_tokens=self.cached_tokens,
@@ -142,21 +124,23 @@ class Counters:
             queue_ms=self.since_submit(self.scheduled),
             ttft_ms=self.since_submit(self.first_token),
             e2e_ms=self.since_submit(self.last_token),
-            steps=self.steps,
-            drafted=self.drafted,
-            accepted=self.accepted,
-            drafted_by_depth=tuple(_at_least(d, self.drafted_depths) for d in depths),
+            steps=len(trees),
+            drafted=sum(map(len, trees)),
+            accepted=sum(lengths),
+            drafted_by_depth=tuple(_at_least(d, drafted_depths) for d in depths),
             accepted_by_depth=tuple(_at_least(d, accepted_depths) for d in depths),
-            drafted_by_source=dict(self.drafted_by_source),
-            accepted_by_source=dict(self.accepted_by_source),
-            accepted_lengths=tuple(self.accepted_lengths),
+            drafted_by_source=dict(Counter(source for tree in trees for source in tree.sources)),
+            accepted_by_source=dict(
+                Counter(tree.sources[node] for tree, nodes in self.verified for node in nodes)
+            ),
+            accepted_lengths=tuple(lengths),
             draft_ms=self.draft_ms,
             verify_ms=self.verify_ms,
             peak_pages=self.peak_pages,
             preemptions=self.preemptions,
             plain_steps=self.plain_steps,
-            asked_by_speculator=dict(self.asked_by_speculator),
-            draft_ms_by_speculator=dict(self.draft_ms_by_speculator),
+            asked_by_speculator=dict(Counter(speculator for speculator, _ in self.asked)),
+            draft_ms_by_speculator=ms_by_speculator,
         )
 
 

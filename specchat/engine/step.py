@@ -170,6 +170,7 @@ def _commit(
     updates = []
     found = iter(walks)
     row = 0
+    states: list[int] = []  # rows of what produced each last token
     for job in jobs:
         sequence, table = job.sequence, job.table
         counters = sequence.counters
@@ -181,7 +182,7 @@ def _commit(
         path = next(found)
         first = not sequence.answered
         update = _commit_run(sequence, path, job.tree, now)
-        sequence.hidden = out.hidden.select(0, row + (path.nodes[-1] + 1 if path.nodes else 0))
+        states.append(row + (path.nodes[-1] + 1 if path.nodes else 0))
         row += job.choices
         if job.decodes:
             if update.accepted:
@@ -191,8 +192,11 @@ def _commit(
             table.keep(len(job.rows.tokens))
             table.publish(sequence.tokens)
         if not first:  # the last chunk of a request that was preempted counts
-            counters.step(job.tree, update.accepted)
+            counters.verified.append((job.tree, update.accepted))
         updates.append(update)
+    if updates:
+        for update, state in zip(updates, out.hidden[states].unbind(), strict=True):
+            update.sequence.hidden = state
     return updates
 
 
@@ -213,10 +217,10 @@ def _commit_run(sequence: Sequence, path: Walk, tree: DraftTree, now: float) -> 
 
 def _move_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> None:
     """Make the root's and the accepted nodes' rows contiguous."""
-    rows = [node + 1 for node in accepted]
-    if rows != list(range(1, len(rows) + 1)):
+    if accepted[-1] >= len(accepted):  # a node comes behind its parent
+        rows = [node + 1 for node in accepted]
         start = table.length
-        slots = table.slots(start, max(rows) + 1)
+        slots = table.slots(start, rows[-1] + 1)
         runner.cache.move([slots[r] for r in rows], slots[1 : len(rows) + 1])
 
 

@@ -15,7 +15,7 @@ _SHARED = 0.02  # of the deviation that all sizes have in common: another contex
 _FADING = 0.998  # of a size's own deviation, at every step of another size
 _SURPRISE = 0.7  # in the logarithm: more (a page fault, another process) counts as this much
 _STEADY = 32  # steps of a backend after which its expected times move little by little
-_KEPT = 8  # steady steps for which they are used as they are
+_KEPT = 16  # steady steps for which they are used as they are
 
 
 class _Curve:

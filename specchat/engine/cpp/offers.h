@@ -293,15 +293,17 @@ extern "C" void offers_kept(void* step, int64_t total, int64_t* numbers, double*
     }
 }
 
+// How many nodes are offered for a request.
+extern "C" int64_t offers_count(void* step, int64_t request) {
+    return int64_t(static_cast<offers::Step*>(step)->tries[request].nodes.size());
+}
+
 // All nodes of a request: tokens, parents, depths and drafters, `room` numbers each; confidence, and
-// what each drafter says, [room, MOST_DRAFTERS]. Returns how many there are; where that is more than
-// there is room for, nothing else.
-extern "C" int64_t offers_whole(void* step, int64_t request, int64_t room, int64_t* numbers,
-                                double* confidence, double* said, int64_t* heard) {
+// what each drafter says, [room, MOST_DRAFTERS]; bits of those who offer something at a node's place.
+extern "C" void offers_whole(void* step, int64_t request, int64_t room, int64_t* numbers,
+                             double* confidence, double* said, int64_t* heard) {
     const offers::Trie& trie = static_cast<offers::Step*>(step)->tries[request];
-    int64_t count = int64_t(trie.nodes.size());
-    if (count > room) return count;
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < int64_t(trie.nodes.size()); i++) {
         const offers::Node& node = trie.nodes[i];
         numbers[i] = node.token;
         numbers[room + i] = node.parent;
@@ -311,7 +313,6 @@ extern "C" int64_t offers_whole(void* step, int64_t request, int64_t room, int64
         std::copy_n(node.said, offers::MOST_DRAFTERS, said + i * offers::MOST_DRAFTERS);
         heard[i] = trie.heard[node.parent + 1];
     }
-    return count;
 }
 
 namespace offers {
