@@ -64,8 +64,8 @@ class Drafting:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
         `prompt_rows` rows of prefill.
 
-        Of all speculators the one is asked first with which steps have promised most, then the
-        cheapest; each only where it has paid on top of what the ones before it offer.
+        The speculator that promises most by itself is asked first, then the cheapest; each only
+        where it has paid on top of what the ones before it offer.
         """
         start = time.perf_counter()
         asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
@@ -78,7 +78,8 @@ class Drafting:
         outlook = offers.begin(greedy, prompt_rows)
         plainly = all(greedy)
         lead = self._leads[len(sequences).bit_length(), plainly]
-        leader, rate, spent = None, outlook.rate, 0.0
+        plain = rate = outlook.rate
+        spent = 0.0
         lineup: tuple[str, ...] = ()
         for speculator in self._order(lead, len(asked)):
             those = [i for i in asked if _may_draft(speculator, sequences[i])]
@@ -98,13 +99,12 @@ class Drafting:
             if paid:
                 first = len(lineup) == 1
                 worth.observe(believed / rate, 1.0 if first else Worth.ON_TOP)
-                leader = speculator.name if first else leader
+                if first:
+                    lead.observe(speculator.name, believed / plain)
             rate = believed
             self._spent(
                 speculator, [sequences[i] for i in those], 1000 * (time.perf_counter() - began)
             )
-        if leader is not None:
-            lead.observe(leader, rate)
         if lineup and all(s.request.params.adaptive for s in sequences):
             self._hope = self._trust_of(lineup, plainly), outlook.tokens - len(sequences)
         trees = offers.chosen()

@@ -161,10 +161,10 @@ class Trust:
 
 @dataclass(slots=True)
 class Lead:
-    """Which speculator to ask first: the one whose drafts promise the highest rate with nothing
-    else beside them. The others have a try now and then, the less often the longer it leads."""
+    """Which speculator to ask first: the one whose drafts promise most with nothing else beside
+    them. The others have a try now and then, the less often the longer it leads."""
 
-    rates: dict[str, float] = field(default_factory=dict)  # exponential averages
+    gains: dict[str, float] = field(default_factory=dict)  # exponential averages
     seen: dict[str, int] = field(default_factory=dict)  # steps that they are made of
     tries: dict[str, int] = field(default_factory=dict)
     leader: str = ""
@@ -173,16 +173,16 @@ class Lead:
 
     SHORTEST = 24
     LONGEST = 384
-    FIRST = 4  # tries of each at the start
-    _LEARNING = 0.05
-    _LEARNING_OF_TRIES = 0.1
+    FIRST = 8  # tries of each at the start
+    _LEARNING = 0.01
+    _LEARNING_OF_TRIES = 0.05
 
     def choose(self, names: Sequence[str]) -> str:
         """One of these."""
         fewest = min(names, key=self._tried)
         if self._tried(fewest) < self.FIRST:
             return self._try(fewest)
-        best = max(names, key=lambda name: self.rates.get(name, 0.0))
+        best = max(names, key=lambda name: self.gains.get(name, 0.0))
         if best != self.leader:
             self.leader, self.length = best, self.SHORTEST
             self.pause = min(self.pause, self.SHORTEST)
@@ -193,12 +193,12 @@ class Lead:
         self.pause, self.length = self.length, min(2 * self.length, self.LONGEST)
         return self._try(min(others, key=self._tried))
 
-    def observe(self, name: str, rate: float) -> None:
-        """Take in the expected tokens per millisecond of a step that asked it first."""
+    def observe(self, name: str, gain: float) -> None:
+        """Take in how many times the plain rate was expected when only this one had been asked."""
         seen = self.seen[name] = self.seen.get(name, 0) + 1
         learning = self._LEARNING if name == self.leader else self._LEARNING_OF_TRIES
-        old = self.rates.get(name, 0.0)
-        self.rates[name] = old + max(learning, 1 / seen) * (rate - old)
+        old = self.gains.get(name, 0.0)
+        self.gains[name] = old + max(learning, 1 / seen) * (gain - old)
 
     def _tried(self, name: str) -> int:
         return self.tries.get(name, 0)
