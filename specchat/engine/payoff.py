@@ -172,10 +172,10 @@ class Lead:
     length: int = 0  # of the next pause
 
     SHORTEST = 24
-    LONGEST = 384
+    LONGEST = 192
     FIRST = 8  # tries of each at the start
     _LEARNING = 0.01
-    _LEARNING_OF_TRIES = 0.05
+    _LEARNING_OF_TRIES = 0.1
 
     def choose(self, names: Sequence[str]) -> str:
         """One of these."""
