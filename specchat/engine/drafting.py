@@ -13,6 +13,7 @@ from specchat.engine.draft import DraftContext, DraftTree, Speculator
 from specchat.engine.native import loaded_library
 from specchat.engine.native_offers import NativeOffers
 from specchat.engine.offers import Offers, TreeOffers
+from specchat.engine.packed_trees import PackedTrees
 from specchat.engine.payoff import AskCost, Lead, Payoffs, Trust, Worth
 from specchat.engine.policy import Outlook, Policy
 from specchat.engine.regressions import MOST_DRAFTERS
@@ -59,6 +60,7 @@ class Drafting:
         self._offers: Offers = TreeOffers(policy, vocab_size)  # of this step
         self._in_python = self._offers
         self._natively: NativeOffers | None = None
+        self._some_draw = False  # some speculator drafts at random where that is wanted
 
     def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
@@ -187,7 +189,7 @@ class Drafting:
     def _offers_for(self, sequences: Seq[Sequence]) -> Offers:
         """What takes in the drafts of a step: native where it can be."""
         library = loaded_library()
-        drawn = any(sequence.draw_noise is not None for sequence in sequences)
+        drawn = self._some_draw and any(s.draw_noise is not None for s in sequences)
         if library is None or drawn:
             return self._in_python
         if self._natively is None:
@@ -261,6 +263,9 @@ class Drafting:
             trees = speculator.propose(contexts)
             if len(trees) != len(contexts):
                 raise ValueError(f"{len(contexts)} trees expected, got {len(trees)}")
+            if self._offers is self._natively and _any_drawn(trees):
+                self._some_draw = True  # from the next step on
+                return False
             depths = [context.max_depth for context in contexts]
             self._offers.add(speculator.name, those, trees, depths)
         except Exception:
@@ -272,6 +277,11 @@ class Drafting:
         """A drafter is optional by design: go on without it. Called while its error is handled."""
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
+
+
+def _any_drawn(trees: Seq[DraftTree]) -> bool:
+    """Packed trees never are."""
+    return not isinstance(trees, PackedTrees) and any(tree.draws for tree in trees)
 
 
 def _may_draft(speculator: Speculator, sequence: Sequence) -> bool:

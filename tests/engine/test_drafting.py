@@ -12,6 +12,7 @@ from specchat.engine.aux_states import AuxTape
 from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.drafting import Drafting
 from specchat.engine.native import load_library
+from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sampling import NoiseTape
 from specchat.engine.sequence import Counters
@@ -192,6 +193,20 @@ class Knows(Script):
         return [DraftTree.chain([10, 50], self.name, [SURE, UNSURE]) for _ in batch]
 
 
+def that_draws(speculators: list[Script], policy: Policy) -> Drafting:
+    """One that knows already that a speculator draws."""
+    drafting = Drafting(speculators, policy, VOCAB)
+    drafting._some_draw = True
+    return drafting
+
+
+def test_a_speculator_that_draws_is_heard_from_the_second_step_on(drawing: Any) -> None:
+    drafting = Drafting([DrawsTokens()], policy(0.0), VOCAB)
+    drafting.propose([drawing], 0)
+    assert drafting.speculators  # nothing failed
+    assert drafting.propose([drawing], 0).trees[0].draws
+
+
 @pytest.mark.parametrize("row_ms", [0.0, 0.3, 0.6, 1.0, 2.0, 10.0])
 def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
     drawing: Any, row_ms: float
@@ -200,7 +215,7 @@ def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
     for shift in (0, 1, 30):
         script = DrawsTokens()
         script.shift = shift
-        tree = Drafting([script], policy(row_ms), VOCAB).propose([drawing], 0).trees[0]
+        tree = that_draws([script], policy(row_ms)).propose([drawing], 0).trees[0]
         kept.append((len(tree), tree.parents))
         assert {draw.parent for draw in tree.draws} >= {ROOT, *tree.parents}
     assert kept[0] == kept[1] == kept[2]
@@ -209,7 +224,7 @@ def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
 
 
 def test_draws_and_chosen_drafts_are_verified_in_one_tree(drawing: Any) -> None:
-    drafting = Drafting([Knows(), DrawsTokens()], policy(0.3), VOCAB)
+    drafting = that_draws([Knows(), DrawsTokens()], policy(0.3))
     tree = drafting.propose([drawing], 0).trees[0]
     assert tree.tokens[0] == 10  # both offer it
     assert 50 not in tree.tokens  # does not pay
@@ -217,7 +232,8 @@ def test_draws_and_chosen_drafts_are_verified_in_one_tree(drawing: Any) -> None:
 
 
 def test_no_more_draws_are_kept_than_allowed(drawing: Any) -> None:
-    tree = Drafting([DrawsTokens()], policy(0.0, max_nodes=3), VOCAB).propose([drawing], 0).trees[0]
+    drafting = that_draws([DrawsTokens()], policy(0.0, max_nodes=3))
+    tree = drafting.propose([drawing], 0).trees[0]
     assert len(tree) == 3
 
 
