@@ -11,12 +11,12 @@ from functools import partial
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator
 from specchat.engine.native import loaded_library
-from specchat.engine.native_offers import NativeOffers
+from specchat.engine.native_offers import MOST_DRAFTERS, NativeOffers
 from specchat.engine.offers import Offers, TreeOffers
 from specchat.engine.packed_trees import PackedTrees
 from specchat.engine.payoff import AskCost, Lead, Payoffs, Trust, Worth
 from specchat.engine.policy import Outlook, Policy
-from specchat.engine.regressions import MOST_DRAFTERS
+from specchat.engine.regressions import MOST_ASKED
 from specchat.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ class Drafting:
                 those = [i for i in those if not sequences[i].request.params.adaptive]
             if not those:
                 continue
+            if len(lineup) == MOST_ASKED:
+                break
             began = time.perf_counter()
             self._asked |= {sequences[i].request.request_id for i in those}
             spent += self._cost(speculator, len(those))

@@ -10,7 +10,10 @@ from ctypes import c_double, c_int64, c_void_p
 from specchat.engine.draft import AGAINST, SILENT, DraftTree, Opinions
 from specchat.engine.packed_trees import PackedTrees
 from specchat.engine.policy import Outlook, Policy
-from specchat.engine.regressions import AGREED, FADING, IDLE, LARGEST, MOST_DRAFTERS, RATE
+from specchat.engine.regressions import AGREED, FADING, IDLE, LARGEST, RATE
+
+MOST_DRAFTERS = 16
+"""That may be told apart; of each node is kept what every one says."""
 
 _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "offers_new": (c_void_p, []),

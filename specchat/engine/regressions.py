@@ -15,8 +15,8 @@ Stand = tuple[tuple[str, int], ...]
 """Each drafter that was asked, and whether it proposes the node's token (1), others at its place
 (-1) or nothing there (0)."""
 
-MOST_DRAFTERS = 6
-"""Side by side: the number of regressions is three to the power of theirs."""
+MOST_ASKED = 6
+"""Drafters asked about one request: the number of regressions is three to the power of theirs."""
 
 RATE = 0.5
 FADING = 0.999  # of the squared gradients, at every step: what was learned long ago gives way
@@ -51,7 +51,7 @@ class Learned:
             raise ValueError(f"no regression of {self.stand}: {self.weights}, {self.squares}")
         drafters = self.drafters
         known = all(said in _DIGITS for _, said in self.stand)
-        if not known or len(drafters) > MOST_DRAFTERS or list(drafters) != sorted(set(drafters)):
+        if not known or len(drafters) > MOST_ASKED or list(drafters) != sorted(set(drafters)):
             raise ValueError(f"no drafters' stand: {self.stand}")
 
 
@@ -68,7 +68,7 @@ class Regressions:
     __slots__ = ("_columns", "_rows", "_squares", "address", "drafters")
 
     def __init__(self, drafters: tuple[str, ...]) -> None:
-        """`drafters` in alphabetical order, at most `MOST_DRAFTERS`."""
+        """`drafters` in alphabetical order, at most `MOST_ASKED`."""
         self.drafters = drafters
         inputs = 1 + len(drafters)
         self._squares = 2 + inputs  # where they begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,9 +238,22 @@ def test_no_more_draws_are_kept_than_allowed(drawing: Any) -> None:
     assert len(tree) == 3
 
 
-def test_more_speculators_than_can_be_told_apart_are_refused() -> None:
-    many = [Script() for _ in range(7)]
+def several(count: int) -> list[Script]:
+    many = [Script() for _ in range(count)]
     for place, script in enumerate(many):
         script.name = f"script {place}"
-    with pytest.raises(ValueError, match="at most 6 speculators can draft, got \\['script 0'"):
-        Drafting(many, policy(0.1), VOCAB)
+    return many
+
+
+def test_more_speculators_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 16 speculators can draft, got \\['script 0'"):
+        Drafting(several(17), policy(0.1), VOCAB)
+
+
+def test_of_many_speculators_no_more_are_asked_than_can_be_weighed(one: Any) -> None:
+    many = several(16)
+    params = replace(one.request.params, adaptive=False)
+    one.request = replace(one.request, params=params)
+    drafts = Drafting(many, policy(0.0), VOCAB).propose([one], 0)
+    assert sum(len(script.asked) for script in many) == 6
+    assert len(drafts.trees[0]) == 4

@@ -11,7 +11,8 @@
 
 namespace offers {
 
-constexpr int64_t MOST_DRAFTERS = 6;
+constexpr int64_t MOST_DRAFTERS = 16;  // that may be told apart
+constexpr int64_t MOST_ASKED = 6;      // about one request
 constexpr double SILENT = -1.0;  // in place of a confidence
 
 // Drafts of one speculator for some requests: how many nodes each, their tokens, parents (-1: the
@@ -56,7 +57,7 @@ struct Table {
 
 struct Learning {
     double rate, fading, idle, largest;
-    double agreed[MOST_DRAFTERS + 1];  // weight at first, by how many propose
+    double agreed[MOST_ASKED + 1];  // weight at first, by how many propose
 };
 
 struct Step {
@@ -82,8 +83,8 @@ static inline double sigmoid(double odds) {
 struct Regression {
     double *row, *weights, *squares;
     int64_t inputs;  // those of `place` count
-    int64_t place[MOST_DRAFTERS];
-    double claims[MOST_DRAFTERS];
+    int64_t place[MOST_ASKED];
+    double claims[MOST_ASKED];
 
     double odds() const {
         double total = weights[0];
