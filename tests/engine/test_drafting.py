@@ -239,7 +239,7 @@ def test_no_more_draws_are_kept_than_allowed(drawing: Any) -> None:
 
 
 def several(count: int) -> list[Script]:
-    many = [Script() for _ in range(count)]
+    many: list[Script] = [Echo() for _ in range(count)]
     for place, script in enumerate(many):
         script.name = f"script {place}"
     return many
