@@ -15,7 +15,7 @@ from specchat.engine.native_offers import MOST_DRAFTERS, NativeOffers
 from specchat.engine.offers import Offers, TreeOffers
 from specchat.engine.packed_trees import PackedTrees
 from specchat.engine.payoff import AskCost, Lead, Payoffs, Trust, Worth
-from specchat.engine.policy import Outlook, Policy
+from specchat.engine.policy import Policy
 from specchat.engine.regressions import MOST_ASKED
 from specchat.engine.sequence import Sequence
 
@@ -70,22 +70,38 @@ class Drafting:
         where it has paid on top of what the ones before it offer.
         """
         start = time.perf_counter()
-        asked = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
+        wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
         self._asked, self._hope = set(), None
-        if not asked:
-            return Drafts([DraftTree() for _ in sequences], 0.0, range(len(sequences)))
-        contexts = {i: _context(sequences[i]) for i in asked}
+        places = range(len(sequences))
+        if not wanting:
+            return Drafts([DraftTree() for _ in sequences], 0.0, places)
+        if self._ask_around(sequences, wanting, prompt_rows):
+            trees = self._offers.chosen()
+        else:
+            trees = [DraftTree() for _ in sequences]
+        for i in wanting:
+            idle = sequences[i].request.request_id not in self._asked
+            if not idle:
+                trees[i] = self._limited(sequences[i], i, trees[i])
+            if not trees[i].tokens:
+                sequences[i].counters.plain_steps += idle or self._offers.count(i) > 0
+        return Drafts(trees, 1000 * (time.perf_counter() - start), places)
+
+    def _ask_around(self, sequences: Seq[Sequence], wanting: Seq[int], prompt_rows: int) -> bool:
+        """Have speculators offer what they can for the requests that are wanting; False where none
+        is worth asking now."""
+        requests = len(sequences)
         greedy = [s.request.params.greedy for s in sequences]
-        offers = self._offers = self._offers_for(sequences)
-        outlook = offers.begin(greedy, prompt_rows)
         plainly = all(greedy)
-        lead = self._leads[len(sequences).bit_length(), plainly]
-        plain = rate = outlook.rate
-        spent = 0.0
+        lead = self._leads[requests.bit_length(), plainly]
+        offers = None
         lineup: tuple[str, ...] = ()
-        for speculator in self._order(lead, len(asked)):
-            those = [i for i in asked if _may_draft(speculator, sequences[i])]
-            worth = self._worth_of(speculator, outlook, plainly)
+        plain = rate = tokens = float(requests)
+        spent = 0.0
+        for speculator in self._order(lead, len(wanting)):
+            those = [i for i in wanting if _may_draft(speculator, sequences[i])]
+            # Kept apart by how many tokens a request may expect without this speculator.
+            worth = self._worth[speculator.name, min(int(tokens / requests), 8), requests, plainly]
             paid = bool(those) and worth.allow()
             if not paid:
                 those = [i for i in those if not sequences[i].request.params.adaptive]
@@ -94,11 +110,16 @@ class Drafting:
             if len(lineup) == MOST_ASKED:
                 break
             began = time.perf_counter()
+            if offers is None:
+                contexts = {i: _context(sequences[i]) for i in wanting}
+                offers = self._offers = self._offers_for(sequences)
+                outlook = offers.begin(greedy, prompt_rows)
+                plain = rate = outlook.rate
             self._asked |= {sequences[i].request.request_id for i in those}
             spent += self._cost(speculator, len(those))
             if self._ask(speculator, those, [contexts[i] for i in those]):
                 outlook = offers.choose(spent)
-            lineup = (*lineup, speculator.name)
+            lineup, tokens = (*lineup, speculator.name), outlook.tokens
             believed = outlook.believed(self._trust_of(lineup, plainly).ratio)
             if paid:
                 first = len(lineup) == 1
@@ -110,15 +131,8 @@ class Drafting:
                 speculator, [sequences[i] for i in those], 1000 * (time.perf_counter() - began)
             )
         if lineup and all(s.request.params.adaptive for s in sequences):
-            self._hope = self._trust_of(lineup, plainly), outlook.tokens - len(sequences)
-        trees = offers.chosen()
-        for i in asked:
-            trees[i] = self._limited(sequences[i], i, trees[i])
-            if not trees[i].tokens:
-                idle = sequences[i].request.request_id not in self._asked
-                sequences[i].counters.plain_steps += idle or offers.count(i) > 0
-        ms = 1000 * (time.perf_counter() - start)
-        return Drafts(trees, ms, range(len(sequences)))
+            self._hope = self._trust_of(lineup, plainly), tokens - requests
+        return offers is not None
 
     def learn(
         self,
@@ -230,11 +244,6 @@ class Drafting:
 
     def _trust_of(self, lineup: tuple[str, ...], greedy: bool) -> Trust:
         return self._trust[greedy, tuple(sorted(lineup))]
-
-    def _worth_of(self, speculator: Speculator, outlook: Outlook, greedy: bool) -> Worth:
-        """Kept apart by how many tokens a request may expect without this speculator."""
-        expected = min(int(outlook.tokens / outlook.requests), 8)
-        return self._worth[speculator.name, expected, outlook.requests, greedy]
 
     def _token_ms(self, requests: int) -> float:
         """What a token of a plain step takes."""
