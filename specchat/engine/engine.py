@@ -24,6 +24,7 @@ from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import Speculator
 from specchat.engine.drafting import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
+from specchat.engine.native_offers import BuildOffers
 from specchat.engine.native_steps import StepTimes
 from specchat.engine.options import EngineOptions
 from specchat.engine.pages import PagePool
@@ -96,6 +97,7 @@ class Engine:
         self._closed = False
         self._order = 0
         self._when_idle: list[Callable[[], None]] = []
+        self._queue.add(BuildOffers(speculators))
         self._queue.add(StepTimes(runner.native, self._ask_when_idle))
         self._queue.start()
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from array import array
 from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
 
-from specchat.engine.draft import AGAINST, SILENT, DraftTree, Opinions
+from specchat.engine.draft import AGAINST, SILENT, DraftTree, Opinions, Speculator
+from specchat.engine.native import NativeUnavailableError, load_library
 from specchat.engine.packed_trees import PackedTrees
 from specchat.engine.policy import Outlook, Policy
 from specchat.engine.regressions import AGREED, FADING, IDLE, LARGEST, RATE
+
+log = logging.getLogger(__name__)
 
 MOST_DRAFTERS = 16
 """That may be told apart; of each node is kept what every one says."""
@@ -36,6 +40,33 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
         None, [c_void_p, c_int64, *[c_void_p] * 6, c_int64, c_void_p],
     ),
 }  # fmt: skip
+
+
+class BuildOffers:
+    """The job that builds the library where nothing else has it built: on a card, say."""
+
+    name = "the native offers"
+
+    def __init__(self, speculators: Sequence[Speculator]) -> None:
+        self._speculators = speculators
+        self._tried = False
+
+    @property
+    def ready(self) -> bool:
+        """True once it is there, or cannot be."""
+        return self._tried
+
+    def wanted(self) -> bool:
+        """Only who drafts needs it."""
+        return bool(self._speculators)
+
+    def compile(self) -> None:
+        """Build it, or leave the offers to Python."""
+        try:
+            load_library()
+        except NativeUnavailableError as error:
+            log.info("drafts are merged in Python: %s", error)
+        self._tried = True
 
 
 class NativeOffers:

@@ -10,13 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specchat.engine import native_offers
 from specchat.engine.draft import ROOT, DraftTree
-from specchat.engine.native import load_library
-from specchat.engine.native_offers import NativeOffers
+from specchat.engine.native import NativeUnavailableError, load_library
+from specchat.engine.native_offers import BuildOffers, NativeOffers
 from specchat.engine.offers import Offers, TreeOffers
 from specchat.engine.packed_trees import PackedTrees
 
 from .drafts import OTHER, SURE, VOCAB, chain, policy
+from .running import Oracle
 
 DRAFTERS = ("a", "b", "c")
 MOST = 6  # nodes of a request
@@ -153,6 +155,20 @@ def test_drafts_that_were_drawn_are_not_for_the_native_offers() -> None:
     tree.draw(5, ROOT, "a", torch.full((VOCAB,), 1 / VOCAB))
     with pytest.raises(ValueError, match="verified by rejection"):
         native.add("a", [0], [tree], [4])
+
+
+def test_an_engine_that_drafts_has_the_library_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def none_here() -> None:
+        asked.append(1)
+        raise NativeUnavailableError("no C++ compiler found")
+
+    monkeypatch.setattr(native_offers, "load_library", none_here)
+    drafts, plain = BuildOffers([Oracle({})]), BuildOffers([])
+    assert (drafts.wanted(), plain.wanted(), drafts.ready) == (True, False, False)
+    drafts.compile()  # without one nothing fails
+    assert (asked, drafts.ready) == ([1], True)
 
 
 def test_packed_trees_are_the_trees_that_were_packed() -> None:
