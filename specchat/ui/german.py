@@ -238,6 +238,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"at most (\d+) nodes a step", "höchstens $1 Knoten je Schritt"),
     (r"seed (\d+)", "Seed $1"),
     (
+        r"the engine was still warming up, so both will be faster",
+        "die Maschine wärmte noch auf, beide werden also schneller",
+    ),
+    (
         r"(\d+) other answers ran at the start, so the times are not undisturbed",
         "zu Beginn liefen $1 andere Antworten, die Zeiten sind also nicht ungestört",
     ),

@@ -12,6 +12,7 @@ from specchat.bench.race import PairResult, RaceEvent, race_pair
 from specchat.chat.record import metrics_from
 from specchat.chat.service import ChatService
 from specchat.engine.request import SamplingParams
+from specchat.engine.snapshot import EngineSnapshot
 from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.ui import messages as say
 from specchat.ui.charts import race_timeline
@@ -132,7 +133,7 @@ class RaceEvents:
         engine = self._engine
         params = settings.params()
         prompt = self._service.prompt_for(text, settings.max_tokens)
-        busy = engine.snapshot().running
+        before = engine.snapshot()
         events = race_pair(engine, prompt.ids, params, salt=f"race/{run}", traced=True)
         pair: PairResult | None = None
         try:
@@ -150,7 +151,7 @@ class RaceEvents:
         known = about(pair, said, settings, _provenance(settings, engine.info))
         yield RaceScreen(
             board(run, "done", lanes, known),
-            headline_html(pair, _described(settings, engine.info, busy)),
+            headline_html(pair, _described(settings, engine.info, before)),
             alert=warning,
             timeline=race_timeline(pair, _provenance(settings, engine.info)),
             racing=False,
@@ -230,10 +231,13 @@ def _heard(
             drawn = time.monotonic()
 
 
-def _described(settings: RaceSettings, info: Any, busy: int) -> str:
+def _described(settings: RaceSettings, info: Any, before: EngineSnapshot) -> str:
     text = _provenance(settings, info)
-    if busy:
-        text += f" · {busy} other answers ran at the start, so the times are not undisturbed"
+    if not before.ready:
+        text += " · the engine was still warming up, so both will be faster"
+    if before.running:
+        others = f"{before.running} other answers ran at the start"
+        text += f" · {others}, so the times are not undisturbed"
     return text
 
 

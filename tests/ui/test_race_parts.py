@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
 
 from specchat.engine.request import DraftTrace
 from specchat.evidence.scenario import SCENARIOS
+from specchat.ui.race_events import _described
 from specchat.ui.race_link import Wish, wish_of
 from specchat.ui.race_record import about
 from specchat.ui.race_set import SetRow, set_html
@@ -90,3 +93,21 @@ def test_a_shared_race_carries_its_verdict_and_settings() -> None:
     assert known["settings"] == {
         "temperature": 0.5, "max_tokens": 32, "seed": 3, "speculators": ["mlp"], "nodes": 4,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ready", "running", "said"),
+    [
+        (True, 0, ""),
+        (False, 0, "the engine was still warming up, so both will be faster"),
+        (True, 2, "2 other answers ran at the start, so the times are not undisturbed"),
+    ],
+)
+def test_what_disturbed_a_race_stands_with_its_settings(
+    ready: bool, running: int, said: str
+) -> None:
+    info = SimpleNamespace(name="care", dtype="float32", hardware="2 threads", speculators=("mlp",))
+    before: Any = SimpleNamespace(ready=ready, running=running)
+    text = _described(race_settings(0, 32, 3), info, before)
+    assert said in text
+    assert ("warming" in text, "other answers" in text) == (not ready, running > 0)
