@@ -173,7 +173,7 @@ class Lead:
 
     SHORTEST = 24
     LONGEST = 192
-    FIRST = 8  # tries of each at the start
+    FIRST = 6  # tries of each at the start
     _LEARNING = 0.01
     _LEARNING_OF_TRIES = 0.1
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from specchat.engine.calibration import Calibration
@@ -40,10 +40,6 @@ class Outlook:
         """The rate where that part of the draft tokens is accepted that are expected to be."""
         tokens = self.requests + trust * (self.tokens - self.requests)
         return (tokens + self.prompt_rows) / self.ms
-
-    def later(self, ms: float) -> Outlook:
-        """The same nodes, after so much more time for drafting."""
-        return replace(self, ms=self.ms + ms)
 
 
 class Choice(NamedTuple):

@@ -170,7 +170,6 @@ def _commit(
     updates = []
     found = iter(walks)
     row = 0
-    states: list[int] = []  # rows of what produced each last token
     for job in jobs:
         sequence, table = job.sequence, job.table
         counters = sequence.counters
@@ -182,7 +181,7 @@ def _commit(
         path = next(found)
         first = not sequence.answered
         update = _commit_run(sequence, path, job.tree, now)
-        states.append(row + (path.nodes[-1] + 1 if path.nodes else 0))
+        sequence.hidden = out.hidden.select(0, row + (path.nodes[-1] + 1 if path.nodes else 0))
         row += job.choices
         if job.decodes:
             if update.accepted:
@@ -194,9 +193,6 @@ def _commit(
         if not first:  # the last chunk of a request that was preempted counts
             counters.verified.append((job.tree, update.accepted))
         updates.append(update)
-    if updates:
-        for update, state in zip(updates, out.hidden[states].unbind(), strict=True):
-            update.sequence.hidden = state
     return updates
 
 
