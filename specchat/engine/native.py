@@ -226,14 +226,16 @@ def matrix(
     bias: torch.Tensor | None,
     shelf: Shelf,
     bf16_products: bool = False,
+    *,
+    compacted: bool = True,
 ) -> Matrix:
-    """Lay out a weight for the library.
+    """Lay out a weight for the library, in bf16 where that loses nothing and it may be `compacted`.
 
     With `bf16_products` activations are rounded to bf16 too, as bf16 models are meant to run,
     where the weight is held in bf16.
     """
     rows, cols = weight.shape
-    data = compact(weight)
+    data = compact(weight) if compacted else weight.detach().float()
     if cols % 2:
         data = data.float()
     lanes = load_library().lanes()

@@ -132,12 +132,23 @@ class NativeModel:
             attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj,
             mlp.gate_proj, mlp.up_proj, mlp.down_proj,
         )  # fmt: skip
+        pair = (mlp.gate_proj, mlp.up_proj)  # multiplied together, so held alike
+        alike = len({native.compact(linear.weight).dtype for linear in pair}) == 1
         norms = (getattr(attention, name, None) for name in ("q_norm", "k_norm"))
         return native.Layer(
             native.vector(layer.input_layernorm.weight, shelf),
             native.vector(layer.post_attention_layernorm.weight, shelf),
             *(None if norm is None else native.vector(norm.weight, shelf) for norm in norms),
-            *(native.matrix(linear.weight, linear.bias, shelf, self._bf16) for linear in linears),
+            *(
+                native.matrix(
+                    linear.weight,
+                    linear.bias,
+                    shelf,
+                    self._bf16,
+                    compacted=alike or linear not in pair,
+                )
+                for linear in linears
+            ),
         )
 
 

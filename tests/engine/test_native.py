@@ -215,6 +215,37 @@ def test_products_of_bf16_pairs_are_those_of_rounded_activations() -> None:
     torch.testing.assert_close(logits.double(), rounded, rtol=1e-5, atol=1e-5)
 
 
+def test_gate_and_up_are_multiplied_together_though_bf16_holds_only_one_of_them() -> None:
+    runner = make_runner()
+    for layer in runner.model.model.layers:
+        layer.mlp.up_proj.bfloat16().float()
+    step = NativeModel(runner.model, runner.cache)
+    rows = Rows.chunk(scattered(runner, 32), ids(20), last=True)
+    with torch.inference_mode():
+        logits = run(step, rows).logits
+        eager = runner.eager(pack([rows], runner.device)).logits
+    torch.testing.assert_close(logits, eager, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_however_many_threads_share_the_work_the_bits_are_the_same(kind: str) -> None:
+    runner = make_runner(kind=kind)
+    step = NativeModel(runner.model, runner.cache)
+    table = scattered(runner, 64)
+    steps = [Rows.chunk(table, ids(count), last=True) for count in (1, 7, 30)]
+    before = torch.get_num_threads()
+    try:
+        with torch.inference_mode():
+            torch.set_num_threads(1)
+            alone = [run(step, rows).logits for rows in steps]
+            for threads in (2, 3, 8) * 20:  # more than there are processors: some come late
+                torch.set_num_threads(threads)
+                for rows, wanted in zip(steps, alone, strict=True):
+                    assert torch.equal(run(step, rows).logits, wanted)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_weights_that_bf16_holds_exactly_are_stored_in_bf16_and_others_are_not() -> None:
     rounded = torch.randn(8, 8).bfloat16().float()
     assert native.compact(rounded).dtype == torch.bfloat16

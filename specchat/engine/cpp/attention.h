@@ -209,16 +209,17 @@ static void write_cache(const Model& m, const Step& s, int64_t layer, int64_t ro
     }
 }
 
-// This thread's share of key heads and groups. `score` [QUERIES_TOGETHER, width], `turned`
+// What this thread claims of key heads and groups. `score` [QUERIES_TOGETHER, width], `turned`
 // [head_dim, LANES] and `seen` [SEEN_TOGETHER] are its own.
 template <typename KV>
-static void attention(const Team& team, const Model& m, const Step& s, int64_t layer,
+static void attention(Team& team, const Model& m, const Step& s, int64_t layer,
                       const Group* groups, int64_t many, const int64_t* const* where,
                       const float* query, float* score, int64_t score_width, float* turned,
                       int64_t* seen, float* out) {
     int64_t stride = m.kv_heads * m.head_dim, heads = m.heads / m.kv_heads;
-    Share share = team.share(many * m.kv_heads);
-    for (int64_t item = share.first; item < share.last; item++) {
+    team.begin(many * m.kv_heads);
+    for (Share part; team.claim(1, 1, part);) {
+        int64_t item = part.first;
         const Group& group = groups[item % many];
         int64_t kv = item / many;
         Sight sight(s, group, where[group.segment], seen);

@@ -56,7 +56,7 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
             for (int64_t i = 0; i < d.hidden; i++) state[r * d.hidden + i] = h[i] * scale;
         });
         for (int64_t i = 0; i < d.stages; i++) {
-            product(team, d.projection[i], state, rows, room,
+            product(team, d.projection[i], state, rows, room, d.head[i],
                     [&](int64_t n, int64_t r, Vec v, int64_t many) {
                         store_some(next + r * d.inner + n, v, many);
                     });
@@ -74,7 +74,7 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
                     store_some(s + n, gelu(v + load_some(d.norm_bias[i] + n, many)), many);
                 }
             });
-            product(team, d.head[i], state, rows, room,
+            product(team, d.head[i], state, rows, room, d.projection[i + 1 < d.stages ? i + 1 : 0],
                     [&](int64_t n, int64_t r, Vec v, int64_t many) {
                         v *= inverse_temperature[going[r]];
                         store_some(logits + r * d.draft_vocab + n, v, many);

@@ -25,12 +25,12 @@ static int64_t widest(const Model& m) {
 
 struct Buffers {
     float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine;
-    float *score, *turned, *room;        // per thread
+    float *own, *score, *turned, *room;  // per thread
     int64_t *seen;                       // per thread
     int64_t* where;                      // cache rows of all requests end to end
     const int64_t** where_of;            // per segment
     Group* group;                        // at most one a row
-    int64_t score_width, turned_width, room_width;
+    int64_t own_width, score_width, turned_width, room_width;
     int64_t floats;
 
     Buffers(const Model& m, int64_t rows, int64_t segments, int64_t cached, int64_t longest,
@@ -50,6 +50,8 @@ struct Buffers {
         act = take(rows * m.inner);
         cosine = take(rows * m.head_dim / 2);
         sine = take(rows * m.head_dim / 2);
+        own_width = (rows < MOST_ROWS ? rows : MOST_ROWS) * m.hidden;
+        own = take(threads * own_width);
         score_width = (longest + LANES - 1) / LANES * LANES;
         score = take(threads * QUERIES_TOGETHER * score_width);
         turned_width = m.head_dim * LANES;
@@ -93,14 +95,26 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             kv_width = m.kv_heads * m.head_dim;
 
     pool().run(threads, [&](Team& team) {
+        float* own = b.own + team.me * b.own_width;
         float* score = b.score + team.me * QUERIES_TOGETHER * b.score_width;
         float* turned = b.turned + team.me * b.turned_width;
         float* room = b.room + team.me * b.room_width;
         int64_t* seen = b.seen + team.me * SEEN_TOGETHER;
+        // The normed rows. A few are normed by every thread for itself: to divide them would take a
+        // barrier more.
+        auto normed = [&](const float* weight) -> const float* {
+            auto norm = [&](int64_t t, float* out) {
+                rms_norm(b.x + t * m.hidden, weight, m.hidden, m.norm_epsilon, out + t * m.hidden);
+            };
+            if (s.rows > MOST_ROWS) {
+                for_each(team, s.rows, [&](int64_t t) { norm(t, b.h); });
+                return b.h;
+            }
+            for (int64_t t = 0; t < s.rows; t++) norm(t, own);
+            return own;
+        };
         for_each(team, s.rows, [&](int64_t t) {
             embed(m.embedding, s.ids[t], m.embedding_scale, b.x + t * m.hidden);
-            rms_norm(b.x + t * m.hidden, m.layer[0].attention_norm, m.hidden, m.norm_epsilon,
-                     b.h + t * m.hidden);
             for (int64_t i = 0; i < half; i++) {
                 float angle = float(s.positions[t]) * m.inverse_frequencies[i];
                 b.cosine[t * half + i] = cosf(angle) * m.rope_scale;
@@ -109,15 +123,19 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
         });
         for (int64_t l = 0; l < m.layers; l++) {
             const Layer& w = m.layer[l];
-            product(team, w.query, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                store_some(b.query + t * q_width + n, v, many);
-            });
-            product(team, w.key, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                store_some(b.key + t * kv_width + n, v, many);
-            }, &w.query);
-            product(team, w.value, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                store_some(b.value + t * kv_width + n, v, many);
-            }, &w.query);
+            const float* x = normed(w.attention_norm);
+            auto to = [&](float* out, int64_t width) {
+                return [out, width](int64_t n, int64_t t, Vec v, int64_t many) {
+                    store_some(out + t * width + n, v, many);
+                };
+            };
+            auto add_to_x = [&](int64_t n, int64_t t, Vec v, int64_t many) {
+                float* sum = b.x + t * m.hidden + n;
+                store_some(sum, load_some(sum, many) + m.residual_scale * v, many);
+            };
+            product(team, w.query, x, s.rows, room, w.key, to(b.query, q_width));
+            product(team, w.key, x, s.rows, room, w.value, to(b.key, kv_width), &w.query);
+            product(team, w.value, x, s.rows, room, w.output, to(b.value, kv_width), &w.query);
             team.barrier();
             for_each(team, s.rows, [&](int64_t t) {
                 const float *cosine = b.cosine + t * half, *sine = b.sine + t * half;
@@ -137,43 +155,25 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                                 b.score_width, turned, seen, b.mixed);
             else
                 attention<float>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
-                                b.score_width, turned, seen, b.mixed);
+                                 b.score_width, turned, seen, b.mixed);
             team.barrier();
-            product(team, w.output, b.mixed, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                float* x = b.x + t * m.hidden + n;
-                store_some(x, load_some(x, many) + m.residual_scale * v, many);
-            });
+            product(team, w.output, b.mixed, s.rows, room, w.gate, add_to_x);
             team.barrier();
-            for_each(team, s.rows, [&](int64_t t) {
-                rms_norm(b.x + t * m.hidden, w.mlp_norm, m.hidden, m.norm_epsilon,
-                         b.h + t * m.hidden);
-            });
-            // A thread multiplies the same rows of `gate` and `up`, so no barrier stands between.
-            product(team, w.gate, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                store_some(b.act + t * m.inner + n, v / (1.0f + exponential(-v)), many);
-            });
-            product(team, w.up, b.h, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                float* act = b.act + t * m.inner + n;
-                store_some(act, load_some(act, many) * v, many);
-            }, &w.gate);
+            products<2>(team, {&w.gate, &w.up}, normed(w.mlp_norm), s.rows, room, false, w.down,
+                        [&](int64_t n, int64_t t, const Vec* v, int64_t many) {
+                            Vec act = v[0] / (1.0f + exponential(-v[0])) * v[1];
+                            store_some(b.act + t * m.inner + n, act, many);
+                        });
             team.barrier();
-            product(team, w.down, b.act, s.rows, room, [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                float* x = b.x + t * m.hidden + n;
-                store_some(x, load_some(x, many) + m.residual_scale * v, many);
-            });
+            product(team, w.down, b.act, s.rows, room, l + 1 < m.layers ? m.layer[l + 1].query : m.head,
+                    add_to_x);
             team.barrier();
-            if (l + 1 < m.layers) {
-                for_each(team, s.rows, [&](int64_t t) {
-                    rms_norm(b.x + t * m.hidden, m.layer[l + 1].attention_norm, m.hidden,
-                             m.norm_epsilon, b.h + t * m.hidden);
-                });
-            }
         }
         for_each(team, s.wanted_rows, [&](int64_t i) {
             rms_norm(b.x + s.wanted[i] * m.hidden, m.final_norm, m.hidden, m.norm_epsilon,
                      s.hidden_out + i * m.hidden);
         });
-        product(team, m.head, s.hidden_out, s.wanted_rows, room,
+        product(team, m.head, s.hidden_out, s.wanted_rows, room, m.layer[0].query,
                 [&](int64_t n, int64_t t, Vec v, int64_t many) {
                     store_some(s.logits_out + t * m.vocab + n, v * m.logit_scale, many);
                 });

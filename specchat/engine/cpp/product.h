@@ -84,22 +84,22 @@ constexpr int64_t FAR = 64, NEAR = 8;            // lines
 
 // body(line) for each of n lines of R blocks that stand one behind the other. The processor stops
 // fetching at a page's end, so what is used FAR lines later is fetched here: at the end of these
-// blocks that is the beginning of the next R. Where there is time for it (`twice`), what is used
-// NEAR lines later is brought closer still.
+// blocks that is what stands at `ahead`, as if it were blocks of the same size. Where there is time
+// for it (`twice`), what is used NEAR lines later is brought closer still.
 template <int R, bool twice, typename Body>
 static inline __attribute__((always_inline)) void each_line(const void* blocks, int64_t n,
-                                                            const Body& body) {
-    auto w = static_cast<const char*>(blocks);
-    int64_t far = FAR, i = 0;
-    for (int64_t end : {n > FAR ? n - FAR : 0, n}) {
+                                                            const char* ahead, const Body& body) {
+    auto w = static_cast<const char*>(blocks), far = w + FAR * LINE;
+    int64_t turn = n > FAR ? n - FAR : 0, i = 0;
+    for (int64_t end : {turn, n}) {
         for (; i < end; i++) {
             EACH(int r = 0; r < R; r++) {
-                __builtin_prefetch(w + (r * n + i + far) * LINE, 0, 2);
+                __builtin_prefetch(far + (r * n + i) * LINE, 0, 2);
                 if (twice) __builtin_prefetch(w + (r * n + i + NEAR) * LINE, 0, 3);
             }
             body(w + i * LINE);
         }
-        far += (R - 1) * n;
+        far = ahead - turn * LINE;
     }
 }
 
@@ -107,9 +107,10 @@ static inline __attribute__((always_inline)) void each_line(const void* blocks, 
 // over the columns in order, whatever R and B are.
 
 template <int R, int B>
-static __attribute__((noinline)) void sums(const float* w, const float* x, int64_t cols, Vec* out) {
+static inline __attribute__((always_inline)) void sums(const float* w, const float* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
     Vec total[R][B] = {};
-    each_line<R, (B > 4)>(w, cols, [&](const char* line) __attribute__((always_inline)) {
+    each_line<R, (B > 4)>(w, cols, ahead, [&](const char* line) __attribute__((always_inline)) {
         EACH(int r = 0; r < R; r++) {
             Vec weight = load(reinterpret_cast<const float*>(line + r * cols * LINE));
             EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
@@ -120,10 +121,11 @@ static __attribute__((noinline)) void sums(const float* w, const float* x, int64
 }
 
 template <int R, int B>
-static __attribute__((noinline)) void sums(const bf16* w, const float* x, int64_t cols, Vec* out) {
+static inline __attribute__((always_inline)) void sums(const bf16* w, const float* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
     Vec total[R][B] = {};
     int64_t n = cols / 2;
-    each_line<R, (B > 4)>(w, n, [&](const char* line) __attribute__((always_inline)) {
+    each_line<R, (B > 4)>(w, n, ahead, [&](const char* line) __attribute__((always_inline)) {
         Bits pair[R];
         EACH(int r = 0; r < R; r++) memcpy(&pair[r], line + r * n * LINE, LINE);
         EACH(int r = 0; r < R; r++) {
@@ -140,10 +142,11 @@ static __attribute__((noinline)) void sums(const bf16* w, const float* x, int64_
 }
 
 template <int R, int B>
-static __attribute__((noinline)) void sums(const bf16* w, const bf16* x, int64_t cols, Vec* out) {
+static inline __attribute__((always_inline)) void sums(const bf16* w, const bf16* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
     Vec total[R][B] = {};
     int64_t n = cols / 2;
-    each_line<R, (B > 4)>(w, n, [&](const char* line) __attribute__((always_inline)) {
+    each_line<R, (B > 4)>(w, n, ahead, [&](const char* line) __attribute__((always_inline)) {
         Bits pair[R];
         EACH(int r = 0; r < R; r++) memcpy(&pair[r], line + r * n * LINE, LINE);
         EACH(int b = 0; b < B; b++) {
@@ -158,80 +161,117 @@ static __attribute__((noinline)) void sums(const bf16* w, const bf16* x, int64_t
 }
 
 // The kernels for B step rows: of many blocks, of half as many, and of one.
-template <typename W, typename X>
 struct Kernels {
-    typedef void (*Kernel)(const W*, const X*, int64_t, Vec*);
-    void (*interleave)(const float*, int64_t, X*);
+    typedef void (*Kernel)(const char* weights, const void* x, int64_t cols, const char* ahead,
+                           Vec* out);
+    void (*interleave)(const float* x, int64_t cols, void* out);
     int64_t many, half;
     Kernel of_many, of_half, of_one;
 };
 
+template <typename W, typename X, int R, int B>
+static __attribute__((noinline)) void kernel(const char* weights, const void* x, int64_t cols,
+                                             const char* ahead, Vec* out) {
+    sums<R, B>(reinterpret_cast<const W*>(weights), static_cast<const X*>(x), cols, ahead, out);
+}
+
 template <typename W, typename X, int B>
-static constexpr Kernels<W, X> kernels() {
+static constexpr Kernels kernels() {
     constexpr int R = blocks_at_once(B, sizeof(X) == sizeof(bf16)), HALF = R > 2 ? R / 2 : 1;
-    return {interleave<B>, R, HALF, sums<R, B>, sums<HALF, B>, sums<1, B>};
+    auto interleaved = [](const float* x, int64_t cols, void* out) {
+        interleave<B>(x, cols, static_cast<X*>(out));
+    };
+    return {interleaved, R, HALF, kernel<W, X, R, B>, kernel<W, X, HALF, B>, kernel<W, X, 1, B>};
 }
 
 template <typename W, typename X, int... B>
-static const Kernels<W, X>* all_kernels(std::integer_sequence<int, B...>) {
-    static constexpr Kernels<W, X> all[] = {kernels<W, X, B + 1>()...};
+static const Kernels* all_kernels(std::integer_sequence<int, B...>) {
+    static constexpr Kernels all[] = {kernels<W, X, B + 1>()...};
     return all;
 }
 
-template <typename W, typename X>
-static const Kernels<W, X>& kernels_for(int64_t rows) {
-    return all_kernels<W, X>(std::make_integer_sequence<int, MOST_ROWS>())[rows - 1];
+static inline const Kernels& kernels_for(const Matrix& m, int64_t rows) {
+    constexpr std::make_integer_sequence<int, MOST_ROWS> counts;
+    return (!m.is_bf16        ? all_kernels<float, float>(counts)
+            : m.bf16_products ? all_kernels<bf16, bf16>(counts)
+                              : all_kernels<bf16, float>(counts))[rows - 1];
 }
 
-// put(first weight row, step row, products, how many) for a share of m's blocks and all step rows.
-// `room` is as `product` wants it.
-template <typename W, typename X, typename Put>
-static void product_of(const Matrix& m, const float* x, int64_t rows, Share share, X* room, bool again,
-                       const Put& put) {
-    Vec out[MOST_SUMS];
-    auto w = static_cast<const W*>(m.data);
+static inline int64_t blocks_of(const Matrix& m) { return (m.rows + LANES - 1) / LANES; }
+
+static inline int64_t block_bytes(const Matrix& m) {
+    return (m.is_bf16 ? m.cols / 2 : m.cols) * LINE;
+}
+
+// Where this thread begins with a matrix.
+static inline const char* beginning(const Team& team, const Matrix& m) {
+    return static_cast<const char*>(m.data) + team.share(blocks_of(m)).first * block_bytes(m);
+}
+
+constexpr int64_t KEPT_BLOCKS = 24;  // that several passes find in the cache again
+
+// x [rows, cols] times N matrices of one shape and kind, transposed:
+// put(first weight row, step row, products with each, how many) for what this thread claims of them.
+// Call from all threads. `room` is the thread's own: room_for(cols) floats; `again`: the rows that
+// were multiplied just before, with matrices of the same kind, were these. The thread goes on with
+// `then`.
+template <int N, typename Put>
+static void products(Team& team, const Matrix* const (&m)[N], const float* x, int64_t rows,
+                     float* room, bool again, const Matrix& then, const Put& put) {
+    if (!rows) return;
+    Vec out[N][MOST_SUMS];
+    const Matrix& one = *m[0];
+    const char* weights[N];
+    EACH(int i = 0; i < N; i++) weights[i] = static_cast<const char*>(m[i]->data);
+    int64_t all = blocks_of(one), stride = block_bytes(one), own = team.share(all).last;
     int64_t passes = (rows + MOST_ROWS - 1) / MOST_ROWS;
-    // Few blocks at a time when there are several passes, so that they are still in the cache.
-    int64_t at_once = passes > 1 ? 24 : share.last - share.first;
-    if (passes == 1 && !again) kernels_for<W, X>(rows).interleave(x, m.cols, room);
-    for (Share part{share.first, 0}; part.first < share.last; part.first = part.last) {
-        part.last = part.first + at_once < share.last ? part.first + at_once : share.last;
+    const Kernels& first = kernels_for(one, rows / passes);
+    if (passes == 1 && !again) first.interleave(x, one.cols, room);
+    // Several passes over few blocks, so that they are still in the cache.
+    int64_t many = passes > 1 ? KEPT_BLOCKS / N : first.many;
+    int64_t fewer = passes > 1 ? many : first.half;
+    team.begin(all);
+    for (Share part; team.claim(many, fewer, part);) {
+        bool goes_on = part.last < own && part.first >= team.share(all).first;
+        const char* after = goes_on ? weights[0] + part.last * stride : beginning(team, then);
         for (int64_t p = 0; p < passes; p++) {
             int64_t row = rows * p / passes, together = rows * (p + 1) / passes - row;
-            const auto& k = kernels_for<W, X>(together);
-            if (passes > 1) k.interleave(x + row * m.cols, m.cols, room);
+            const Kernels& k = kernels_for(one, together);
+            if (passes > 1) k.interleave(x + row * one.cols, one.cols, room);
             int64_t blocks;
             for (int64_t block = part.first; block < part.last; block += blocks) {
                 int64_t left = part.last - block;
                 blocks = left >= k.many ? k.many : left >= k.half ? k.half : 1;
                 auto kernel = left >= k.many ? k.of_many : left >= k.half ? k.of_half : k.of_one;
-                kernel(w + block * m.cols * LANES, room, m.cols, out);
+                EACH(int i = 0; i < N; i++) {
+                    const char* ahead = i + 1 < N       ? weights[i + 1] + block * stride
+                                        : blocks < left ? weights[0] + (block + blocks) * stride
+                                                        : after;
+                    kernel(weights[i] + block * stride, room, one.cols, ahead, out[i]);
+                }
                 for (int64_t r = 0; r < blocks; r++) {
-                    int64_t first = (block + r) * LANES;
-                    int64_t many = m.rows - first < LANES ? m.rows - first : LANES;
-                    Vec bias = m.bias ? load_some(m.bias + first, many) : Vec{};
-                    for (int64_t b = 0; b < together; b++)
-                        put(first, row + b, out[r * together + b] + bias, many);
+                    int64_t row_of_weights = (block + r) * LANES, behind = one.rows - row_of_weights;
+                    int64_t count = behind < LANES ? behind : LANES;
+                    Vec bias[N], sum[N];
+                    EACH(int i = 0; i < N; i++)
+                        bias[i] = m[i]->bias ? load_some(m[i]->bias + row_of_weights, count) : Vec{};
+                    for (int64_t b = 0; b < together; b++) {
+                        EACH(int i = 0; i < N; i++) sum[i] = out[i][r * together + b] + bias[i];
+                        put(row_of_weights, row + b, sum, count);
+                    }
                 }
             }
         }
     }
 }
 
-// This thread's share of x [rows, cols] times m transposed. Call from all threads. `room` is the
-// thread's own: room_for(cols) floats. `before` is the matrix that the same rows were multiplied
-// with just before, if any: what `room` holds of them may be of use again.
+// As `products`, with one matrix. `before`: the one that these rows were multiplied with just before.
 template <typename Put>
-static inline void product(const Team& team, const Matrix& m, const float* x, int64_t rows,
-                           float* room, const Put& put, const Matrix* before = nullptr) {
-    Share share = team.share((m.rows + LANES - 1) / LANES);
+static inline void product(Team& team, const Matrix& m, const float* x, int64_t rows, float* room,
+                           const Matrix& then, const Put& put, const Matrix* before = nullptr) {
     bool again = before && before->bf16_products == m.bf16_products;
-    if (!m.is_bf16)
-        product_of<float>(m, x, rows, share, room, again, put);
-    else if (m.bf16_products)
-        product_of<bf16>(m, x, rows, share, reinterpret_cast<bf16*>(room), again, put);
-    else
-        product_of<bf16>(m, x, rows, share, room, again, put);
+    products<1>(team, {&m}, x, rows, room, again, then,
+                [&](int64_t n, int64_t t, const Vec* v, int64_t many) { put(n, t, *v, many); });
 }
 
 static inline float inverse_rms(const float* x, int64_t n, float epsilon) {
