@@ -9,6 +9,7 @@ context variable, since some models drop extra keyword arguments.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -33,7 +34,7 @@ class Segment:
     context: int  # tokens already in the cache
     pages: list[int]  # page ids that hold context + count rows
     ancestors: list[int] | None  # int64 bit mask per row; None is causal (a prefill chunk)
-    positions: list[int]
+    positions: Sequence[int]
     _slots: slice | torch.Tensor | None = None
     _masks: dict[int, torch.Tensor | None] | None = None
 

@@ -40,7 +40,7 @@ class Rows(NamedTuple):
         if not (rows or tree.tokens):
             return cls(table, (root,), (start,), None, (0,))
         tokens = [root, *tree.tokens]
-        positions = [start, *(start + depth for depth in tree.depths)]
+        positions = [start, *[start + depth for depth in tree.depths]]
         if not rows:
             ancestors = None if tree.is_chain else tree.ancestor_bits()
             return cls(table, tokens, positions, ancestors, range(len(tokens)))
@@ -66,37 +66,44 @@ class Batch:
         return len(self.input_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The rows of several requests side by side, on the host."""
 
     ids: list[int]
     positions: list[int]
-    slots: list[int]
     wanted: list[int]
     segments: list[Segment]
+    page_size: int
+
+    def slots(self) -> list[int]:
+        """The cache row that each row is written to."""
+        size = self.page_size
+        return [
+            segment.pages[i // size] * size + i % size
+            for segment in self.segments
+            for i in range(segment.context, segment.context + segment.count)
+        ]
 
 
 def lay_out(parts: Sequence[Rows]) -> Layout:
     """Put the rows of several requests side by side."""
-    layout = Layout([], [], [], [], [])
-    for part in parts:
-        start, count = len(layout.ids), len(part.tokens)
-        table = part.table
-        layout.ids.extend(part.tokens)
-        layout.positions.extend(part.positions)
-        layout.slots.extend(table.slots(table.length, count))
-        layout.wanted.extend([start + row for row in part.wanted])
-        layout.segments.append(
-            Segment(start, count, table.length, table.pages, part.ancestors, list(part.positions))
-        )
-    return layout
+    ids: list[int] = []
+    positions: list[int] = []
+    wanted: list[int] = []
+    segments = []
+    for table, tokens, places, ancestors, own in parts:
+        start = len(ids)
+        ids += tokens
+        positions += places
+        wanted += [start + row for row in own]
+        segments.append(Segment(start, len(tokens), table.length, table.pages, ancestors, places))
+    return Layout(ids, positions, wanted, segments, parts[0].table.pool.page_size if parts else 1)
 
 
 def to_batch(layout: Layout, device: torch.device) -> Batch:
     """The tensors of a step on `device`, in one copy."""
     rows, wanted = len(layout.ids), len(layout.wanted)
-    numbers = [*layout.ids, *layout.positions, *layout.slots, *layout.wanted]
+    numbers = [*layout.ids, *layout.positions, *layout.slots(), *layout.wanted]
     together = torch.tensor(numbers, dtype=torch.int64).to(device)
     tensors = together.split((rows, rows, rows, wanted))
     return Batch(tensors[0], tensors[1], tensors[2], tensors[3], layout.segments)

@@ -218,7 +218,7 @@ class _Buffers:
         if self._sent is not None:
             self._sent.synchronize()  # the copy before this one has left the host's memory
         used = fill(
-            step.size, step.tables.geometry, layout.ids, layout.slots, layout.segments,
+            step.size, step.tables.geometry, layout.ids, layout.slots(), layout.segments,
             scratch_slot, self._array,
         )  # fmt: skip
         self.device[: len(used)].copy_(self._host[: len(used)], non_blocking=True)

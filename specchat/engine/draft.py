@@ -267,7 +267,9 @@ class DraftContext(NamedTuple):
     tokens: Sequence[int]  # prompt and answer so far; the last one is the root
     prompt_length: int
     salt: str
-    hidden: torch.Tensor | None  # [hidden_size], post-final-norm state that produced the root
+    hidden: torch.Tensor | None
+    """[hidden_size], post-final-norm state that produced the root, for a drafter that
+    `needs_hidden`."""
     temperature: float
     gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; coupled rule only
     max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
@@ -283,7 +285,7 @@ class Speculator(Protocol):
     """Proposes continuations. Nothing it proposes can change the answer, only its speed."""
 
     name: str
-    needs_hidden: bool
+    needs_hidden: bool  # reads `DraftContext.hidden`
 
     def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """One tree per context, in order; an empty tree where it has nothing to offer."""

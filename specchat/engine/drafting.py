@@ -6,8 +6,8 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from specchat.engine.draft import DraftContext, DraftTree, Speculator
 from specchat.engine.native import loaded_library
@@ -25,8 +25,7 @@ NOISE_AHEAD = 8
 """Positions of noise that a sampled request's drafters get to see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drafts:
+class Drafts(NamedTuple):
     """The trees to verify in a step, one per decoding request, and the time they took."""
 
     trees: list[DraftTree]
@@ -117,6 +116,9 @@ class Drafting:
                 plain = rate = outlook.rate
             self._asked |= {sequences[i].request.request_id for i in those}
             spent += self._cost(speculator, len(those))
+            if speculator.needs_hidden:
+                for i in those:
+                    contexts[i] = contexts[i]._replace(hidden=sequences[i].hidden)
             if self._ask(speculator, those, [contexts[i] for i in those]):
                 outlook = offers.choose(spent)
             lineup, tokens = (*lineup, speculator.name), outlook.tokens
@@ -301,6 +303,7 @@ def _may_draft(speculator: Speculator, sequence: Sequence) -> bool:
 
 
 def _context(sequence: Sequence) -> DraftContext:
+    """What everybody may read; the hidden state is added for those who need it."""
     params = sequence.request.params
     depth = sequence.remaining - 1
     at = len(sequence.tokens)
@@ -314,7 +317,7 @@ def _context(sequence: Sequence) -> DraftContext:
         tokens=sequence.tokens,
         prompt_length=sequence.prompt_length,
         salt=sequence.request.salt,
-        hidden=sequence.hidden,
+        hidden=None,
         temperature=params.temperature,
         gumbel=gumbel,
         max_depth=depth,

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from ctypes import POINTER, c_float, c_int64, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int64, c_void_p
 from pathlib import Path
 
 import torch
@@ -90,25 +90,6 @@ class Model(ctypes.Structure):
     ]  # fmt: skip
 
 
-class Step(ctypes.Structure):
-    """One packed step."""
-
-    _fields_ = [
-        *(
-            (name, c_int64)
-            for name in ("rows", "segments", "wanted_rows", "page_size", "kv_is_bf16")
-        ),
-        *((name, c_void_p) for name in ("ids", "positions", "slots", "wanted", "ancestors")),
-        ("segment", c_void_p),
-        ("page_table", c_void_p),
-        ("keys", POINTER(c_void_p)),
-        ("values", POINTER(c_void_p)),
-        *((name, c_void_p) for name in ("hidden_out", "logits_out", "best_out", "scratch")),
-        ("longest", c_int64),
-        ("cached", c_int64),
-    ]
-
-
 class Drafter(ctypes.Structure):
     """An MLP speculator."""
 
@@ -157,10 +138,8 @@ def _load() -> ctypes.CDLL:
     library.lanes.restype = c_int64
     library.room_floats.restype = c_int64
     library.room_floats.argtypes = [c_int64]
-    library.scratch_floats.restype = c_int64
-    library.scratch_floats.argtypes = [POINTER(Model), POINTER(Step), c_int64]
-    library.run_step.restype = None
-    library.run_step.argtypes = [POINTER(Model), POINTER(Step), c_int64]
+    library.run_step.restype = c_int64
+    library.run_step.argtypes = [POINTER(Model), c_char_p, c_int64, c_void_p, c_int64]
     library.gumbel_noise.restype = None
     library.gumbel_noise.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
     library.choose_tokens.restype = None

@@ -8,6 +8,7 @@ it is used, its logits are compared with the eager model's on a probe.
 from __future__ import annotations
 
 import ctypes
+import struct
 from array import array
 from collections.abc import Callable
 from ctypes import byref
@@ -24,6 +25,9 @@ from specchat.engine.step_output import StepOutput
 
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "granite", "smollm3")
 ROPE_TYPES = ("default", "linear", "llama3")
+
+_pack = struct.Struct("18q").pack
+"""`Step` of `cpp/types.h`; far cheaper to fill than a ctypes structure."""
 
 
 class NativeModel:
@@ -44,60 +48,60 @@ class NativeModel:
         pointers = ctypes.c_void_p * len(cache.keys)
         self._keys = pointers(*(layer.data_ptr() for layer in cache.keys))
         self._values = pointers(*(layer.data_ptr() for layer in cache.values))
-        self._bf16_cache = int(cache.shape.dtype == torch.bfloat16)
+        self._cached = (
+            cache.page_size,
+            int(cache.shape.dtype == torch.bfloat16),
+            ctypes.addressof(self._keys),
+            ctypes.addressof(self._values),
+        )
         self._scratch = torch.empty(0)
+        self._scratch_at = 0, 0  # address and floats
         self._logits = torch.empty(0, self._vocab)
+        self._logits_at = 0
+        self._firsts: dict[int, torch.Tensor] = {}  # so many of their rows, as views
 
     def run(self, layout: Layout, meanwhile: Callable[[], None] = lambda: None) -> StepOutput:
         """One step, in float32; `meanwhile` is called when everything is ready for it. The logits
         are good until the next step: memory of that size is dear to ask for again and again."""
-        threads = torch.get_num_threads()
-        lengths = [s.context + s.count for s in layout.segments]
         rows, wanted = len(layout.ids), len(layout.wanted)
-        if wanted > self._logits.shape[0]:
-            self._logits = torch.empty(2 * wanted, self._vocab)
-        logits = self._logits[:wanted]
+        logits = self._first_logits(wanted)
         hidden = torch.empty(wanted, self._hidden)
-        segments, pages, ancestors = _tables(layout)
+        segments, pages, ancestors, longest, cached = _tables(layout)
         numbers = array(
             "q",
             [
-                *layout.ids, *layout.positions, *layout.slots, *ancestors, *layout.wanted, *pages,
-                *segments, *layout.wanted,  # room for the best tokens
+                *layout.ids, *layout.positions, *ancestors, *layout.wanted, *pages, *segments,
+                *layout.wanted,  # room for the best tokens
             ],
         )  # fmt: skip
-        start, size = numbers.buffer_info()[0], numbers.itemsize
-        first = 4 * rows + wanted + len(pages)  # of the segments
-        best = first + len(segments)
-        step = native.Step(
-            rows,
-            len(layout.segments),
-            wanted,
-            self._cache.page_size,
-            self._bf16_cache,
-            start,
-            start + size * rows,
-            start + size * 2 * rows,
-            start + size * 4 * rows,
-            start + size * 3 * rows,
-            start + size * first,
-            start + size * (4 * rows + wanted),
-            self._keys,
-            self._values,
-            hidden.data_ptr(),
-            logits.data_ptr(),
-            start + size * best,
-            None,
-            max(lengths, default=1),
-            sum(lengths),
-        )
-        needed = self._library.scratch_floats(byref(self._model), byref(step), threads)
-        if needed > self._scratch.numel():
-            self._scratch = torch.empty(needed)
-        step.scratch = self._scratch.data_ptr()
+        ids = numbers.buffer_info()[0]
+        positions, ancestors_at, wanted_at = ids + 8 * rows, ids + 16 * rows, ids + 24 * rows
+        pages_at = wanted_at + 8 * wanted
+        segments_at = pages_at + 8 * len(pages)
+        best_at = segments_at + 8 * len(segments)
+        page_size, bf16_cache, keys, values = self._cached
+        step = _pack(
+            rows, len(layout.segments), wanted, page_size, bf16_cache, ids, positions, wanted_at,
+            ancestors_at, segments_at, pages_at, keys, values, hidden.data_ptr(), self._logits_at,
+            best_at, longest, cached,
+        )  # fmt: skip
         meanwhile()
-        self._library.run_step(byref(self._model), byref(step), threads)
-        return StepOutput(logits, hidden, best=numbers[best:].tolist())
+        threads, model = torch.get_num_threads(), byref(self._model)
+        while needed := self._library.run_step(model, step, threads, *self._scratch_at):
+            self._scratch = torch.empty(needed)
+            self._scratch_at = self._scratch.data_ptr(), needed
+        return StepOutput(logits, hidden, best=numbers[(best_at - ids) // 8 :].tolist())
+
+    def _first_logits(self, rows: int) -> torch.Tensor:
+        """Room for the logits of so many rows."""
+        if rows > len(self._logits):
+            self._logits = torch.empty(2 * rows, self._vocab)
+            self._logits_at = self._logits.data_ptr()
+            self._firsts.clear()
+        known = self._firsts.get(rows)
+        if known is None:
+            known = self._firsts[rows] = self._logits[:rows]
+        return known
 
     def _describe(self, model: Any) -> native.Model:
         config, body = model.config, model.model
@@ -171,15 +175,19 @@ def _check(model: Any) -> None:
         raise NativeUnavailableError(f"not made for this model's {', '.join(unfit)}")
 
 
-def _tables(layout: Layout) -> tuple[list[int], list[int], list[int]]:
-    """Segments as in `cpp/types.h`, their page tables end to end, and one ancestor mask per row."""
+def _tables(layout: Layout) -> tuple[list[int], list[int], list[int], int, int]:
+    """Segments as in `cpp/types.h`, their page tables end to end, one ancestor mask per row; the
+    length of the longest request, and of all together."""
     segments: list[int] = []
     pages: list[int] = []
     ancestors = [0] * len(layout.ids)
+    longest, cached = 1, 0
     for segment in layout.segments:
         start, count, masks = segment.start, segment.count, segment.ancestors
         segments += (start, count, segment.context, len(pages), masks is None)
         pages += segment.pages
         if masks is not None:
             ancestors[start : start + count] = masks
-    return segments, pages, ancestors
+        length = segment.context + count
+        longest, cached = max(longest, length), cached + length
+    return segments, pages, ancestors, longest, cached

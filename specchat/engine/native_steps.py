@@ -115,9 +115,8 @@ class NativeSteps:
         page = cache.scratch_slot // cache.page_size
         ids = [7 * row % self._runner.shape.vocab_size for row in range(rows)]
         positions = list(range(rows))
-        slots = [cache.scratch_slot + row for row in positions]
         segment = Segment(0, rows, 0, [page], None, positions)
-        return Layout(ids, positions, slots, positions, [segment])
+        return Layout(ids, positions, positions, [segment], cache.page_size)
 
 
 class StepTimes:

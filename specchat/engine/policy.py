@@ -22,8 +22,7 @@ from specchat.engine.draft import DraftTree
 from specchat.engine.step_cost import Overhead, StepCost
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """What is expected of a step."""
 
     requests: int  # that decode

@@ -13,6 +13,7 @@ from __future__ import annotations
 import bisect
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from specchat.engine.counters import EngineCounters
 from specchat.engine.errors import QueueFullError
@@ -30,8 +31,7 @@ class Prefill:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One step's work."""
 
     decode: list[Sequence]
@@ -232,7 +232,7 @@ class Scheduler:
     def _preempt(self, sequence: Sequence) -> None:
         self.running.remove(sequence)
         self._give_up(sequence)
-        sequence.hidden = None
+        sequence.states = None
         sequence.counters.preemptions += 1
         self.counters.preemptions += 1
         self.waiting.give_back(sequence)

@@ -163,12 +163,19 @@ class Sequence:
     urgent: bool = True  # goes before batch work
     counters: Counters = field(default_factory=Counters)
     table: PageTable | None = None
-    hidden: torch.Tensor | None = None  # [hidden_size] state that produced the last token
+    states: torch.Tensor | None = None  # [rows, hidden_size] of the latest step's rows
+    state: int = 0  # of these, the one that produced the last token
     aux: AuxTape = field(default_factory=AuxTape)  # filled where the runner collects states
     plain: bool = field(init=False)  # its tokens are those of the largest logits, no more is wanted
 
     def __post_init__(self) -> None:
         self.plain = takes_largest(self.request.params)
+
+    @property
+    def hidden(self) -> torch.Tensor | None:
+        """[hidden_size] state that produced the last token. A call of PyTorch, so not made for
+        drafters that do not read it."""
+        return None if self.states is None else self.states.select(0, self.state)
 
     @property
     def noise(self) -> NoiseTape | None:

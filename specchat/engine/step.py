@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,6 +14,7 @@ from specchat.engine.commit import Committed
 from specchat.engine.draft import DraftTree
 from specchat.engine.drafting import Drafting, Drafts
 from specchat.engine.pages import PageTable
+from specchat.engine.policy import Policy
 from specchat.engine.request import TARGET, DraftTrace
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import RowGroup
@@ -47,8 +47,7 @@ class Update(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(NamedTuple):
     """What a step added to the requests that got tokens."""
 
     updates: list[Update]
@@ -92,8 +91,10 @@ def run(
     updates = _commit(jobs, walks, out, runner, after)
     if out.aux is not None:
         _keep_states(jobs, updates, out.aux)
-    _learn(jobs, updates, drafts, drafting)
-    _time(jobs, drafts, drafting, model_ms, 1000 * (time.perf_counter() - started))
+    decoding = [job for job in jobs if job.decodes]  # before the others, each with its update
+    _learn(decoding, updates, drafts.ms, drafting)
+    total_ms = 1000 * (time.perf_counter() - started)
+    _time(jobs, decoding, drafts.ms, drafting.policy, model_ms, total_ms)
     return StepResult(updates)
 
 
@@ -181,7 +182,8 @@ def _commit(
         path = next(found)
         first = not sequence.answered
         update = _commit_run(sequence, path, job.tree, now)
-        sequence.hidden = out.hidden.select(0, row + (path.nodes[-1] + 1 if path.nodes else 0))
+        sequence.states = out.hidden
+        sequence.state = row + (path.nodes[-1] + 1 if path.nodes else 0)
         row += job.choices
         if job.decodes:
             if update.accepted:
@@ -234,32 +236,33 @@ def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> No
         job.sequence.aux.add(job.rows.positions[0], rows.clone())
 
 
-def _learn(jobs: Seq[_Job], updates: Seq[Update], drafts: Drafts, drafting: Drafting) -> None:
+def _learn(decoding: Seq[_Job], updates: Seq[Update], draft_ms: float, drafting: Drafting) -> None:
     """Tell the policy what was verified, which can be less than what was proposed."""
-    by_sequence = {id(update.sequence): update for update in updates}
-    decoding = [job for job in jobs if job.decodes]
-    sequences, trees, places, accepted, tokens = [], [], [], [], []
-    for job in decoding:
-        update = by_sequence[id(job.sequence)]
-        sequences.append(job.sequence)
-        trees.append(job.tree)
-        places.append(job.place)
-        accepted.append(update.accepted)
-        tokens.append(update.tokens)
-        job.sequence.counters.draft_ms += drafts.ms / len(decoding)
-    if sequences:
-        drafting.learn(sequences, Drafts(trees, drafts.ms, places), accepted, tokens)
+    if decoding:
+        mine = updates[: len(decoding)]
+        drafting.learn(
+            [job.sequence for job in decoding],
+            Drafts([job.tree for job in decoding], draft_ms, [job.place for job in decoding]),
+            [update.accepted for update in mine],
+            [update.tokens for update in mine],
+        )
 
 
 def _time(
-    jobs: Seq[_Job], drafts: Drafts, drafting: Drafting, model_ms: float, total_ms: float
+    jobs: Seq[_Job],
+    decoding: Seq[_Job],
+    draft_ms: float,
+    policy: Policy,
+    model_ms: float,
+    total_ms: float,
 ) -> None:
-    decoding = [job for job in jobs if job.decodes]
+    own_ms = draft_ms / len(decoding) if decoding else 0.0
+    nodes = 0
     for job in decoding:
-        job.sequence.counters.verify_ms += model_ms
-    policy = drafting.policy
+        counters = job.sequence.counters
+        counters.draft_ms += own_ms
+        counters.verify_ms += model_ms
+        nodes += len(job.tree.tokens)
     if len(decoding) == len(jobs):
-        policy.cost.observe(sum(len(job.rows.tokens) for job in jobs), model_ms)
-        overhead = max(0.0, total_ms - model_ms - drafts.ms)
-        nodes = sum(len(job.tree) for job in decoding)
-        policy.overhead.observe(len(decoding), nodes, overhead)
+        policy.cost.observe(sum([len(job.rows.tokens) for job in jobs]), model_ms)
+        policy.overhead.observe(len(decoding), nodes, max(0.0, total_ms - model_ms - draft_ms))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutput:
+class StepOutput(NamedTuple):
     """Logits and post-final-norm hidden states of the wanted rows, in order."""
 
     logits: torch.Tensor  # [wanted, vocab]; a later step may overwrite it

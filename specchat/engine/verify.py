@@ -84,7 +84,13 @@ def walk_all(choices: Sequence[int], trees: Sequence[DraftTree]) -> list[Walk]:
 
 def walk(tree: DraftTree, choices: Sequence[int]) -> Walk:
     """Follow `choices` (one token per row, root first, then the nodes) through `tree`."""
-    return follow(tree, lambda node: choices[node + 1])
+    path: list[int] = []
+    node, token = ROOT, choices[0]
+    for child, parent in enumerate(tree.parents):  # children come behind their parents
+        if parent == node and tree.tokens[child] == token:
+            path.append(child)
+            node, token = child, choices[child + 1]
+    return Walk(path, token)
 
 
 def follow(tree: DraftTree, choice: Choice) -> Walk:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import sys
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def scattered(runner: ModelRunner, tokens: int) -> PageTable:
 
 def run(step: NativeModel, *parts: Rows) -> StepOutput:
     out = step.run(lay_out(parts))
-    return replace(out, logits=out.logits.clone())  # the next step overwrites them
+    return out._replace(logits=out.logits.clone())  # the next step overwrites them
 
 
 def ids(count: int, seed: int = 0) -> list[int]:

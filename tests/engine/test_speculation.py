@@ -263,6 +263,8 @@ def test_the_first_token_is_no_step_however_much_of_the_prompt_was_cached(
 class Watcher(Oracle):
     """Also notes what it is shown."""
 
+    needs_hidden = True
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.contexts: list[DraftContext] = []
@@ -282,6 +284,12 @@ class Watcher(Oracle):
         self.forgotten.append(request_id)
 
 
+class Unaware(Watcher):
+    """Does not read the state."""
+
+    needs_hidden = False
+
+
 def test_a_drafter_sees_the_state_and_the_noise_of_the_next_position(
     engines: Engines, eager_model: Any
 ) -> None:
@@ -292,6 +300,9 @@ def test_a_drafter_sees_the_state_and_the_noise_of_the_next_position(
     ids = [*prompt, *whole.tokens]
     with torch.inference_mode():
         states = eager_model.model(torch.tensor([ids])).last_hidden_state[0]
+    unwatched = Unaware({prompt: whole.tokens}, 3)
+    ask(engines(unwatched), prompt, max_tokens=16, ignore_eos=True, temperature=0.8, seed=3)
+    assert {context.hidden for context in unwatched.contexts} == {None}
     assert len(watcher.contexts) > 2
     for context, length in zip(watcher.contexts, watcher.lengths, strict=True):
         assert context.hidden is not None

@@ -198,11 +198,11 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
 }
 
 template <typename KV>
-static void write_cache(const Model& m, const Step& s, int64_t layer, int64_t row, const float* key,
+static void write_cache(const Model& m, const Step& s, int64_t layer, int64_t slot, const float* key,
                         const float* value_) {
     int64_t width = m.kv_heads * m.head_dim;
-    KV* keys = static_cast<KV*>(s.keys[layer]) + s.slots[row] * width;
-    KV* values = static_cast<KV*>(s.values[layer]) + s.slots[row] * width;
+    KV* keys = static_cast<KV*>(s.keys[layer]) + slot * width;
+    KV* values = static_cast<KV*>(s.values[layer]) + slot * width;
     for (int64_t i = 0; i < width; i++) {
         store(keys + i, key[i]);
         store(values + i, value_[i]);

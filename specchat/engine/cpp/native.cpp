@@ -27,6 +27,7 @@ struct Buffers {
     float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine;
     float *own, *score, *turned, *room;  // per thread
     int64_t *seen;                       // per thread
+    int64_t* slot;                       // cache row of each row
     int64_t* where;                      // cache rows of all requests end to end
     const int64_t** where_of;            // per segment
     Group* group;                        // at most one a row
@@ -59,6 +60,7 @@ struct Buffers {
         seen = reinterpret_cast<int64_t*>(take(2 * threads * SEEN_TOGETHER));
         room_width = room_for(widest(m));
         room = take(threads * room_width);
+        slot = reinterpret_cast<int64_t*>(take(2 * rows));
         where = reinterpret_cast<int64_t*>(take(2 * cached));
         where_of = reinterpret_cast<const int64_t**>(take(2 * segments));
         group = reinterpret_cast<Group*>(take(rows * sizeof(Group) / sizeof(float)));
@@ -70,14 +72,13 @@ struct Buffers {
 extern "C" int64_t lanes() { return LANES; }
 extern "C" int64_t room_floats(int64_t cols) { return room_for(cols); }
 
-extern "C" int64_t scratch_floats(const Model* m, const Step* s, int64_t threads) {
-    return Buffers(*m, s->rows, s->segments, s->cached, s->longest, threads, nullptr).floats;
-}
-
-extern "C" void run_step(const Model* model, const Step* step, int64_t threads) {
+// Returns 0; or how many floats of scratch it takes, where there are fewer, and then does nothing.
+extern "C" int64_t run_step(const Model* model, const Step* step, int64_t threads, float* scratch,
+                            int64_t floats) {
     const Model& m = *model;
     const Step& s = *step;
-    Buffers b(m, s.rows, s.segments, s.cached, s.longest, threads, s.scratch);
+    Buffers b(m, s.rows, s.segments, s.cached, s.longest, threads, scratch);
+    if (b.floats > floats) return b.floats;
     int64_t *where = b.where, groups = 0, together = ROWS_TOGETHER;
     // Smaller groups where there would be less than one for each thread.
     while (together > 1 && s.rows * m.kv_heads < threads * together) together /= 2;
@@ -90,6 +91,7 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
         for (int64_t left = g.context + g.count; left > 0; left -= s.page_size, pages++)
             for (int64_t r = 0; r < s.page_size && r < left; r++)
                 *where++ = *pages * s.page_size + r;
+        std::copy_n(where - g.count, g.count, b.slot + g.start);
     }
     int64_t half = m.head_dim / 2, q_width = m.heads * m.head_dim,
             kv_width = m.kv_heads * m.head_dim;
@@ -146,9 +148,9 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
                     rotate(b.key + t * kv_width + i * m.head_dim, w.key_norm, m.norm_epsilon,
                            cosine, sine, m.head_dim);
                 if (s.kv_is_bf16)
-                    write_cache<bf16>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
+                    write_cache<bf16>(m, s, l, b.slot[t], b.key + t * kv_width, b.value + t * kv_width);
                 else
-                    write_cache<float>(m, s, l, t, b.key + t * kv_width, b.value + t * kv_width);
+                    write_cache<float>(m, s, l, b.slot[t], b.key + t * kv_width, b.value + t * kv_width);
             });
             if (s.kv_is_bf16)
                 attention<bf16>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
@@ -182,4 +184,5 @@ extern "C" void run_step(const Model* model, const Step* step, int64_t threads) 
             s.best_out[t] = first_of_largest(s.logits_out + t * m.vocab, m.vocab);
         });
     });
+    return 0;
 }

@@ -47,7 +47,7 @@ struct Segment {  // the rows of one request
 
 struct Step {
     int64_t rows, segments, wanted_rows, page_size, kv_is_bf16;
-    const int64_t *ids, *positions, *slots, *wanted, *ancestors;
+    const int64_t *ids, *positions, *wanted, *ancestors;
     const Segment* segment;
     const int64_t* page_table;
     void* const* keys;  // per layer [slots, kv_heads, head_dim]
@@ -55,7 +55,6 @@ struct Step {
     float* hidden_out;  // [wanted_rows, hidden]
     float* logits_out;  // [wanted_rows, vocab]
     int64_t* best_out;  // [wanted_rows] the first of the largest logits
-    float* scratch;     // scratch_floats() of them
     int64_t longest;    // keys that a row of this step sees at the most
     int64_t cached;     // cache rows of all segments together, those of this step included
 };
