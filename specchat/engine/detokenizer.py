@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from tokenizers.decoders import ByteLevel
+
 from specchat.engine.errors import ModelLoadError
 
 _SLOT = re.compile(r"\{\{\w+\}\}")
@@ -36,6 +38,9 @@ class Detokenizer:
         self._backend = backend
         self._completed = lru_cache(_REMEMBERED)(self._decode_completed)
         self._text = lru_cache(_REMEMBERED)(self._decode)
+        # With this decoder the text of whole characters does not depend on what stands before it.
+        self._by_itself = isinstance(backend.decoder, ByteLevel)
+        self._whole: dict[int, str] = {}  # tokens of whole characters, where that is so
         self._hidden = frozenset(
             token_id
             for token_id, token in tokenizer.added_tokens_decoder.items()
@@ -46,15 +51,21 @@ class Detokenizer:
         """A function that takes the answer's tokens one by one and returns what each completes."""
         context: tuple[int, ...] = ()  # the last shown tokens: decoders treat a first token apart
         pending: tuple[int, ...] = ()
+        whole = self._whole
 
         def step(token_id: int) -> str:
             nonlocal context, pending
+            if not pending and (text := whole.get(token_id)) is not None:
+                context = (token_id,)
+                return text
             if token_id in self._hidden:
                 return ""
             pending = (*pending, token_id)
             text = self._completed(context, pending)
             if text is None:
                 return ""
+            if self._by_itself and len(pending) == 1 and _REPLACEMENT not in text:
+                whole[token_id] = text
             context, pending = pending, ()
             return text
 

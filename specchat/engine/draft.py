@@ -153,7 +153,7 @@ class DraftTree:
     @property
     def is_chain(self) -> bool:
         """True when every node continues the one stored before it."""
-        return self.parents == list(range(ROOT, len(self.parents) - 1))
+        return not self.depths or self.depths[-1] == len(self.depths)
 
     def first(self, count: int) -> DraftTree:
         """The first `count` nodes; see `part`."""

@@ -17,6 +17,7 @@ from specchat.engine.packed_trees import PackedTrees
 from specchat.engine.payoff import AskCost, Lead, Payoffs, Trust, Worth
 from specchat.engine.policy import Policy
 from specchat.engine.regressions import MOST_ASKED
+from specchat.engine.request import SamplingParams
 from specchat.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Drafts(NamedTuple):
 
 class Drafting:
     """Speculators and the policy that decides between them. The engine thread owns it."""
+
+    ORDER_FOR = 32  # steps that speculators are sorted by their costs for, once these are known
 
     def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
         """
@@ -55,7 +58,10 @@ class Drafting:
         self._leads: defaultdict[tuple[int, bool], Lead] = defaultdict(Lead)
         self._trust: defaultdict[tuple[bool, tuple[str, ...]], Trust] = defaultdict(Trust)
         self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
-        self._asked: set[str] = set()  # requests that a speculator was asked about in this step
+        self._orders: dict[tuple[int, str], list[Speculator]] = {}  # by requests and who leads
+        self._steps = 0
+        self._contexts: dict[int, DraftContext] = {}  # of this step, by place
+        self._asked: set[int] = set()  # places of the requests that were asked about in this step
         self._offers: Offers = TreeOffers(policy, vocab_size)  # of this step
         self._in_python = self._offers
         self._natively: NativeOffers | None = None
@@ -79,9 +85,10 @@ class Drafting:
         else:
             trees = [DraftTree() for _ in sequences]
         for i in wanting:
-            idle = sequences[i].request.request_id not in self._asked
-            if not idle:
-                trees[i] = self._limited(sequences[i], i, trees[i])
+            idle = i not in self._asked
+            params = sequences[i].request.params
+            if not (idle or (params.adaptive and params.max_nodes is None)):
+                trees[i] = self._limited(params, i, trees[i])
             if not trees[i].tokens:
                 sequences[i].counters.plain_steps += idle or self._offers.count(i) > 0
         return Drafts(trees, 1000 * (time.perf_counter() - start), places)
@@ -93,34 +100,28 @@ class Drafting:
         greedy = [s.request.params.greedy for s in sequences]
         plainly = all(greedy)
         lead = self._leads[requests.bit_length(), plainly]
-        offers = None
         lineup: tuple[str, ...] = ()
         plain = rate = tokens = float(requests)
         spent = 0.0
         for speculator in self._order(lead, len(wanting)):
-            those = [i for i in wanting if _may_draft(speculator, sequences[i])]
             # Kept apart by how many tokens a request may expect without this speculator.
             worth = self._worth[speculator.name, min(int(tokens / requests), 8), requests, plainly]
+            those = _who_may_ask(speculator, sequences, wanting)
             paid = bool(those) and worth.allow()
             if not paid:
                 those = [i for i in those if not sequences[i].request.params.adaptive]
-            if not those:
+            if not those or len(lineup) == MOST_ASKED:
                 continue
-            if len(lineup) == MOST_ASKED:
-                break
             began = time.perf_counter()
-            if offers is None:
-                contexts = {i: _context(sequences[i]) for i in wanting}
-                offers = self._offers = self._offers_for(sequences)
-                outlook = offers.begin(greedy, prompt_rows)
+            if not lineup:
+                self._contexts = {i: _context(sequences[i]) for i in wanting}
+                self._offers = self._offers_for(sequences)
+                outlook = self._offers.begin(greedy, prompt_rows)
                 plain = rate = outlook.rate
-            self._asked |= {sequences[i].request.request_id for i in those}
+            self._asked.update(those)
             spent += self._cost(speculator, len(those))
-            if speculator.needs_hidden:
-                for i in those:
-                    contexts[i] = contexts[i]._replace(hidden=sequences[i].hidden)
-            if self._ask(speculator, those, [contexts[i] for i in those]):
-                outlook = offers.choose(spent)
+            if self._ask(speculator, those, sequences):
+                outlook = self._offers.choose(spent)
             lineup, tokens = (*lineup, speculator.name), outlook.tokens
             believed = outlook.believed(self._trust_of(lineup, plainly).ratio)
             if paid:
@@ -129,12 +130,11 @@ class Drafting:
                 if first:
                     lead.observe(speculator.name, believed / plain)
             rate = believed
-            self._spent(
-                speculator, [sequences[i] for i in those], 1000 * (time.perf_counter() - began)
-            )
+            ms = 1000 * (time.perf_counter() - began)
+            self._spent(speculator, [sequences[i] for i in those], ms)
         if lineup and all(s.request.params.adaptive for s in sequences):
             self._hope = self._trust_of(lineup, plainly), tokens - requests
-        return offers is not None
+        return bool(lineup)
 
     def learn(
         self,
@@ -154,14 +154,14 @@ class Drafting:
         requests, drafted = len(sequences), sum([len(tree.tokens) for tree in drafts.trees])
         token_ms, added_ms = self._token_ms(requests), self._added_ms(requests, drafted)
         own_ms = drafts.ms / len(self._asked)
-        for sequence, tree, nodes in zip(sequences, drafts.trees, accepted, strict=True):
-            request_id = sequence.request.request_id
-            if request_id in self._asked:
+        each = zip(sequences, drafts.trees, drafts.places, accepted, strict=True)
+        for sequence, tree, place, nodes in each:
+            if place in self._asked:
                 # Accepted tokens at the plain price, minus its share of the added rows and its own
                 # drafting.
                 share = len(tree.tokens) / drafted if drafted else 1 / requests
                 saved = len(nodes) * token_ms - share * added_ms - own_ms
-                self._payoffs.observe(request_id, requests, saved)
+                self._payoffs.observe(sequence.request.request_id, requests, saved)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
         """Tell the speculators what was committed."""
@@ -214,9 +214,8 @@ class Drafting:
             self._natively = NativeOffers(library, self.policy, self._names, self._vocab_size)
         return self._natively
 
-    def _limited(self, sequence: Sequence, place: int, tree: DraftTree) -> DraftTree:
+    def _limited(self, params: SamplingParams, place: int, tree: DraftTree) -> DraftTree:
         """A request's tree as its parameters want it."""
-        params = sequence.request.params
         if not params.adaptive and not tree.draws:
             tree = self.policy.likeliest(self._offers.whole(place), params.greedy)
         most = params.max_nodes
@@ -236,13 +235,24 @@ class Drafting:
         """Average milliseconds of asking it for so many; 0 before the first time."""
         return self._costs[speculator.name, requests.bit_length()].ms
 
-    def _order(self, lead: Lead, requests: int) -> list[Speculator]:
-        """All speculators, in the order in which to ask them."""
-        cheapest = sorted(self.speculators, key=lambda s: self._cost(s, requests))
-        if len(cheapest) > 1:
-            first = lead.choose([speculator.name for speculator in cheapest])
-            cheapest.sort(key=lambda s: s.name != first)
-        return cheapest
+    def _order(self, lead: Lead, requests: int) -> Seq[Speculator]:
+        """All speculators, in the order in which to ask them: who leads, then the cheapest."""
+        if len(self.speculators) < 2:
+            return self.speculators
+        self._steps += 1
+        if self._steps < self.ORDER_FOR or self._steps % self.ORDER_FOR == 0:
+            self._orders.clear()
+        many = requests.bit_length()
+        cheapest = self._orders.get((many, ""))
+        if cheapest is None:
+            cheapest = sorted(self.speculators, key=lambda s: self._cost(s, requests))
+            self._orders[many, ""] = cheapest
+        first = lead.choose([speculator.name for speculator in cheapest])
+        order = self._orders.get((many, first))
+        if order is None:
+            order = sorted(cheapest, key=lambda s: s.name != first)
+            self._orders[many, first] = order
+        return order
 
     def _trust_of(self, lineup: tuple[str, ...], greedy: bool) -> Trust:
         return self._trust[greedy, tuple(sorted(lineup))]
@@ -269,9 +279,13 @@ class Drafting:
         sequence.counters.plain_steps += 1
         return False
 
-    def _ask(self, speculator: Speculator, those: Seq[int], contexts: Seq[DraftContext]) -> bool:
+    def _ask(self, speculator: Speculator, those: Seq[int], sequences: Seq[Sequence]) -> bool:
         """Take in what a speculator offers for `those` requests. One that fails costs its drafts,
         never the answer; then False."""
+        if speculator.needs_hidden:
+            for i in those:
+                self._contexts[i] = self._contexts[i]._replace(hidden=sequences[i].hidden)
+        contexts = [self._contexts[i] for i in those]
         try:
             trees = speculator.propose(contexts)
             if len(trees) != len(contexts):
@@ -290,6 +304,7 @@ class Drafting:
         """A drafter is optional by design: go on without it. Called while its error is handled."""
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
+        self._orders.clear()
 
 
 def _any_drawn(trees: Seq[DraftTree]) -> bool:
@@ -297,9 +312,13 @@ def _any_drawn(trees: Seq[DraftTree]) -> bool:
     return not isinstance(trees, PackedTrees) and any(tree.draws for tree in trees)
 
 
-def _may_draft(speculator: Speculator, sequence: Sequence) -> bool:
-    chosen = sequence.request.params.speculators
-    return chosen is None or speculator.name in chosen
+def _who_may_ask(speculator: Speculator, sequences: Seq[Sequence], wanting: Seq[int]) -> Seq[int]:
+    """The requests that this speculator may draft for."""
+    chosen = [sequences[i].request.params.speculators for i in wanting]
+    if not any(chosen):  # the empty choice wants nothing
+        return wanting
+    name = speculator.name
+    return [i for i, own in zip(wanting, chosen, strict=True) if own is None or name in own]
 
 
 def _context(sequence: Sequence) -> DraftContext:

@@ -104,10 +104,12 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
     for sequence, tree, place in zip(plan.decode, drafts.trees, drafts.places, strict=True):
         if sequence.table is None:
             continue
-        held = scheduler.reserve(sequence, max(rows, 1 + len(tree)))
+        needed = 1 + len(tree.tokens)
+        held = scheduler.reserve(sequence, max(rows, needed))
         if not held:
             continue
-        tree = tree.first(held - 1) if held < 1 + len(tree) else tree
+        if held < needed:
+            tree = tree.first(held - 1)
         own = Rows.tree(sequence.table, sequence.tokens[-1], tree, min(rows, held))
         jobs.append(_Job(sequence, sequence.table, own, tree, True, place))
     nothing = DraftTree()
@@ -264,5 +266,6 @@ def _time(
         counters.verify_ms += model_ms
         nodes += len(job.tree.tokens)
     if len(decoding) == len(jobs):
-        policy.cost.observe(sum([len(job.rows.tokens) for job in jobs]), model_ms)
-        policy.overhead.observe(len(decoding), nodes, max(0.0, total_ms - model_ms - draft_ms))
+        rows = sum([len(job.rows.tokens) for job in jobs])
+        rest_ms = max(0.0, total_ms - model_ms - draft_ms)
+        policy.observe(len(decoding), nodes, rows, model_ms, rest_ms)

@@ -57,6 +57,16 @@ def test_bytes_that_never_become_a_character_do_not_hold_up_the_text(tiny_tokeni
     assert "hello" in "".join(pieces(tiny_tokenizer, [lead] * 20 + rest))
 
 
+def test_words_seen_before_do_not_hide_what_begins_or_ends_inside_a_character(
+    tiny_tokenizer: Any,
+) -> None:
+    detokenizer = Detokenizer(tiny_tokenizer)
+    for text in ["a🎉b", "ab", "🎉a", "b🎉🎉", "aé", "éa"] * 2:
+        step = detokenizer.start()
+        ids = tiny_tokenizer.encode(text, add_special_tokens=False)
+        assert "".join(step(token_id) for token_id in ids) == text
+
+
 def test_special_tokens_are_not_shown(tiny_tokenizer: Any) -> None:
     ids = tiny_tokenizer.encode("<|user|>Where<|end|>", add_special_tokens=False)
     assert "".join(pieces(tiny_tokenizer, ids)) == "Where"

@@ -84,6 +84,15 @@ def test_a_machine_that_slows_down_is_noticed_at_all_sizes() -> None:
     assert cost.step_ms(12) == pytest.approx(4.4, rel=0.2)
 
 
+def test_a_policy_goes_on_learning_what_steps_cost() -> None:
+    mine = policy(0.1)
+    for ms in (1.0, 3.0):
+        for _ in range(600):
+            mine.observe(2, 6, 8, ms, ms / 5)
+        assert mine.cost.step_ms(8) == pytest.approx(ms, rel=0.1)
+        assert mine.overhead.ms(2, 6) == pytest.approx(ms / 5, rel=0.2)
+
+
 def test_costs_are_kept_apart_for_each_backend() -> None:
     backend = "eager"
     cost = StepCost(lambda rows: (backend, rows), lambda backend, rows: None)
