@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from specchat import garbage
 from specchat.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ PromptsFile = Annotated[Path, typer.Argument(metavar="PROMPTS.jsonl", help="One 
 
 
 def warmed_up(engine: Engine) -> None:
-    """Wait until the engine runs on its final backend; say so when that takes too long."""
+    """Wait until the engine runs on its final backend and nothing of the start is left to do; say
+    so when that takes too long."""
     from specchat.bench.measure import wait_until_ready
 
     if not wait_until_ready(engine, on_wait=changes("warming up")):
         backend = engine.snapshot().backend
         typer.echo(f"not warm in time, measuring as it is: {backend}", err=True)
+    garbage.settle()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from specchat import garbage
 from specchat.chat.company import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
@@ -82,6 +83,7 @@ def launch(settings: Settings) -> None:
     parts = compose(settings)
     try:
         listen(parts.page, settings, parts.company)
+        garbage.settle()
         log.info("specchat answers on %s", address(settings))
         parts.page.block_thread()
     finally:
