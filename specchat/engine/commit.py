@@ -29,7 +29,7 @@ class OutputText:
     def __init__(
         self, params: SamplingParams, eos_ids: frozenset[int], detokenize: Detokenize
     ) -> None:
-        self._params = params
+        self._stops, self._most = params.stop, params.max_tokens
         self._ends = frozenset(params.stop_token_ids) | (
             frozenset() if params.ignore_eos else eos_ids
         )
@@ -41,7 +41,7 @@ class OutputText:
         self, tokens: Sequence[int], sources: Sequence[str], logprobs: Sequence[Logprobs] = ()
     ) -> Committed:
         """Add a run of tokens, stopping where the answer ends; `logprobs` may be left out."""
-        stops, most = self._params.stop, self._params.max_tokens
+        stops, most = self._stops, self._most
         plain = not (stops or logprobs) and self.count + len(tokens) < most
         if plain and self._ends.isdisjoint(tokens):  # as most runs
             self.count += len(tokens)
@@ -75,7 +75,7 @@ class OutputText:
 
     def _cut_at_stop_string(self) -> bool:
         text = "".join(token.text for token in self._held)
-        cuts = [at for at in (text.find(stop) for stop in self._params.stop) if at >= 0]
+        cuts = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
         if not cuts:
             return False
         left = min(cuts)
@@ -88,7 +88,7 @@ class OutputText:
         """Held tokens that can no longer be part of a stop string."""
         text = "".join(token.text for token in self._held)
         keep_from = len(text)
-        for stop in self._params.stop:
+        for stop in self._stops:
             for size in range(min(len(stop) - 1, len(text)), 0, -1):
                 if text.endswith(stop[:size]):
                     keep_from = min(keep_from, len(text) - size)

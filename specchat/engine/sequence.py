@@ -94,8 +94,10 @@ class Counters:
     first_token: float | None = None
     last_token: float | None = None
     cached_tokens: int = 0
-    verified: list[tuple[DraftTree, list[int]]] = field(default_factory=list)
-    """Each step's tree, and its nodes that were committed."""
+    lengths: list[int] = field(default_factory=list)  # draft tokens that each step committed
+    depths: list[int] = field(default_factory=list)  # of each step's tree
+    drafted: list[str] = field(default_factory=list)  # sources of all nodes
+    accepted: list[str] = field(default_factory=list)  # and of those that were committed
     draft_ms: float = 0.0
     verify_ms: float = 0.0
     peak_pages: int = 0
@@ -108,11 +110,17 @@ class Counters:
         """Milliseconds from submit to `moment`; nan when it never came."""
         return float("nan") if moment is None else 1000 * (moment - self.submitted)
 
+    def verified(self, tree: DraftTree, nodes: list[int]) -> None:
+        """Take in a step's tree and its nodes that were committed."""
+        self.lengths.append(len(nodes))
+        self.depths.append(tree.max_depth)
+        if tree.tokens:
+            self.drafted += tree.sources
+            self.accepted += [tree.sources[node] for node in nodes]
+
     def stats(self, prompt_tokens: int, completion_tokens: int) -> TurnStats:
         """The finished request's statistics."""
-        trees = [tree for tree, _ in self.verified]
-        lengths = [len(accepted) for _, accepted in self.verified]
-        drafted_depths, accepted_depths = Counter(t.max_depth for t in trees), Counter(lengths)
+        drafted_depths, accepted_depths = Counter(self.depths), Counter(self.lengths)
         depths = range(1, max(drafted_depths, default=0) + 1)
         ms_by_speculator: dict[str, float] = {}
         for speculator, ms in self.asked:
@@ -124,16 +132,14 @@ class Counters:
             queue_ms=self.since_submit(self.scheduled),
             ttft_ms=self.since_submit(self.first_token),
             e2e_ms=self.since_submit(self.last_token),
-            steps=len(trees),
-            drafted=sum(map(len, trees)),
-            accepted=sum(lengths),
+            steps=len(self.lengths),
+            drafted=len(self.drafted),
+            accepted=len(self.accepted),
             drafted_by_depth=tuple(_at_least(d, drafted_depths) for d in depths),
             accepted_by_depth=tuple(_at_least(d, accepted_depths) for d in depths),
-            drafted_by_source=dict(Counter(source for tree in trees for source in tree.sources)),
-            accepted_by_source=dict(
-                Counter(tree.sources[node] for tree, nodes in self.verified for node in nodes)
-            ),
-            accepted_lengths=tuple(lengths),
+            drafted_by_source=dict(Counter(self.drafted)),
+            accepted_by_source=dict(Counter(self.accepted)),
+            accepted_lengths=tuple(self.lengths),
             draft_ms=self.draft_ms,
             verify_ms=self.verify_ms,
             peak_pages=self.peak_pages,

@@ -172,31 +172,39 @@ def _commit(
 ) -> list[Update]:
     updates = []
     found = iter(walks)
+    sources: list[int] = []
+    targets: list[int] = []
     row = 0
     for job in jobs:
         sequence, table = job.sequence, job.table
         counters = sequence.counters
-        counters.peak_pages = max(counters.peak_pages, len(table.pages))
+        if len(table.pages) > counters.peak_pages:
+            counters.peak_pages = len(table.pages)
         if not job.rows.wanted:  # the pages of the prompt's rest are held since admission
             table.advance(len(job.rows.tokens))
             table.publish(sequence.tokens)
             continue
         path = next(found)
-        first = not sequence.answered
+        first = counters.first_token is None
         update = _commit_run(sequence, path, job.tree, now)
         sequence.states = out.hidden
         sequence.state = row + (path.nodes[-1] + 1 if path.nodes else 0)
         row += job.choices
         if job.decodes:
-            if update.accepted:
-                _move_rows(table, update.accepted, runner)
-            table.keep(1 + len(update.accepted))
+            nodes = update.accepted
+            if nodes and nodes[-1] >= len(nodes):  # others stand between them
+                moved, to = _moves(table, nodes)
+                sources += moved
+                targets += to
+            table.keep(1 + len(nodes))
         else:
             table.keep(len(job.rows.tokens))
             table.publish(sequence.tokens)
         if not first:  # the last chunk of a request that was preempted counts
-            counters.verified.append((job.tree, update.accepted))
+            counters.verified(job.tree, update.accepted)
         updates.append(update)
+    if sources:  # the pages that were given back hold them still
+        runner.cache.move(sources, targets)
     return updates
 
 
@@ -215,13 +223,10 @@ def _commit_run(sequence: Sequence, path: Walk, tree: DraftTree, now: float) -> 
     return Update(sequence, kept, path.nodes[: len(kept)], committed, tree)
 
 
-def _move_rows(table: PageTable, accepted: Seq[int], runner: ModelRunner) -> None:
-    """Make the root's and the accepted nodes' rows contiguous."""
-    if accepted[-1] >= len(accepted):  # a node comes behind its parent
-        rows = [node + 1 for node in accepted]
-        start = table.length
-        slots = table.slots(start, rows[-1] + 1)
-        runner.cache.move([slots[r] for r in rows], slots[1 : len(rows) + 1])
+def _moves(table: PageTable, accepted: Seq[int]) -> tuple[list[int], list[int]]:
+    """Where in the cache the accepted nodes' rows are, and where they belong: behind the root's."""
+    slots = table.slots(table.length, accepted[-1] + 2)
+    return [slots[node + 1] for node in accepted], slots[1 : len(accepted) + 1]
 
 
 def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> None:

@@ -104,8 +104,8 @@ class Watch:
         return out
 
     def _watched_move(self, source: Sequence[int], target: Sequence[int]) -> None:
-        moved = {*source, *target}
-        assert any(moved <= own for own in self._written), "rows left their request's own rows"
+        for moved in zip(source, target, strict=True):
+            assert any(set(moved) <= own for own in self._written), "a row left its request's own"
         before = self._rows()
         self._move(source, target)
         assert self._changed(before) <= set(target), "a move wrote elsewhere"
