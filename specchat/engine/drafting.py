@@ -106,10 +106,7 @@ class Drafting:
         for speculator in self._order(lead, len(wanting)):
             # Kept apart by how many tokens a request may expect without this speculator.
             worth = self._worth[speculator.name, min(int(tokens / requests), 8), requests, plainly]
-            those = _who_may_ask(speculator, sequences, wanting)
-            paid = bool(those) and worth.allow()
-            if not paid:
-                those = [i for i in those if not sequences[i].request.params.adaptive]
+            those, paid = _who_to_ask(speculator, worth, sequences, wanting)
             if not those or len(lineup) == MOST_ASKED:
                 continue
             began = time.perf_counter()
@@ -118,7 +115,6 @@ class Drafting:
                 self._offers = self._offers_for(sequences)
                 outlook = self._offers.begin(greedy, prompt_rows)
                 plain = rate = outlook.rate
-            self._asked.update(those)
             spent += self._cost(speculator, len(those))
             if self._ask(speculator, those, sequences):
                 outlook = self._offers.choose(spent)
@@ -282,6 +278,7 @@ class Drafting:
     def _ask(self, speculator: Speculator, those: Seq[int], sequences: Seq[Sequence]) -> bool:
         """Take in what a speculator offers for `those` requests. One that fails costs its drafts,
         never the answer; then False."""
+        self._asked.update(those)
         if speculator.needs_hidden:
             for i in those:
                 self._contexts[i] = self._contexts[i]._replace(hidden=sequences[i].hidden)
@@ -312,13 +309,19 @@ def _any_drawn(trees: Seq[DraftTree]) -> bool:
     return not isinstance(trees, PackedTrees) and any(tree.draws for tree in trees)
 
 
-def _who_may_ask(speculator: Speculator, sequences: Seq[Sequence], wanting: Seq[int]) -> Seq[int]:
-    """The requests that this speculator may draft for."""
+def _who_to_ask(
+    speculator: Speculator, worth: Worth, sequences: Seq[Sequence], wanting: Seq[int]
+) -> tuple[Seq[int], bool]:
+    """The requests to ask a speculator about, and whether it is worth that; where it is not, those
+    that want drafts at any price."""
+    those = wanting
     chosen = [sequences[i].request.params.speculators for i in wanting]
-    if not any(chosen):  # the empty choice wants nothing
-        return wanting
-    name = speculator.name
-    return [i for i, own in zip(wanting, chosen, strict=True) if own is None or name in own]
+    if any(chosen):  # who chose none wants no drafts
+        name = speculator.name
+        those = [i for i, own in zip(wanting, chosen, strict=True) if own is None or name in own]
+    if those and worth.allow():
+        return those, True
+    return [i for i in those if not sequences[i].request.params.adaptive], False
 
 
 def _context(sequence: Sequence) -> DraftContext:
