@@ -10,7 +10,7 @@ import torch
 
 from specchat.engine.attention import Segment
 from specchat.engine.draft import DraftTree
-from specchat.engine.pages import PageTable
+from specchat.engine.pages import PageTable, cache_rows
 
 
 class Rows(NamedTuple):
@@ -77,12 +77,10 @@ class Layout(NamedTuple):
 
     def slots(self) -> list[int]:
         """The cache row that each row is written to."""
-        size = self.page_size
-        return [
-            segment.pages[i // size] * size + i % size
-            for segment in self.segments
-            for i in range(segment.context, segment.context + segment.count)
-        ]
+        rows: list[int] = []
+        for segment in self.segments:
+            rows += cache_rows(segment.pages, self.page_size, segment.context, segment.count)
+        return rows
 
 
 def lay_out(parts: Sequence[Rows]) -> Layout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from functools import partial
 from typing import NamedTuple
@@ -60,7 +61,6 @@ class Drafting:
         self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
         self._orders: dict[tuple[int, str], list[Speculator]] = {}  # by requests and who leads
         self._steps = 0
-        self._contexts: dict[int, DraftContext] = {}  # of this step, by place
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
         self._offers: Offers = TreeOffers(policy, vocab_size)  # of this step
         self._in_python = self._offers
@@ -111,12 +111,12 @@ class Drafting:
                 continue
             began = time.perf_counter()
             if not lineup:
-                self._contexts = {i: _context(sequences[i]) for i in wanting}
+                contexts = {i: _context(sequences[i]) for i in wanting}
                 self._offers = self._offers_for(sequences)
                 outlook = self._offers.begin(greedy, prompt_rows)
                 plain = rate = outlook.rate
             spent += self._cost(speculator, len(those))
-            if self._ask(speculator, those, sequences):
+            if self._ask(speculator, those, sequences, contexts):
                 outlook = self._offers.choose(spent)
             lineup, tokens = (*lineup, speculator.name), outlook.tokens
             believed = outlook.believed(self._trust_of(lineup, plainly).ratio)
@@ -275,22 +275,29 @@ class Drafting:
         sequence.counters.plain_steps += 1
         return False
 
-    def _ask(self, speculator: Speculator, those: Seq[int], sequences: Seq[Sequence]) -> bool:
+    def _ask(
+        self,
+        speculator: Speculator,
+        those: Seq[int],
+        sequences: Seq[Sequence],
+        contexts: Mapping[int, DraftContext],
+    ) -> bool:
         """Take in what a speculator offers for `those` requests. One that fails costs its drafts,
         never the answer; then False."""
         self._asked.update(those)
+        batch = [contexts[i] for i in those]
         if speculator.needs_hidden:
-            for i in those:
-                self._contexts[i] = self._contexts[i]._replace(hidden=sequences[i].hidden)
-        contexts = [self._contexts[i] for i in those]
+            batch = [
+                c._replace(hidden=sequences[i].hidden) for i, c in zip(those, batch, strict=True)
+            ]
         try:
-            trees = speculator.propose(contexts)
-            if len(trees) != len(contexts):
-                raise ValueError(f"{len(contexts)} trees expected, got {len(trees)}")
+            trees = speculator.propose(batch)
+            if len(trees) != len(batch):
+                raise ValueError(f"{len(batch)} trees expected, got {len(trees)}")
             if self._offers is self._natively and _any_drawn(trees):
                 self._some_draw = True  # from the next step on
                 return False
-            depths = [context.max_depth for context in contexts]
+            depths = [context.max_depth for context in batch]
             self._offers.add(speculator.name, those, trees, depths)
         except Exception:
             self._switch_off(speculator)

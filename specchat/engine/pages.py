@@ -20,6 +20,11 @@ class OutOfPagesError(Exception):
     """The pool has fewer free and evictable pages than asked for."""
 
 
+def cache_rows(pages: Sequence[int], page_size: int, start: int, count: int) -> list[int]:
+    """Where tokens [start, start + count) of a request with these pages stand in the cache."""
+    return [pages[i // page_size] * page_size + i % page_size for i in range(start, start + count)]
+
+
 class PagePool:
     """Reference-counted pages with a prefix cache. Single-threaded: the engine thread owns it.
 
@@ -275,9 +280,7 @@ class PageTable:
 
     def slots(self, start: int, count: int) -> list[int]:
         """Cache rows of tokens [start, start + count)."""
-        size = self.pool.page_size
-        pages = self.pages
-        return [pages[i // size] * size + i % size for i in range(start, start + count)]
+        return cache_rows(self.pages, self.pool.page_size, start, count)
 
     def advance(self, count: int) -> None:
         """The next `count` rows are final; the pages behind them stay held for what follows."""
