@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import sys
 from itertools import accumulate
@@ -169,9 +170,12 @@ def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind:
     assert torch.equal(together, torch.stack(singly))
 
 
+@pytest.mark.parametrize("context", [0, 7])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("family", ["llama", "heads of 64"])
-def test_an_accepted_branch_has_the_bits_of_plain_decoding(family: str, kind: str) -> None:
+def test_an_accepted_branch_has_the_bits_of_plain_decoding(
+    family: str, kind: str, context: int
+) -> None:
     runner = make_runner(family, kind)
     step = NativeModel(runner.model, runner.cache)
     tree = bushy_tree()
@@ -181,6 +185,8 @@ def test_an_accepted_branch_has_the_bits_of_plain_decoding(family: str, kind: st
         path.insert(0, tree.parents[path[0]])
     table = scattered(runner, 64)
     with torch.inference_mode():
+        run(step, Rows.chunk(table, ids(context), last=False))
+        table.length = context
         whole = run(step, Rows.tree(table, 9, tree)).logits
         plain = chain([tree.tokens[node] for node in path])
         line = run(step, Rows.tree(table, 9, plain)).logits
@@ -197,6 +203,19 @@ def test_a_bf16_model_rounds_what_it_multiplies_and_sums_in_float32(family: str)
         eager = runner.eager(pack([rows], runner.device)).logits.float()
     assert logits.dtype == torch.float32
     assert float((logits - eager).abs().max() / eager.abs().max()) < 0.05
+
+
+@pytest.mark.parametrize("family", ["heads of 64", "wide heads", "heads of 128"])
+def test_a_bf16_model_is_no_further_from_exact_numbers_than_in_eager_mode(family: str) -> None:
+    runner = make_runner(family, "bf16")
+    step = NativeModel(runner.model, runner.cache)
+    rows = Rows.chunk(scattered(runner, 64), ids(37), last=True)
+    exact = ModelRunner(copy.deepcopy(runner.model).float(), pages=64, page_size=4)
+    with torch.inference_mode():
+        expected = exact.eager(pack([rows], exact.device)).hidden
+        native = run(step, rows).hidden - expected
+        eager = runner.eager(pack([rows], runner.device)).hidden.float() - expected
+    assert native.norm() < 1.1 * eager.norm()
 
 
 def test_products_of_bf16_pairs_are_those_of_rounded_activations() -> None:

@@ -31,7 +31,29 @@ static inline void fetch(const KV* row, int64_t dim) {
     for (int64_t at = 0; at < dim * int64_t(sizeof(KV)); at += 64) __builtin_prefetch(bytes + at, 0, 2);
 }
 
-// LANES keys as [dim][LANES]; the last of `count` again and again behind the end.
+// Where bf16 numbers can be multiplied two and two, attention to a bf16 cache rounds queries and
+// shares to bf16, as products do their activations. A number below is then such a pair: of
+// neighbours in a head where queries meet keys, of positions 2i and 2i + 1 where shares meet values.
+#ifdef __AVX512BF16__
+template <typename KV>
+constexpr bool MAY_PAIR = sizeof(KV) == sizeof(bf16);
+#else
+template <typename KV>
+constexpr bool MAY_PAIR = false;
+#endif
+
+// total + numbers * *factor.
+template <bool PAIRS>
+static inline Vec plus_products(Vec total, Vec numbers, const float* factor) {
+    if (!PAIRS) return total + numbers * *factor;
+    Bits pairs;
+    uint32_t both;
+    memcpy(&pairs, &numbers, sizeof pairs);
+    memcpy(&both, factor, sizeof both);
+    return add_pair_products(total, pairs, both);
+}
+
+// LANES keys as [dim][LANES]; `turn_pairs`: as [dim / 2][LANES] pairs.
 
 template <typename KV>
 static inline void turn_rest(const KV* const* key, int64_t first, int64_t dim, float* turned) {
@@ -50,12 +72,24 @@ static inline void turn_keys(const float* const* key, int64_t dim, float* turned
     turn_rest(key, d, dim, turned);
 }
 
+static inline void turn_pairs(const bf16* const* key, int64_t d, Vec (&v)[LANES]) {
+    EACH(int j = 0; j < LANES; j++) memcpy(&v[j], key[j] + d, sizeof v[j]);
+    turn(v);
+}
+
+static inline void turn_pairs(const bf16* const* key, int64_t dim, float* turned) {
+    for (int64_t d = 0; d < dim; d += 2 * LANES) {
+        Vec v[LANES];
+        turn_pairs(key, d, v);
+        memcpy(turned + d / 2 * LANES, v, sizeof v);
+    }
+}
+
 static inline void turn_keys(const bf16* const* key, int64_t dim, float* turned) {
     int64_t d = 0;
     for (; d + 2 * LANES <= dim; d += 2 * LANES) {
-        Vec v[LANES];  // pairs
-        EACH(int j = 0; j < LANES; j++) memcpy(&v[j], key[j] + d, sizeof v[j]);
-        turn(v);
+        Vec v[LANES];
+        turn_pairs(key, d, v);
         EACH(int i = 0; i < LANES; i++) {
             Bits pairs;
             memcpy(&pairs, &v[i], sizeof pairs);
@@ -67,17 +101,17 @@ static inline void turn_keys(const bf16* const* key, int64_t dim, float* turned)
     turn_rest(key, d, dim, turned);
 }
 
-// Scaled products of Q queries with LANES turned keys, at `at` of their scores. Every sum runs over
-// the even numbers of a head and over the odd ones, whatever Q is.
-template <int Q>
-static inline void score_keys(const Query* queries, const float* turned, int64_t dim, float scale,
+// Scaled products of Q queries with LANES turned keys of `n` numbers, at `at` of their scores. Every
+// sum runs over the even ones of a head and over the odd ones, whatever Q is.
+template <bool PAIRS, int Q>
+static inline void score_keys(const Query* queries, const float* turned, int64_t n, float scale,
                               int64_t at) {
     Vec even[Q] = {}, odd[Q] = {};
-    for (int64_t d = 0; d < dim; d += 2) {
+    for (int64_t d = 0; d < n; d += 2) {
         Vec first = load(turned + d * LANES), second = load(turned + (d + 1) * LANES);
         EACH(int q = 0; q < Q; q++) {
-            even[q] += first * queries[q].query[d];
-            odd[q] += second * queries[q].query[d + 1];
+            even[q] = plus_products<PAIRS>(even[q], first, queries[q].query + d);
+            odd[q] = plus_products<PAIRS>(odd[q], second, queries[q].query + d + 1);
         }
     }
     EACH(int q = 0; q < Q; q++) {
@@ -86,11 +120,11 @@ static inline void score_keys(const Query* queries, const float* turned, int64_t
     }
 }
 
-// Adds values [count], each times its share, to Q outputs, N vectors of each. `share` is where the
-// values begin among the scores. Every sum runs in order of position, whatever Q is.
-template <typename KV, int N, int Q>
+// Adds values [count], each times its share, to Q outputs, N vectors of each. `first` is where the
+// values begin among the shares. Every sum runs in order of position, whatever Q is.
+template <bool PAIRS, typename KV, int N, int Q>
 static inline void add_values(const Query* queries, const KV* values, const int64_t* slots,
-                              int64_t count, int64_t stride, int64_t share, int64_t at) {
+                              int64_t count, int64_t stride, int64_t first, int64_t at) {
     Vec total[Q][N];
     EACH(int q = 0; q < Q; q++)
         EACH(int n = 0; n < N; n++) total[q][n] = load(queries[q].out + at + n * LANES);
@@ -98,26 +132,57 @@ static inline void add_values(const Query* queries, const KV* values, const int6
         const KV* from = values + slots[i] * stride + at;
         EACH(int n = 0; n < N; n++) {
             Vec v = load(from + n * LANES);
-            EACH(int q = 0; q < Q; q++) total[q][n] += v * queries[q].score[share + i];
+            EACH(int q = 0; q < Q; q++)
+                total[q][n] = plus_products<PAIRS>(total[q][n], v, queries[q].score + first + i);
         }
     }
     EACH(int q = 0; q < Q; q++)
         memcpy(queries[q].out + at, total[q], sizeof total[q]);
 }
 
-template <typename KV, int Q>
+template <bool PAIRS, typename KV, int Q>
 static void add_values(const Query* queries, const KV* values, const int64_t* slots, int64_t count,
-                       int64_t stride, int64_t share, int64_t dim) {
+                       int64_t stride, int64_t first, int64_t dim) {
     int64_t at = 0;
     for (; at + 4 * LANES <= dim; at += 4 * LANES)
-        add_values<KV, 4, Q>(queries, values, slots, count, stride, share, at);
+        add_values<PAIRS, KV, 4, Q>(queries, values, slots, count, stride, first, at);
     for (; at + LANES <= dim; at += LANES)
-        add_values<KV, 1, Q>(queries, values, slots, count, stride, share, at);
+        add_values<PAIRS, KV, 1, Q>(queries, values, slots, count, stride, first, at);
     for (; at < dim; at++)
         for (int q = 0; q < Q; q++)
             for (int64_t i = 0; i < count; i++)
                 queries[q].out[at] +=
-                    queries[q].score[share + i] * value(values + slots[i] * stride + at);
+                    queries[q].score[first + i] * value(values + slots[i] * stride + at);
+}
+
+template <bool PAIRS, typename KV>
+static void add_values_to_all(const Query* queries, int64_t many, const KV* values,
+                              const int64_t* slots, int64_t count, int64_t stride, int64_t first,
+                              int64_t dim) {
+    int64_t q = 0;
+    for (; q + MIXED <= many; q += MIXED)
+        add_values<PAIRS, KV, MIXED>(queries + q, values, slots, count, stride, first, dim);
+    for (; q + 2 <= many; q += 2)
+        add_values<PAIRS, KV, 2>(queries + q, values, slots, count, stride, first, dim);
+    for (; q < many; q++)
+        add_values<PAIRS, KV, 1>(queries + q, values, slots, count, stride, first, dim);
+}
+
+// The same for positions `first`, an even one, and behind, put into pairs in `room` [dim][LANES].
+static void add_paired_values(const Query* queries, int64_t many, const bf16* values,
+                              const int64_t* slots, int64_t count, int64_t stride, int64_t first,
+                              int64_t dim, float* room) {
+    int64_t in_order[LANES];
+    for (int64_t i = 0; i < LANES; i++) in_order[i] = i;
+    for (int64_t i = 0; i < count; i += 2 * LANES) {
+        int64_t n = count - i < 2 * LANES ? count - i : 2 * LANES;
+        for (int64_t j = 0; j < n; j += 2)
+            pair_up(values + slots[i + j] * stride,
+                    values + slots[i + j + 1 < count ? i + j + 1 : count - 1] * stride, dim,
+                    room + j / 2 * dim);
+        add_values_to_all<true, float>(queries, many, room, in_order, (n + 1) / 2, dim,
+                                       (first + i) / 2, dim);
+    }
 }
 
 // Rows of one request that are computed together.
@@ -153,7 +218,7 @@ struct Sight {
 
 // Queries of rows of a group that share a key head. The weights have pushed the cache's rows out of
 // the processor's own caches: those of the next keys, and the values, are fetched along the way.
-template <typename KV>
+template <bool PAIRS, typename KV>
 static void attend(const Query* queries, int64_t many, const Sight& sight, const KV* keys,
                    const KV* values, int64_t stride, int64_t dim, float scale, float* turned) {
     for (int64_t i = 0; i < sight.keys; i += LANES) {
@@ -164,12 +229,15 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
             fetch(keys + sight.slots[j + LANES] * stride, dim);
             fetch(values + sight.slots[j] * stride, dim);
         }
-        turn_keys(key, dim, turned);
-        int64_t q = 0;
+        if constexpr (PAIRS)
+            turn_pairs(key, dim, turned);
+        else
+            turn_keys(key, dim, turned);
+        int64_t n = PAIRS ? dim / 2 : dim, q = 0;
         for (; q + SCORED <= many; q += SCORED)
-            score_keys<SCORED>(queries + q, turned, dim, scale, i);
-        for (; q + 2 <= many; q += 2) score_keys<2>(queries + q, turned, dim, scale, i);
-        for (; q < many; q++) score_keys<1>(queries + q, turned, dim, scale, i);
+            score_keys<PAIRS, SCORED>(queries + q, turned, n, scale, i);
+        for (; q + 2 <= many; q += 2) score_keys<PAIRS, 2>(queries + q, turned, n, scale, i);
+        for (; q < many; q++) score_keys<PAIRS, 1>(queries + q, turned, n, scale, i);
     }
     float share[QUERIES_TOGETHER];
     for (int64_t q = 0; q < many; q++) {
@@ -177,22 +245,32 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
         int64_t row = queries[q].row, count = sight.common + sight.counts[row];
         for (int64_t k = 0; k < sight.counts[row]; k++)
             score[sight.common + k] = score[sight.common + sight.own[row * sight.width + k]];
-        for (int64_t i = count; i % LANES; i++) score[i] = score[count - 1];
-        Vec most = load(score);
-        for (int64_t i = LANES; i < count; i += LANES) most = larger(most, load(score + i));
-        share[q] = 1.0f / exponentials(score, count, largest(most));
+        int64_t end = (count + LANES - 1) / LANES * LANES;
+        float* last = score + end - LANES;
+        Vec most = first_of(load(last), count + LANES - end, -FLT_MAX);
+        memcpy(last, &most, sizeof most);
+        for (int64_t i = 0; i < end - LANES; i += LANES) most = larger(most, load(score + i));
+        share[q] = 1.0f / exponentials(score, end, largest(most));
+        if (PAIRS) {
+            round_to_pairs(score, count);
+        }
         memset(queries[q].out, 0, dim * sizeof(float));
     }
-    int64_t q = 0;
-    for (; q + MIXED <= many; q += MIXED)
-        add_values<KV, MIXED>(queries + q, values, sight.slots, sight.common, stride, 0, dim);
-    for (; q < many; q++)
-        add_values<KV, 1>(queries + q, values, sight.slots, sight.common, stride, 0, dim);
-    for (q = 0; q < many; q++) {
-        int64_t row = queries[q].row, slots[MOST_OWN];
+    auto add = [&](const Query* to, int64_t how_many, const int64_t* slots, int64_t count,
+                   int64_t first) {
+        if constexpr (PAIRS)
+            add_paired_values(to, how_many, values, slots, count, stride, first, dim, turned);
+        else
+            add_values_to_all<false>(to, how_many, values, slots, count, stride, first, dim);
+    };
+    int64_t together = PAIRS ? sight.common / 2 * 2 : sight.common;
+    add(queries, many, sight.slots, together, 0);
+    for (int64_t q = 0; q < many; q++) {
+        int64_t row = queries[q].row, slots[1 + MOST_OWN], count = 0;
+        if (together < sight.common) slots[count++] = sight.slots[together];
         for (int64_t k = 0; k < sight.counts[row]; k++)
-            slots[k] = sight.slots[sight.common + sight.own[row * sight.width + k]];
-        add_values<KV, 1>(queries + q, values, slots, sight.counts[row], stride, sight.common, dim);
+            slots[count++] = sight.slots[sight.common + sight.own[row * sight.width + k]];
+        add(queries + q, 1, slots, count, together);
         for (int64_t n = 0; n < dim; n++) queries[q].out[n] *= share[q];
     }
 }
@@ -209,13 +287,14 @@ static void write_cache(const Model& m, const Step& s, int64_t layer, int64_t sl
     }
 }
 
-// What this thread claims of key heads and groups. `score` [QUERIES_TOGETHER, width], `turned`
+// What this thread claims of key heads and groups; `query` is overwritten. `score` [QUERIES_TOGETHER, width], `turned`
 // [head_dim, LANES] and `seen` [SEEN_TOGETHER] are its own.
 template <typename KV>
 static void attention(Team& team, const Model& m, const Step& s, int64_t layer,
                       const Group* groups, int64_t many, const int64_t* const* where,
-                      const float* query, float* score, int64_t score_width, float* turned,
+                      float* query, float* score, int64_t score_width, float* turned,
                       int64_t* seen, float* out) {
+    bool pairs = MAY_PAIR<KV> && m.head_dim % (2 * LANES) == 0;
     int64_t stride = m.kv_heads * m.head_dim, heads = m.heads / m.kv_heads;
     team.begin(many * m.kv_heads);
     for (Share part; team.claim(1, 1, part);) {
@@ -229,11 +308,13 @@ static void attention(Team& team, const Model& m, const Step& s, int64_t layer,
             for (int64_t r = 0; r < group.count; r++)
                 for (int64_t i = h; i < heads && i < h + HEADS_TOGETHER; i++, asked++) {
                     int64_t at = ((group.first + r) * m.heads + kv * heads + i) * m.head_dim;
+                    if (pairs) round_to_pairs(query + at, m.head_dim);
                     queries[asked] = {query + at, score + asked * score_width, out + at, r};
                 }
-            attend(queries, asked, sight, static_cast<const KV*>(s.keys[layer]) + kv * m.head_dim,
-                   static_cast<const KV*>(s.values[layer]) + kv * m.head_dim, stride, m.head_dim,
-                   m.attention_scale, turned);
+            auto keys = static_cast<const KV*>(s.keys[layer]) + kv * m.head_dim,
+                 values = static_cast<const KV*>(s.values[layer]) + kv * m.head_dim;
+            (pairs ? attend<MAY_PAIR<KV>, KV> : attend<false, KV>)(
+                queries, asked, sight, keys, values, stride, m.head_dim, m.attention_scale, turned);
         }
     }
 }

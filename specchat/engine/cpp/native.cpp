@@ -53,7 +53,7 @@ struct Buffers {
         sine = take(rows * m.head_dim / 2);
         own_width = (rows < MOST_ROWS ? rows : MOST_ROWS) * m.hidden;
         own = take(threads * own_width);
-        score_width = (longest + LANES - 1) / LANES * LANES;
+        score_width = (longest + 2 * LANES - 1) / (2 * LANES) * (2 * LANES);
         score = take(threads * QUERIES_TOGETHER * score_width);
         turned_width = m.head_dim * LANES;
         turned = take(threads * turned_width);

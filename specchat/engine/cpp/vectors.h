@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -119,6 +120,26 @@ static inline Vec round_pairs(const float* p) {
     return out;
 }
 
+// x [n], rounded likewise in place, takes the first half. Up to the next multiple of 2 * LANES there
+// must be something.
+static inline void round_to_pairs(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; i += 2 * LANES) {
+        Vec pairs = round_pairs(x + i);
+        memcpy(x + i / 2, &pairs, sizeof pairs);
+    }
+}
+
+// Numbers i of a and b [n] become pair i. n is a multiple of 2 * LANES.
+static inline void pair_up(const bf16* a, const bf16* b, int64_t n, float* pairs) {
+    for (int64_t i = 0; i < n; i += 2 * LANES) {
+        uint16_t one[2 * LANES], two[2 * LANES], both[4 * LANES];
+        memcpy(one, a + i, sizeof one);
+        memcpy(two, b + i, sizeof two);
+        for (int j = 0; j < 2 * LANES; j++) both[2 * j] = one[j], both[2 * j + 1] = two[j];
+        memcpy(pairs + i, both, sizeof both);
+    }
+}
+
 static inline float sum(Vec v) {
 #ifdef __AVX512F__
     return _mm512_reduce_add_ps((__m512)v);
@@ -145,7 +166,16 @@ static inline void store_some(float* p, Vec v, int64_t many) {
         memcpy(p, &v, many * sizeof(float));
 }
 
+// The first `many` lanes of v, `rest` in the others.
+static inline Vec first_of(Vec v, int64_t many, float rest) {
+    Ints lane;
+    EACH(int i = 0; i < LANES; i++) lane[i] = i;
+    return lane < int32_t(many) ? v : Vec{} + rest;
+}
+
 static inline Vec larger(Vec a, Vec b) { return a > b ? a : b; }
+
+static inline Vec smaller(Vec a, Vec b) { return a < b ? a : b; }
 
 static inline float largest(Vec v) {
 #ifdef __AVX512F__
@@ -229,12 +259,11 @@ static inline void turn(Vec (&v)[LANES]) {
 
 // e^x to within a few units in the last place (Cephes' expf); 0 below -87.
 static inline Vec exponential(Vec x) {
-    Vec low = x - x - 87.0f;
-    Vec inside = x > low ? x : low;
-    inside = inside < -low ? inside : -low;
-    Vec z = inside * 1.44269504088896341f;
-    Ints whole = __builtin_convertvector(z + (z > 0 ? x - x + 0.5f : x - x - 0.5f), Ints);
-    Vec n = __builtin_convertvector(whole, Vec);
+    // Added to a number, it leaves the nearest integer in the low bits.
+    constexpr float WHOLE = 3 << 22;
+    Vec low = Vec{} - 87.0f, inside = larger(low, x);  // in this order what is no number stays so
+    inside = smaller(-low, inside);
+    Vec shifted = inside * 1.44269504088896341f + WHOLE, n = shifted - WHOLE;
     Vec r = inside - n * 0.693359375f + n * 2.12194440e-4f;
     Vec y = r * 1.9875691500e-4f + 1.3981999507e-3f;
     y = y * r + 8.3334519073e-3f;
@@ -242,10 +271,12 @@ static inline Vec exponential(Vec x) {
     y = y * r + 1.6666665459e-1f;
     y = y * r + 5.0000001201e-1f;
     y = y * r * r + r + 1.0f;
-    Ints power = (whole + 127) << 23;
+    Ints power;
+    memcpy(&power, &shifted, sizeof power);
+    power = (power + 127) << 23;
     Vec scale;
     memcpy(&scale, &power, sizeof scale);
-    return y * scale;
+    return x < low ? Vec{} : y * scale;
 }
 
 // x[i] becomes e^(x[i] - most); returns their sum.
