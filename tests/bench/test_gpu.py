@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -13,11 +14,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from specchat.bench.gpu import kernel_sections
-from specchat.bench.gpu.bench import GpuBench, OutOfTimeError
+from specchat.bench.gpu import kernel_sections, model_sections
+from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.cli import gpu_app
 from specchat.bench.gpu.run import gpu_text, run_gpu_bench
+from specchat.bench.measure import RacePlan
 from specchat.bench.prompts import BenchPrompt
+from specchat.engine import kernels
+from specchat.engine.runner import ModelRunner
+from specchat.engine.step_output import StepOutput
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--tiny", "--device", "cpu"]
@@ -36,7 +41,7 @@ def test_every_section_runs_and_the_report_says_where(tmp_path: Path) -> None:
     assert all(section["ok"] for section in sections.values())
     assert report["environment"]["commit"] == "abc1234"
     assert report["environment"]["torch"] == torch.__version__
-    assert sections["kernels against float64"]["result"]["ok"]
+    assert sections["kernels against float64"]["result"]["sampled_alike"] == 1.0
     standin = sections["stand-in with the shape of a tiny test model"]["result"]
     assert standin["stand_in"] is True
     for part in (standin, sections["bundled family"]["result"]):
@@ -49,7 +54,7 @@ def test_every_section_runs_and_the_report_says_where(tmp_path: Path) -> None:
 
 
 def test_a_failing_section_is_recorded_and_the_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(bench: GpuBench) -> None:
+    def fail(bench: GpuBench, report: Report) -> None:
         raise RuntimeError("the card is on fire")
 
     monkeypatch.setattr(kernel_sections, "kernel_speed", fail)
@@ -62,8 +67,57 @@ def test_a_failing_section_is_recorded_and_the_others_run(monkeypatch: pytest.Mo
 
 def test_what_there_is_no_time_for_is_said() -> None:
     report = run_gpu_bench(device="cpu", minutes=0, tiny=True, out=None, only=("kernel s", "stand"))
-    for section in report["sections"].values():
+    sections = report["sections"]
+    assert sections.pop("copy speed")["ok"]  # others are held against it
+    assert len(sections) == 2
+    for section in sections.values():
         assert section["error"].startswith("out of time")
+
+
+def test_what_was_measured_before_a_failure_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, race = tmp_path / "gpu.json", model_sections.run_race
+
+    def fail_at_two(engine: Any, prompts: Any, plan: RacePlan) -> Any:
+        if plan.concurrency > 1:
+            raise RuntimeError("the card is on fire")
+        return race(engine, prompts, plan)
+
+    monkeypatch.setattr(model_sections, "run_race", fail_at_two)
+    run_gpu_bench(device="cpu", minutes=5, tiny=True, out=out, only=("bundled",))
+    section = json.loads(out.read_text())["sections"]["bundled family"]
+    assert section["error"] == "RuntimeError: the card is on fire"
+    assert [race["concurrency"] for race in section["result"]["races"]] == [1]
+    assert section["result"]["steps"]
+    assert section["result"]["summary"]["plain_tpot_ms"] > 0
+
+
+@pytest.mark.parametrize("wrong", [math.nan, 3.0])
+def test_wrong_kernels_fail_the_command(monkeypatch: pytest.MonkeyPatch, wrong: float) -> None:
+    attend = kernels.attend
+
+    def attend_badly(*args: Any, **options: Any) -> torch.Tensor:
+        return attend(*args, **options) + wrong
+
+    monkeypatch.setattr(kernels, "attend", attend_badly)
+    report = run_gpu_bench(device="cpu", minutes=5, tiny=True, out=None, only=("kernels",))
+    assert "from float64" in report["sections"]["kernels against float64"]["error"]
+    assert not report["ok"]
+
+
+def test_steps_that_differ_from_gathered_pages_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = ModelRunner.forward
+
+    def forward_badly(runner: ModelRunner, parts: Any) -> StepOutput:
+        out = forward(runner, parts)
+        return out._replace(logits=out.logits.flip(-1))
+
+    monkeypatch.setattr(ModelRunner, "forward", forward_badly)
+    report = run_gpu_bench(device="cpu", minutes=5, tiny=True, out=None, only=("bundled",))
+    section = report["sections"]["bundled family"]
+    assert "from gathered pages" in section["error"]
+    assert section["result"]["steps"]
 
 
 def test_figures_of_a_card_are_held_against_what_they_should_be() -> None:

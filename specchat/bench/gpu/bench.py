@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +25,15 @@ class GpuBench:
     tiny: bool  # smallest sizes, to try every section anywhere
     deadline: float  # time.monotonic()
     say: Callable[[str], None]
+    save: Callable[[], None] = lambda: None  # writes what was measured so far
     copy_gb_s: float | None = None  # bytes read and written, measured
     targets: list[Report] = field(default_factory=list)
+
+    def keep(self, rows: list[Report], measured: Iterable[Report]) -> None:
+        """Add each figure to the report when it is there: what comes after it may fail."""
+        for row in measured:
+            rows.append(row)
+            self.save()
 
     @property
     def processors(self) -> int:
@@ -34,6 +41,13 @@ class GpuBench:
         if self.device.type != "cuda":
             return 8
         return torch.cuda.get_device_properties(self.device).multi_processor_count
+
+    @property
+    def cache_bytes(self) -> int:
+        """What the card's own cache holds."""
+        if self.device.type != "cuda":
+            return 0
+        return torch.cuda.get_device_properties(self.device).L2_cache_size
 
     def left_s(self) -> float:
         """Seconds until the deadline."""

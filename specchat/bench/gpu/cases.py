@@ -27,10 +27,11 @@ class Size:
     dims: tuple[int, ...] = (16, 64, 64, 80, 128, 256)
 
 
-CARD = Size(
-    requests=6, context=3000, chunk=400,
-    divisions=((8, 4), (1, 48), (4, 7)), dims=(64, 80, 128, 128, 256),
-)  # fmt: skip
+CARD = tuple(
+    Size(requests=6, context=3000, chunk=400, divisions=(division,), dims=(dim,))
+    for division, dim in (((8, 4), 128), ((1, 48), 128), ((4, 2), 64), ((4, 7), 80), ((8, 4), 256))
+)
+"""Shapes of real models: Llama 8B, Granite 20B, the bundled one, and uncommon ones."""
 
 
 @dataclass(frozen=True)

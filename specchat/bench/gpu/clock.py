@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -40,14 +41,22 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+LONG_MS = 2.0
+
+
 def _events_ms(work: Callable[[], Any], runs: int) -> float:
+    """What is short is done several times between the events: the card waits for the first launch
+    only."""
     work()
-    times = []
-    for _ in range(runs):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
+    together = max(1, min(50, math.ceil(LONG_MS / _between_events_ms(work, 1))))
+    return statistics.median(_between_events_ms(work, together) for _ in range(runs))
+
+
+def _between_events_ms(work: Callable[[], Any], times: int) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(times):
         work()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end))
-    return statistics.median(times)
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / times

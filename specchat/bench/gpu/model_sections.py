@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -26,13 +28,14 @@ RACES = (1, 8, 32, 64, 128, 4, 16)
 
 TPOT_OVER_WEIGHTS = 1.25
 EIGHT_OVER_ONE = 1.1
+STEP_ERROR = 0.05
 SPEEDUP_ALONE, SPEEDUP_AT_32, NEVER_UNDER = 2.5, 1.3, 0.98
 
 
-def model_report(bench: GpuBench, measured: Measured, *, is_8b: bool) -> Report:
+def measure_model(bench: GpuBench, measured: Measured, report: Report, *, is_8b: bool) -> None:
     """Everything about one engine; what there was no time for is left out and said."""
     snapshot = measured.engine.snapshot()
-    report: Report = {
+    report |= {
         "label": measured.label,
         "backend": snapshot.backend,
         "parameters": measured.engine.info.parameters,
@@ -46,19 +49,23 @@ def model_report(bench: GpuBench, measured: Measured, *, is_8b: bool) -> Report:
         },
         "graphs_missing_because": measured.runner.graphs.reason,
     }
+    parts: dict[str, Callable[[], Iterator[Report]]] = {
+        "steps": partial(step_times, bench, measured.runner),
+        "recorded_against_eager": partial(recorded_against_eager, bench, measured.runner),
+        "races": partial(races, bench, measured),
+    }
     try:
-        report["steps"] = step_times(bench, measured.runner)
-        report["recorded_against_eager"] = recorded_against_eager(bench, measured.runner)
-        report["races"] = races(bench, measured)
+        for name, part in parts.items():
+            bench.keep(report.setdefault(name, []), part())
     except OutOfTimeError as error:
         report["stopped"] = str(error)
-    report["summary"] = _summary(bench, measured, report)
-    if is_8b:
-        _targets(bench, measured.label, report)
-    return report
+    finally:
+        report["summary"] = _summary(bench, measured, report)
+        if is_8b:
+            _targets(bench, measured.label, report)
 
 
-def step_times(bench: GpuBench, runner: ModelRunner) -> list[Report]:
+def step_times(bench: GpuBench, runner: ModelRunner) -> Iterator[Report]:
     """Milliseconds of a step, host included, over random keys and values: `requests` requests of
     `rows` rows each behind `context` tokens."""
     for cache in (*runner.cache.keys, *runner.cache.values):
@@ -67,7 +74,6 @@ def step_times(bench: GpuBench, runner: ModelRunner) -> list[Report]:
     sizes = [(1, rows) for rows in ((1, 2) if bench.tiny else ROWS)]
     batches = (2,) if bench.tiny else BATCHES[1:]
     sizes += [(batch, rows) for batch in batches for rows in (1, 4, 8)]
-    times = []
     for requests, rows in sizes:
         bench.need(10)
         parts = _parts(runner, requests, rows, context)
@@ -76,13 +82,12 @@ def step_times(bench: GpuBench, runner: ModelRunner) -> list[Report]:
         step = partial(runner.forward, parts)
         step()
         ms = wall_ms(step, bench.device, 3 if bench.tiny else 9)
-        times.append({"requests": requests, "rows": rows, "context": context, "ms": ms})
-    return times
+        yield {"requests": requests, "rows": rows, "context": context, "ms": ms}
 
 
-def recorded_against_eager(bench: GpuBench, runner: ModelRunner) -> list[Report]:
-    """The same steps replayed and launched one by one."""
-    out = []
+def recorded_against_eager(bench: GpuBench, runner: ModelRunner) -> Iterator[Report]:
+    """The same steps replayed and launched one by one, and how far the logits of the replayed ones
+    are from those of steps that gather their pages, as a share of the largest logit."""
     for requests, rows in ((1, 1), (1, 8), (8, 1)):
         bench.need(10)
         parts = _parts(runner, requests, rows, 32)
@@ -98,20 +103,36 @@ def recorded_against_eager(bench: GpuBench, runner: ModelRunner) -> list[Report]
         for name, work in steps.items():
             work()
             ms[name] = wall_ms(work, bench.device, 3 if bench.tiny else 9)
-        out.append({"requests": requests, "rows": rows, "ms": ms})
-    return out
+        found = runner.forward(parts).logits.float().clone()
+        with _gathering(runner):
+            expected = _eager(runner, parts).float()
+        error = float((found - expected).abs().max() / expected.abs().max())
+        agree = float((found.argmax(-1) == expected.argmax(-1)).double().mean())
+        if not error <= STEP_ERROR:  # nor where it is no number
+            name = f"{requests} x {rows} rows: logits are {error:.3g} from gathered pages"
+            raise ArithmeticError(f"{name}, at most {STEP_ERROR} is right")
+        yield {"requests": requests, "rows": rows, "ms": ms, "error": error, "same_tokens": agree}
 
 
-def _eager(runner: ModelRunner, parts: list[Rows]) -> None:
+def _eager(runner: ModelRunner, parts: list[Rows]) -> torch.Tensor:
     with torch.inference_mode():
-        runner.eager(pack(parts, runner.device))
+        return runner.eager(pack(parts, runner.device)).logits
 
 
-def races(bench: GpuBench, measured: Measured) -> list[Report]:
+@contextmanager
+def _gathering(runner: ModelRunner) -> Iterator[None]:
+    """Steps in eager mode without our kernels."""
+    geometry, runner.geometry = runner.geometry, None
+    try:
+        yield
+    finally:
+        runner.geometry = geometry
+
+
+def races(bench: GpuBench, measured: Measured) -> Iterator[Report]:
     """`specchat race` with so many requests at a time: greedy, plain and speculative interleaved
     on one engine whose plain steps are recorded just the same."""
     tokens = 6 if bench.tiny else 96
-    reports = []
     for concurrency in (1, 2) if bench.tiny else RACES:
         bench.need(25 if not bench.tiny else 1)
         count = 2 if bench.tiny else max(8, concurrency)
@@ -124,8 +145,7 @@ def races(bench: GpuBench, measured: Measured) -> list[Report]:
         pairs = run_race(measured.engine, measured.prompts(count), plan)
         environment = describe_environment(measured.engine)
         race = race_report(environment, plan, pairs, "the bundled FAQ's questions")
-        reports.append({"concurrency": concurrency, "max_tokens": tokens, **race["summary"]})
-    return sorted(reports, key=lambda report: report["concurrency"])
+        yield {"concurrency": concurrency, "max_tokens": tokens, **race["summary"]}
 
 
 def _parts(runner: ModelRunner, requests: int, rows: int, context: int) -> list[Rows] | None:
@@ -135,9 +155,9 @@ def _parts(runner: ModelRunner, requests: int, rows: int, context: int) -> list[
     if requests * each > runner.pages:
         return None
     pages = random.Random(0).sample(range(runner.pages), requests * each)
+    pool = PagePool(runner.pages, size)
     parts = []
     for i in range(requests):
-        pool = PagePool(runner.pages, size)
         table = PageTable(pool, pages=pages[i * each : (i + 1) * each], length=context)
         tokens = [(7 * i + 3 * row + 11) % runner.shape.vocab_size for row in range(rows)]
         positions = range(context, context + rows)
@@ -149,6 +169,7 @@ def _summary(bench: GpuBench, measured: Measured, report: Report) -> Report:
     """The figures that matter."""
     single = {step["rows"]: step["ms"] for step in report.get("steps", ()) if step["requests"] == 1}
     raced = {race["concurrency"]: race for race in report.get("races", ())}
+    raced = dict(sorted(raced.items()))
     alone = raced.get(1, {}).get("plain_tpot_ms")
     weights_ms = measured.read_bytes / bench.copy_gb_s / 1e6 if bench.copy_gb_s else None
     return {
@@ -156,7 +177,7 @@ def _summary(bench: GpuBench, measured: Measured, report: Report) -> Report:
         "weights_over_copy_speed_ms": weights_ms,
         "plain_tpot_ms": alone,
         "plain_tpot_over_weights": alone / weights_ms if alone and weights_ms else None,
-        "eight_rows_over_one": single[8] / single[1] if 8 in single else None,
+        "eight_rows_over_one": single[8] / single[1] if {1, 8} <= single.keys() else None,
         "speedup_by_concurrency": {
             str(concurrency): race["speedup_tpot"]["median"] for concurrency, race in raced.items()
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -90,7 +89,7 @@ def bundled(bench: GpuBench) -> Iterator[Measured]:
             _read_bytes(runner.model),
         )  # fmt: skip
     finally:
-        _end(loaded.engine)
+        loaded.engine.close()
 
 
 @contextmanager
@@ -123,7 +122,7 @@ def standin(bench: GpuBench, shape: Shape) -> Iterator[Measured]:
     try:
         yield Measured(shape.label, engine, runner, tokenizer, memory, _read_bytes(model))
     finally:
-        _end(engine)
+        engine.close()
 
 
 def _speculators(
@@ -147,13 +146,6 @@ def _read_bytes(model: Any) -> int:
     head = model.get_output_embeddings().weight
     total = stored_bytes([*model.parameters(), *model.buffers()])
     return total if head is embedding else total - stored_bytes([embedding])
-
-
-def _end(engine: Engine) -> None:
-    engine.close()
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import time
 import traceback
@@ -14,14 +15,15 @@ import torch
 
 from specchat.bench.gpu import kernel_sections as kernels
 from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
-from specchat.bench.gpu.model_sections import model_report
+from specchat.bench.gpu.model_sections import measure_model
 from specchat.bench.gpu.models import bundled, shapes, standin
 from specchat.bench.gpu.standin import SHAPES, TINY, Shape
 from specchat.bench.report import write_report
 from specchat.engine.hardware import describe_hardware
 from specchat.version import VERSION, commit, library_version
 
-Section = Callable[[GpuBench], object]
+Section = Callable[[GpuBench, Report], None]
+"""Adds its figures to the report it is given, as they come; `failed` says what is wrong."""
 
 
 def run_gpu_bench(
@@ -34,10 +36,10 @@ def run_gpu_bench(
     only: tuple[str, ...] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Report:
-    """Check and measure everything on `device`; `out` is rewritten after each section.
+    """Check and measure everything on `device`; `out` is rewritten whenever there is something new.
 
     `code` names the commit where the files have no history; `only` picks sections by the start of
-    their names.
+    their names. The copy speed is always measured: others are held against it.
     """
     where = torch.device(device)
     bench = GpuBench(
@@ -54,18 +56,25 @@ def run_gpu_bench(
         "sections": {},
         "targets": bench.targets,
     }
+    if out is not None:
+        bench.save = partial(write_report, out, report)
     for name, section in _sections(bench):
-        if only and not name.startswith(only):
+        if only and not name.startswith(("copy speed", *only)):
             continue
         say(name)
         with torch.no_grad():
-            report["sections"][name] = _run(bench, section)
-        if out is not None:
-            write_report(out, report)
+            _run(bench, section, report["sections"].setdefault(name, {}))
+        _free(where)
     report["ok"] = all(section["ok"] for section in report["sections"].values())
-    if out is not None:
-        write_report(out, report)
+    bench.save()
     return report
+
+
+def _free(device: torch.device) -> None:
+    """Give back what a section held: engines stand in reference cycles."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 NOTE = (
@@ -82,10 +91,8 @@ def gpu_text(report: Report) -> str:
     for name, section in report["sections"].items():
         state = "ok" if section["ok"] else f"FAILED: {section['error']}"
         lines.append(f"{name}: {state} ({section['seconds']:.0f} s)")
-        result = section.get("result")
-        if isinstance(result, dict) and "summary" in result:
-            summary = result["summary"]
-            lines += [f"  {key}: {_short(value)}" for key, value in summary.items()]
+        summary = section["result"].get("summary", {})
+        lines += [f"  {key}: {_short(value)}" for key, value in summary.items()]
     for target in report["targets"]:
         mark = "met" if target["met"] else "NOT met"
         lines.append(f"{mark}: {target['name']} {_short(target['value'])}, {target['wanted']}")
@@ -101,29 +108,35 @@ def _sections(bench: GpuBench) -> Iterator[tuple[str, Section]]:
         yield shape.label, partial(_standin, shape)
 
 
-def _bundled(bench: GpuBench) -> Report:
+def _bundled(bench: GpuBench, report: Report) -> None:
     with bundled(bench) as measured:
-        return model_report(bench, measured, is_8b=False)
+        measure_model(bench, measured, report, is_8b=False)
 
 
-def _standin(shape: Shape, bench: GpuBench) -> Report:
-    bench.need(1 if bench.tiny else 45)
+def _standin(shape: Shape, bench: GpuBench, report: Report) -> None:
+    bench.need(1 if bench.tiny else 90)  # to build it and to record its steps
+    report |= {"stand_in": True, "note": shape.note}
     with standin(bench, shape) as measured:
-        report = model_report(bench, measured, is_8b="8B" in shape.name)
-    return report | {"stand_in": True, "note": shape.note}
+        measure_model(bench, measured, report, is_8b="8B" in shape.name)
 
 
-def _run(bench: GpuBench, section: Section) -> Report:
+def _run(bench: GpuBench, section: Section, outcome: Report) -> None:
+    result: Report = {}
+    outcome |= {"ok": False, "error": "ended in the middle", "result": result, "seconds": 0.0}
     started = time.monotonic()
     try:
-        result: object = section(bench)
-        outcome: Report = {"ok": True, "result": result}
+        section(bench, result)
+        outcome["error"] = result.get("failed")
     except OutOfTimeError as error:
-        outcome = {"ok": False, "error": f"out of time: {error}"}
+        outcome["error"] = f"out of time: {error}"
     except Exception as error:  # the rest is worth knowing all the same
         bench.say(traceback.format_exc())
-        outcome = {"ok": False, "error": f"{type(error).__name__}: {error}"}
-    return outcome | {"seconds": time.monotonic() - started}
+        outcome["error"] = f"{type(error).__name__}: {error}"
+    outcome["seconds"] = time.monotonic() - started
+    if outcome["error"] is None:
+        del outcome["error"]
+        outcome["ok"] = True
+    bench.save()
 
 
 def _environment(bench: GpuBench, code: str | None) -> Report:
