@@ -49,10 +49,14 @@ def choose_by_kernel(
         row += group.count
     choices = list(best) if best is not None else logits.argmax(-1).tolist()
     if rows:
-        numbers = torch.tensor([rows, keys], dtype=torch.int64).to(logits.device)
-        heat = torch.tensor(temperatures, dtype=torch.float32).to(logits.device)
+        where, number, heat = (
+            torch.tensor(values, dtype=dtype).to(logits.device)
+            for values, dtype in (
+                (rows, torch.int64), (keys, torch.int64), (temperatures, torch.float32)
+            )
+        )  # fmt: skip
         with on_card(logits.device):
-            sampled = kernels.sample(logits, numbers[0], numbers[1], heat).tolist()
+            sampled = kernels.sample(logits, where, number, heat).tolist()
         for place, token in zip(rows, sampled, strict=True):
             choices[place] = token
     return choices

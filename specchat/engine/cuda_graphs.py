@@ -9,6 +9,7 @@ every division, draft trees and prefill chunks included.
 from __future__ import annotations
 
 import bisect
+import functools
 import logging
 import math
 import time
@@ -58,17 +59,26 @@ def record(function: Callable[[], Any]) -> Recording:
     is replayed. Raises what CUDA raises when `function` does what cannot be recorded.
     """
     device = torch.cuda.current_device()
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
+    current, stream = torch.cuda.current_stream(), _recording_stream(device)
+    stream.wait_stream(current)
     with torch.cuda.stream(stream):  # libraries and Triton prepare what they need on first use
         for _ in range(2):
             function()
-    torch.cuda.current_stream().wait_stream(stream)
+    current.wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=_pool(device), capture_error_mode="thread_local"):
+    recording = torch.cuda.graph(
+        graph, pool=_pool(device), stream=stream, capture_error_mode="thread_local"
+    )
+    with torch.cuda.stream(current), recording:  # the current one again, also after a failure
         output = function()
     _LIVE[graph] = device
     return Recording(graph.replay, output)
+
+
+@functools.cache
+def _recording_stream(device: int) -> torch.cuda.Stream:
+    """The only one that is recorded on: libraries keep working memory for every stream they see."""
+    return torch.cuda.Stream(device)
 
 
 def recorded_function(

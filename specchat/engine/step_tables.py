@@ -56,7 +56,8 @@ class TableSize:
     def plan(cls, rows: int, requests: int, pages: int, geometry: Geometry) -> TableSize:
         """For any division of `rows` rows among at most `requests` requests."""
         flat = rows * geometry.group
-        block = 16 if flat <= 16 else 32 if flat <= 64 else 64 if rows < 256 else 128
+        # A block that one request's few rows do not fill multiplies in vain; long chunks fill it.
+        block = 16 if flat <= 16 else 32 if rows < 256 else 128
         programs = geometry.kv_heads * math.ceil(flat / block)
         splits = min(MAX_SPLITS, max(1, math.ceil(2 * geometry.processors / programs)))
         return cls(rows, requests, pages, block, flat // block + min(requests, rows), splits)

@@ -1,4 +1,5 @@
-"""Whether the Triton kernels work on a card, found out by running them."""
+"""Whether the Triton kernels work on a card, found out by running them: each is also compiled here,
+not in the middle of somebody's answer."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ def unusable(
         with torch.inference_mode(), on_card(device):
             kernels.write_rows(cache, cache, row, row, tables["slots"])
             kernels.attend(query, cache, cache, tables, scale=1.0)
+            number = torch.zeros(1, dtype=torch.int64, device=device)
+            kernels.sample(query[0], number, number, torch.ones(1, device=device))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
     except Exception as error:  # no Triton, no C compiler, a card that is too old, ...
