@@ -215,7 +215,7 @@ def _attend(
     return (weights @ value.float()).to(query.dtype)
 
 
-def _attention(  # type: ignore[no-untyped-def]
+def attend(  # type: ignore[no-untyped-def]
     module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs
 ):
     """What transformers calls: see `AttentionInterface`."""
@@ -230,5 +230,5 @@ def _attention(  # type: ignore[no-untyped-def]
 
 def register() -> None:
     """Make `attn_implementation="specchat_paged"` known to transformers."""
-    AttentionInterface.register(NAME, _attention)
+    AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)

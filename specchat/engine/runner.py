@@ -15,6 +15,7 @@ from specchat.engine.batch import Batch, Rows, lay_out, to_batch
 from specchat.engine.compiled import CompiledSteps, CompileQueue, Graph
 from specchat.engine.cuda_graphs import StepGraphs
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.fused import FusedModules, fuse
 from specchat.engine.kv_cache import KVCache, KVShape
 from specchat.engine.native_steps import NativeSteps
 from specchat.engine.step_output import StepOutput
@@ -121,6 +122,7 @@ class ModelRunner:
         self.cache = KVCache(self.shape.kv, pages, page_size, layer_devices(model, self.shape))
         self.aux_layers: tuple[int, ...] = ()
         self.geometry = _geometry(self.shape, page_size, self.device)
+        self.fused = FusedModules() if self.geometry is None else fuse(model)
         self._warm_up()
         self.native = NativeSteps(self)
         self.graphs = StepGraphs(self)

@@ -8,11 +8,16 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from specchat.engine import fused_kernels as fused
 from specchat.engine import kernels
 
 TARGET = GPUTarget("cuda", 90, 32)
 TYPES = {
-    **dict.fromkeys(["query", "keys", "values", "key", "value", "out", "sinks", "logits"], "*bf16"),
+    **dict.fromkeys(
+        ["query", "keys", "values", "key", "value", "out", "sinks", "logits", "x", "gate", "up",
+         "cos", "sin"],
+        "*bf16",
+    ),
     **dict.fromkeys(["parts", "weights", "temperatures", "best_out"], "*fp32"),
     **dict.fromkeys(["scale", "softcap"], "fp32"),
     **dict.fromkeys(["window", "vocab", "part", "stride", "splits"], "i32"),
@@ -25,7 +30,7 @@ TYPES = {
 
 
 def compile_kernel(name: str, constants: dict[str, Any], **changed: str) -> None:
-    function = getattr(kernels, f"_{name}_kernel")
+    function = getattr(kernels, f"_{name}_kernel", None) or getattr(fused, f"_{name}_kernel")
     types = TYPES | changed
     signature = {
         argument: "constexpr" if argument in constants else types.get(argument, "i32")
@@ -54,6 +59,9 @@ def main() -> None:
     compile_kernel("join", head | {"BLOCK_SPLITS": 64})
     compile_kernel("write", {"HEADS": 8, "DIM": 128, "BLOCK": 128})
     compile_kernel("sample", {"PARTS": 16, "BLOCK": 1024}, keys="*i64")
+    compile_kernel("norm", {"SIZE": 4096, "BLOCK": 4096}, weight="*bf16", epsilon="fp32")
+    compile_kernel("gate", {"BLOCK": 1024})
+    compile_kernel("rotate", {"HEADS": 32, "KV_HEADS": 8, "HALF": 64, "BLOCK": 64})
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def measure_model(bench: GpuBench, measured: Measured, report: Report, *, is_8b:
             "graphs": measured.runner.graphs.bytes,
         },
         "graphs_missing_because": measured.runner.graphs.reason,
+        "fused_modules": len(measured.runner.fused),
     }
     parts: dict[str, Callable[[], Iterator[Report]]] = {
         "steps": partial(step_times, bench, measured.runner),
@@ -124,7 +125,8 @@ def _gathering(runner: ModelRunner) -> Iterator[None]:
     """Steps in eager mode without our kernels."""
     geometry, runner.geometry = runner.geometry, None
     try:
-        yield
+        with runner.fused.left_out():
+            yield
     finally:
         runner.geometry = geometry
 
