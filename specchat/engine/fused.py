@@ -1,4 +1,5 @@
-"""Norms, rotations and gates of a model as one kernel each.
+"""A model's norms (with the sums before them), rotations and gates as one kernel each, its query,
+key and value as one product.
 
 A step of one token launches a few hundred products, which read the weights, and without this over
 a thousand small operations between them. Recorded or not, each of those costs a card a few
@@ -17,6 +18,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from specchat.engine import attention
@@ -24,10 +26,10 @@ from specchat.engine.hardware import on_card
 
 log = logging.getLogger(__name__)
 
-ATTENTION = {
-    "LlamaAttention", "MistralAttention", "Qwen2Attention", "Qwen3Attention", "GraniteAttention",
-}  # fmt: skip
-"""transformers' classes whose forward pass is `_attend`'s."""
+FAMILIES = ("Llama", "Mistral", "Qwen2", "Qwen3", "Granite")
+LAYERS = {f"{family}DecoderLayer" for family in FAMILIES}
+ATTENTION = {f"{family}Attention" for family in FAMILIES}
+"""transformers' classes whose forward pass is `_decode`'s and `_attend`'s."""
 
 TRIED_ROWS = 3
 LARGEST_ERROR = 0.02  # of the largest number; bf16 rounds to 0.004
@@ -79,13 +81,15 @@ def fuse(model: nn.Module) -> FusedModules:
     return fused
 
 
-def _find(module: nn.Module) -> tuple[object, Forward, Callable[[], bool]] | None:
+def _find(module: Any) -> tuple[object, Forward, Callable[[], bool]] | None:
     """What a module is: its kind, its forward pass, and whether that gives what it should."""
     name = type(module).__name__
+    if name in LAYERS:
+        size = module.post_attention_layernorm.weight.shape[0]
+        return (name, size), partial(_decode, module), partial(_adds_alike, module, size)
     if name in ATTENTION:
-        kind = (name, module.head_dim, module.q_proj.out_features, module.k_proj.out_features)
-        return kind, partial(_attend, module), partial(_rotates_alike, module)
-    forward: Forward
+        forward = partial(_attend, module, _joined(module.q_proj, module.k_proj, module.v_proj))
+        return (name, module.head_dim), forward, partial(_rotates_alike, module)
     if name.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
         size = module.weight.shape[0]
         forward = partial(_norm, module)
@@ -142,6 +146,37 @@ def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
     return bool(error <= LARGEST_ERROR * expected.float().abs().max())
 
 
+def _adds_alike(layer: Any, size: int) -> bool:
+    norm, factor = layer.post_attention_layernorm, _factor(layer)
+    x, more = _noise(2, TRIED_ROWS, size, like=norm.weight)
+    total = x + factor * more
+    found = _add_and_norm(x, more, factor, norm)
+    return _close(found[0], total) and _close(found[1], type(norm).forward(norm, total))
+
+
+def _joined(*linears: nn.Module) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+    """Weight and bias of several products of the same rows as one, of which theirs become parts;
+    None where they are stored as something else."""
+    if any(type(linear) is not nn.Linear for linear in linears):
+        return None
+    plain = [linear for linear in linears if isinstance(linear, nn.Linear)]
+    if len({linear.bias is None for linear in plain}) > 1:
+        return None
+    kinds = ["weight"] if plain[0].bias is None else ["weight", "bias"]
+    joined = []
+    for kind in kinds:
+        own = [getattr(linear, kind) for linear in plain]
+        whole = torch.cat([parameter.detach() for parameter in own])
+        for parameter, part in zip(own, whole.split([len(each) for each in own]), strict=True):
+            parameter.data = part
+        joined.append(whole)
+    return joined[0], joined[1] if len(joined) > 1 else None
+
+
+def _factor(layer: Any) -> float:
+    return float(getattr(layer, "residual_multiplier", 1.0))
+
+
 def _norm(module: Any, x: torch.Tensor) -> torch.Tensor:
     from specchat.engine import fused_kernels
 
@@ -149,18 +184,36 @@ def _norm(module: Any, x: torch.Tensor) -> torch.Tensor:
         return fused_kernels.rms_norm(x, module.weight, module.variance_epsilon)
 
 
+def _add_and_norm(
+    x: torch.Tensor, more: torch.Tensor, factor: float, norm: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    from specchat.engine import fused_kernels
+
+    with on_card(x.device):
+        return fused_kernels.add_and_norm(x, more, factor, norm.weight, norm.variance_epsilon)
+
+
 def _gate(module: Any, x: torch.Tensor) -> torch.Tensor:
     from specchat.engine import fused_kernels
 
-    gate, up = module.gate_proj(x), module.up_proj(x)
+    gate, up = module.gate_proj(x).flatten(0, -2), module.up_proj(x).flatten(0, -2)
     with on_card(x.device):
         act = fused_kernels.silu_times(gate, up)
-    out: torch.Tensor = module.down_proj(act)
+    out: torch.Tensor = module.down_proj(act.view(*x.shape[:-1], -1))
     return out
+
+
+def _decode(layer: Any, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """The forward pass of a decoder layer. `hidden_states [1, rows, n]`."""
+    factor = _factor(layer)
+    attended, _ = layer.self_attn(layer.input_layernorm(hidden_states), *args, **kwargs)
+    total, normed = _add_and_norm(hidden_states, attended, factor, layer.post_attention_layernorm)
+    return torch.add(total, layer.mlp(normed), alpha=factor)
 
 
 def _attend(
     module: Any,
+    joined: tuple[torch.Tensor, torch.Tensor | None] | None,
     hidden_states: torch.Tensor,
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
     attention_mask: torch.Tensor | None = None,
@@ -169,10 +222,13 @@ def _attend(
     """The forward pass of an attention module over a paged cache. `hidden_states [1, rows, n]`."""
     from specchat.engine import fused_kernels
 
-    shape = (*hidden_states.shape[:-1], -1, module.head_dim)
-    query = module.q_proj(hidden_states).view(shape)
-    key = module.k_proj(hidden_states).view(shape)
-    value = module.v_proj(hidden_states).view(shape)
+    linears = module.q_proj, module.k_proj, module.v_proj
+    if joined is None:
+        products = [linear(hidden_states) for linear in linears]
+    else:
+        widths = [linear.out_features for linear in linears]
+        products = list(F.linear(hidden_states, *joined).split(widths, -1))
+    query, key, value = (p.unflatten(-1, (-1, module.head_dim)) for p in products)
     if hasattr(module, "q_norm"):
         query, key = module.q_norm(query), module.k_norm(key)
     cos, sin = position_embeddings

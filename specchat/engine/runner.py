@@ -118,11 +118,11 @@ class ModelRunner:
         parameter = next(model.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
         self.shape = read_shape(model.config, self.dtype)
+        self.geometry = _geometry(self.shape, page_size, self.device)
+        self.fused = FusedModules() if self.geometry is None else fuse(model)
         self.pages = pages
         self.cache = KVCache(self.shape.kv, pages, page_size, layer_devices(model, self.shape))
         self.aux_layers: tuple[int, ...] = ()
-        self.geometry = _geometry(self.shape, page_size, self.device)
-        self.fused = FusedModules() if self.geometry is None else fuse(model)
         self._warm_up()
         self.native = NativeSteps(self)
         self.graphs = StepGraphs(self)

@@ -14,12 +14,12 @@ from specchat.engine import kernels
 TARGET = GPUTarget("cuda", 90, 32)
 TYPES = {
     **dict.fromkeys(
-        ["query", "keys", "values", "key", "value", "out", "sinks", "logits", "x", "gate", "up",
-         "cos", "sin"],
+        ["query", "keys", "values", "key", "value", "out", "sinks", "logits", "x", "more",
+         "total", "gate", "up", "cos", "sin"],
         "*bf16",
     ),
     **dict.fromkeys(["parts", "weights", "temperatures", "best_out"], "*fp32"),
-    **dict.fromkeys(["scale", "softcap"], "fp32"),
+    **dict.fromkeys(["scale", "softcap", "factor", "epsilon"], "fp32"),
     **dict.fromkeys(["window", "vocab", "part", "stride", "splits"], "i32"),
     **dict.fromkeys(
         ["split_keys", "block_request", "block_index", "starts", "counts", "contexts", "causals",
@@ -59,9 +59,9 @@ def main() -> None:
     compile_kernel("join", head | {"BLOCK_SPLITS": 64})
     compile_kernel("write", {"HEADS": 8, "DIM": 128, "BLOCK": 128})
     compile_kernel("sample", {"PARTS": 16, "BLOCK": 1024}, keys="*i64")
-    compile_kernel("norm", {"SIZE": 4096, "BLOCK": 4096}, weight="*bf16", epsilon="fp32")
-    compile_kernel("gate", {"BLOCK": 1024})
-    compile_kernel("rotate", {"HEADS": 32, "KV_HEADS": 8, "HALF": 64, "BLOCK": 64})
+    compile_kernel("norm", {"SIZE": 4096, "BLOCK": 4096, "ADDS": True}, weight="*bf16")
+    compile_kernel("gate", {"SIZE": 12800, "BLOCK": 1024})
+    compile_kernel("rotate", {"HEADS": 32, "HALF": 64, "BLOCK": 64})
 
 
 if __name__ == "__main__":

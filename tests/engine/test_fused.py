@@ -34,7 +34,7 @@ def test_the_logits_are_those_of_the_modules_that_were_replaced(family: str, kin
     fused = fuse(runner.model)
     found = logits(runner)
     head_norms = 2 if "head norms" in family else 0
-    assert len(fused) == SIZES["num_hidden_layers"] * (4 + head_norms) + 1  # the last norm
+    assert len(fused) == SIZES["num_hidden_layers"] * (5 + head_norms) + 1  # the last norm
     error = (found - expected).abs().max() / expected.abs().max()
     assert error < (1e-5 if KINDS[kind][1] == torch.float32 else 0.05)
     with fused.left_out():
@@ -58,7 +58,7 @@ def test_a_module_that_somebody_replaced_is_left_to_him() -> None:
     runner = make_runner()
     norm = runner.model.model.norm
     vars(norm)["forward"] = norm.forward
-    assert len(fuse(runner.model)) == SIZES["num_hidden_layers"] * 4
+    assert len(fuse(runner.model)) == SIZES["num_hidden_layers"] * 5
 
 
 def test_a_kernel_that_fails_is_not_used(
@@ -73,7 +73,7 @@ def test_a_kernel_that_fails_is_not_used(
     runner = make_runner()
     expected = logits(runner)
     fused = fuse(runner.model)
-    assert len(fused) == SIZES["num_hidden_layers"] * 3 + 1
+    assert len(fused) == SIZES["num_hidden_layers"] * 4 + 1
     torch.testing.assert_close(logits(runner), expected, rtol=1e-4, atol=1e-4)
     assert "no card here" in caplog.text
 
