@@ -18,6 +18,7 @@ from specchat.engine.card_sampling import choose_by_kernel
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.cuda_graphs import Recording, StepGraphs, recorded_function
 from specchat.engine.draft import DraftTree
+from specchat.engine.fused import fuse
 from specchat.engine.pages import PagePool, PageTable
 from specchat.engine.request import SamplingParams
 from specchat.engine.runner import ModelRunner
@@ -48,6 +49,7 @@ def with_graphs(runner: ModelRunner, rows: tuple[int, ...]) -> ModelRunner:
     """Lets a runner on CPU work as on a card."""
     kv = runner.shape.kv
     runner.geometry = Geometry(runner.shape.heads, kv.kv_heads, runner.cache.page_size, 2)
+    runner.fused = fuse(runner.model)
     runner.graphs = StepGraphs(runner, rows, replay_on_cpu)
     runner.graphs.compile()
     return runner
