@@ -18,7 +18,7 @@ def device_ms(work: Callable[[], Any], device: torch.device, runs: int) -> float
     what the host does between launches is not in it."""
     with torch.inference_mode():
         if device.type == "cuda":
-            return _events_ms(record(work).replay, runs)
+            return launched_ms(record(work).replay, runs)
         work()
         return wall_ms(work, device, runs)
 
@@ -44,15 +44,15 @@ def wait(device: torch.device) -> None:
 LONG_MS = 2.0
 
 
-def _events_ms(work: Callable[[], Any], runs: int) -> float:
-    """What is short is done several times between the events: the card waits for the first launch
-    only."""
+def launched_ms(work: Callable[[], Any], runs: int) -> float:
+    """Median milliseconds of `work` on a card, as it is launched. What is short is done several
+    times between the events: the card waits for the first launch only."""
     work()
-    together = max(1, min(50, math.ceil(LONG_MS / _between_events_ms(work, 1))))
-    return statistics.median(_between_events_ms(work, together) for _ in range(runs))
+    together = max(1, min(50, math.ceil(LONG_MS / _between_ms(work, 1))))
+    return statistics.median(_between_ms(work, together) for _ in range(runs))
 
 
-def _between_events_ms(work: Callable[[], Any], times: int) -> float:
+def _between_ms(work: Callable[[], Any], times: int) -> float:
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
     for _ in range(times):

@@ -10,7 +10,7 @@ import torch
 
 from specchat.bench.gpu.bench import GpuBench, Report
 from specchat.bench.gpu.cases import CARD, KINDS, PAGE, Size, random_case
-from specchat.bench.gpu.clock import device_ms
+from specchat.bench.gpu.clock import device_ms, launched_ms
 from specchat.engine.attention import Segment
 from specchat.engine.sampling import gumbel_noise, noise_key
 from specchat.engine.step_tables import Geometry, build
@@ -25,11 +25,19 @@ OVER_CARD_CACHE = 4
 
 
 def copy_speed(bench: GpuBench, report: Report) -> None:
-    """Gigabytes a second of a large copy, read and written bytes counted."""
+    """Gigabytes a second of a large copy, read and written bytes counted: what others are held
+    against, so the better of a recorded and a launched one, by a card that is awake."""
     size = 2**22 if bench.tiny else 2**31
     source = torch.ones(size, dtype=torch.uint8, device=bench.device)
     target = torch.empty_like(source)
-    ms = device_ms(lambda: target.copy_(source), bench.device, 3 if bench.tiny else 10)
+    runs = 3 if bench.tiny else 100
+
+    def copy() -> torch.Tensor:
+        return target.copy_(source)
+
+    ms = device_ms(copy, bench.device, runs)
+    if bench.device.type == "cuda":
+        ms = min(ms, launched_ms(copy, runs))
     bench.copy_gb_s = 2 * size / ms / 1e6
     report |= {"bytes": 2 * size, "ms": ms, "gb_s": bench.copy_gb_s}
 
