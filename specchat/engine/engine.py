@@ -284,6 +284,8 @@ class Engine:
         self._drafting.observe(sequence.request.request_id, update.tokens)
         committed, draft = update.committed, update.trace()
         if committed.finish is not None:
+            if committed.finish is FinishReason.ERROR:
+                log.error("a request failed: the target's logits are not finite")
             self._end(sequence, committed.finish, committed.emitted, draft)
         elif committed.emitted or draft:
             now = sequence.counters.since_submit(sequence.counters.last_token)

@@ -22,6 +22,9 @@ Verification = Literal["coupled", "rejection"]
 alone, so the answer is the same tokens with and without drafts. Rejection: speculative sampling,
 the same distribution with the highest acceptance, but other tokens for other drafts."""
 
+MIN_REPETITION_PENALTY = 0.01
+"""Logits divided by much smaller ones could overflow."""
+
 MAX_LOGPROBS = 20
 MAX_STOP_STRINGS = 16
 MAX_STOP_LENGTH = 256
@@ -86,7 +89,7 @@ class SamplingParams:
             object.__setattr__(self, "temperature", 0.0)
         _in_range("top_p", self.top_p, 0.0, 1.0, open_low=True)
         _in_range("min_p", self.min_p, 0.0, 1.0)
-        _in_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, open_low=True)
+        _in_range("repetition_penalty", self.repetition_penalty, MIN_REPETITION_PENALTY, 10.0)
         _in_range("presence_penalty", self.presence_penalty, -10.0, 10.0)
         _in_range("frequency_penalty", self.frequency_penalty, -10.0, 10.0)
         object.__setattr__(self, "stop", _as_strings(self.stop))

@@ -21,6 +21,9 @@ from specchat.engine.mixing import GOLDEN, MASK64, mix, mix_int, signed
 from specchat.engine.native import loaded_library
 from specchat.engine.request import SamplingParams
 
+NO_TOKEN = -1
+"""Chosen after a row whose scores are no numbers, or whose best one is infinite."""
+
 
 def gumbel_noise(
     seed: int, start: int, count: int, vocab: int, device: torch.device
@@ -117,12 +120,18 @@ class RowGroup:
 def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:
     """The target's token for every row of `logits [rows, vocab]` by the coupled rule; groups in
     row order."""
-    return scores(logits, groups).argmax(-1).tolist()
+    return best_tokens(scores(logits, groups))
 
 
 def scores(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
     """What `choose` takes the argmax of: logits, or log p + noise up to a constant."""
     return add_noise(target_logits(logits, groups), groups)
+
+
+def best_tokens(scores: torch.Tensor) -> list[int]:
+    """The first of the largest of each row of `scores [rows, vocab]`, or `NO_TOKEN`."""
+    found = scores.argmax(-1, keepdim=True)
+    return found.where(scores.gather(1, found).isfinite(), NO_TOKEN)[:, 0].tolist()
 
 
 def target_logits(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:

@@ -15,13 +15,13 @@ from specchat.engine.draft import DraftTree
 from specchat.engine.drafting import Drafting, Drafts
 from specchat.engine.pages import PageTable
 from specchat.engine.policy import Policy
-from specchat.engine.request import TARGET, DraftTrace
+from specchat.engine.request import TARGET, DraftTrace, FinishReason
 from specchat.engine.runner import ModelRunner
-from specchat.engine.sampling import RowGroup
+from specchat.engine.sampling import NO_TOKEN, RowGroup
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
 from specchat.engine.step_output import StepOutput
-from specchat.engine.verify import Walk, verify, walk_all
+from specchat.engine.verify import Walk, sound, verify, walk_all
 
 
 class Update(NamedTuple):
@@ -127,7 +127,7 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
 def _verify(jobs: Seq[_Job], out: StepOutput, runner: ModelRunner) -> list[Walk]:
     trees = [job.tree for job in jobs]
     if out.best is not None and all(job.sequence.plain for job in jobs):
-        return walk_all(out.best, trees)
+        return walk_all(sound(out.best, out.logits), trees)
     by_kernel = runner.geometry is not None and all(
         by_temperature_alone(job.sequence.request.params) for job in jobs
     )
@@ -213,13 +213,18 @@ def _commit_run(sequence: Sequence, path: Walk, tree: DraftTree, now: float) -> 
     if path.nodes:
         tokens = [*[tree.tokens[node] for node in path.nodes], path.token]
         sources = [*[tree.sources[node] for node in path.nodes], TARGET]
+    if path.token == NO_TOKEN:
+        tokens.pop()
     committed = sequence.output.commit(tokens, sources, path.logprobs)
+    if path.token == NO_TOKEN and committed.finish is None:
+        committed = committed._replace(finish=FinishReason.ERROR)
     kept = tokens[: committed.kept]
     sequence.tokens += kept
     counters = sequence.counters
-    counters.last_token = now
-    if counters.first_token is None:
-        counters.first_token = now
+    if kept:
+        counters.last_token = now
+        if counters.first_token is None:
+            counters.first_token = now
     return Update(sequence, kept, path.nodes[: len(kept)], committed, tree)
 
 

@@ -20,7 +20,7 @@ from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.native_sampling import choose_natively
 from specchat.engine.rejection import Proposal, settle
 from specchat.engine.request import Candidate, Logprobs
-from specchat.engine.sampling import RowGroup, add_noise, target_logits
+from specchat.engine.sampling import NO_TOKEN, RowGroup, add_noise, best_tokens, target_logits
 
 Choice = Callable[[int], int]
 """The target's token after a node of the tree (or the root, -1)."""
@@ -30,7 +30,7 @@ class Walk(NamedTuple):
     """The accepted path and the target's own token behind it."""
 
     nodes: list[int]  # accepted nodes of the tree, root side first
-    token: int  # the target's choice after the last accepted node
+    token: int  # the target's choice after the last accepted node; `NO_TOKEN` where it has none
     logprobs: Sequence[Logprobs] = ()  # of each accepted token and the target's own, if asked for
 
 
@@ -46,16 +46,16 @@ def verify(
     one row per node; `best` the largest of each, where that is known already. `by_kernel` samples
     on a card in one launch; every group must be `by_temperature_alone`, and none needs noise."""
     if best is not None and all(group.is_plain for group in groups):
-        return walk_all(best, trees)
+        return walk_all(sound(best, logits), trees)
     if by_kernel:
         return walk_all(choose_by_kernel(logits, groups, trees, best), trees)
     if best is not None and all(by_temperature_alone(group.params) for group in groups):
         choices = choose_natively(logits, groups)
         if choices is not None:
-            return walk_all(choices, trees)
+            return walk_all(sound(choices, logits), trees)
     targets = target_logits(logits, groups)
     kept = _rows_to_keep(targets, groups)
-    choices = add_noise(targets, groups).argmax(-1).tolist()
+    choices = best_tokens(add_noise(targets, groups))
     walks, row = [], 0
     for group, tree, rows in zip(groups, trees, kept, strict=True):
         mine = choices[row : row + group.count]
@@ -70,6 +70,15 @@ def verify(
             found = Walk(found.nodes, found.token, _logprobs(tree, found, rows, group))
         walks.append(found)
     return walks
+
+
+def sound(choices: Sequence[int], logits: torch.Tensor) -> Sequence[int]:
+    """`choices` after the rows of float32 `logits [rows, vocab]`, `NO_TOKEN` in the place of those
+    whose logit is not finite. On a card they stay as they are: to look is to wait for it again."""
+    if not logits.is_cpu:
+        return choices
+    score, finite = logits.numpy().item, math.isfinite
+    return [t if finite(score(row, t)) else NO_TOKEN for row, t in enumerate(choices)]
 
 
 def walk_all(choices: Sequence[int], trees: Sequence[DraftTree]) -> list[Walk]:
@@ -116,6 +125,8 @@ def drawn(tree: DraftTree, targets: torch.Tensor, dice: Dice, position: int) -> 
 
     def choose(node: int) -> int:
         p = targets[node + 1].double().softmax(-1)[None]
+        if math.isnan(p[0, 0]):  # then all of them are
+            return NO_TOKEN
         at = position + (0 if node == ROOT else tree.depths[node])
         proposals = _proposals(tree, node, p)
         return int(settle(p, proposals, lambda stream, trial: dice.roll(stream, at, trial)))

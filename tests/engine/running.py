@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import random
 import time
 from collections.abc import Iterable, Sequence
@@ -134,6 +136,16 @@ def wait_idle(engine: Engine) -> None:
         time.sleep(0.005)
     assert snapshot.pages_held == 0
     assert snapshot.pages_free + snapshot.pages_cached == snapshot.pages_total
+
+
+def poisoned(model: Any, token: int) -> Any:
+    """A copy of `model` with logits that are no numbers wherever `token` comes before."""
+    copied = copy.deepcopy(model)
+    table = copied.get_input_embeddings()
+    weight = table.weight.detach().clone()  # its own, where it was tied to the head
+    weight[token] = math.nan
+    table.weight = torch.nn.Parameter(weight)
+    return copied
 
 
 class Scripted:

@@ -244,6 +244,7 @@ def test_a_request_as_large_as_the_cache_is_answered(engines: Engines) -> None:
         ("seed", -1),
         ("seed", 2**63),
         ("repetition_penalty", 0.0),
+        ("repetition_penalty", 1e-40),
         ("presence_penalty", math.nan),
         ("frequency_penalty", 11),
         ("stop", ("",)),

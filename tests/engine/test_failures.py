@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ import torch
 
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
+from specchat.engine.request import FinishReason
 
 from .running import (
     Bushy,
@@ -20,6 +22,8 @@ from .running import (
     Stepped,
     ask,
     ask_all,
+    ask_at_once,
+    poisoned,
     prompts,
     read,
     request,
@@ -146,6 +150,51 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
     assert snapshot.steps > before.steps > 0
     assert snapshot.prefix_query_tokens == 4 * len(PROMPT)
     assert ask(engine, PROMPT, max_tokens=10, ignore_eos=True).said == plain.said
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"logprobs": 2},
+        {"temperature": 0.8},
+        {"temperature": 0.8, "top_p": 0.9},
+        {"temperature": 0.8, "verification": "rejection", "logprobs": 2},
+    ],
+    ids=str,
+)
+def test_logits_that_are_no_numbers_end_only_the_request_they_belong_to(
+    engines: Engines, tiny_model: Any, params: dict[str, Any]
+) -> None:
+    sound = request(PROMPT, max_tokens=30, ignore_eos=True, **params)
+    plain = read(engines().submit(sound))
+    answered = set(PROMPT) | set(plain.tokens)
+    poison = next(token for token in range(5, 300) if token not in answered)
+    engine = engines(model=poisoned(tiny_model, poison))
+    broken = request((*PROMPT[:10], poison), max_tokens=5, ignore_eos=True, **params)
+    failed, other = ask_at_once(engine, [broken, sound])
+    assert failed.said == ((), "", FinishReason.ERROR)
+    assert math.isnan(failed.stats.ttft_ms)
+    assert other.said == plain.said
+    wait_idle(engine)
+    assert engine.snapshot().failed_steps == 0
+
+
+@pytest.mark.usefixtures("keep_all_drafts")
+def test_what_was_accepted_before_logits_are_no_numbers_is_delivered(
+    engines: Engines, tiny_model: Any
+) -> None:
+    answer = ask(engines(), PROMPT, max_tokens=20, ignore_eos=True).tokens
+    at = next(n for n in range(5, 20) if answer[n] not in (*PROMPT, *answer[:n]))
+    model = poisoned(tiny_model, answer[at])
+    plain, drafted = (
+        ask(engine, PROMPT, max_tokens=20, ignore_eos=True)
+        for engine in (engines(model=model), engines(Oracle({PROMPT: answer}), model=model))
+    )
+    assert plain.tokens == answer[: at + 1]
+    assert plain.finish is FinishReason.ERROR
+    assert drafted.said == plain.said
+    assert drafted.stats.accepted > 0
 
 
 def test_requests_that_waited_while_a_step_failed_are_answered(

@@ -15,7 +15,18 @@ from specchat.engine.native_steps import NativeSteps, StepTimes
 from specchat.engine.request import FinishReason, Request
 from specchat.engine.runner import ModelRunner
 
-from .running import Bushy, Engines, ask, ask_all, ask_at_once, prompts, read, request, wait_idle
+from .running import (
+    Bushy,
+    Engines,
+    ask,
+    ask_all,
+    ask_at_once,
+    poisoned,
+    prompts,
+    read,
+    request,
+    wait_idle,
+)
 
 
 def native_missing() -> str | None:
@@ -161,6 +172,17 @@ def test_a_crowd_on_few_pages_gets_its_answers_natively(
     assert snapshot.pages_copied == 0
     assert passes["native"] == snapshot.steps > 0 == passes["eager"]
     wait_idle(engine)
+
+
+@pytest.mark.parametrize("params", [{}, {"temperature": 0.8}], ids=str)
+def test_a_native_row_of_no_numbers_ends_only_its_request(
+    engines: Engines, tiny_model: Any, params: dict[str, Any]
+) -> None:
+    engine = native(engines(model=poisoned(tiny_model, 299)))
+    broken = request((*PROMPT[:10], 299), max_tokens=5, ignore_eos=True, **params)
+    failed, other = ask_at_once(engine, [broken, request(PROMPT, max_tokens=1, **params)])
+    assert failed.said == ((), "", FinishReason.ERROR)
+    assert other.finish is not FinishReason.ERROR
 
 
 @pytest.mark.parametrize("pages", [9, 32])
