@@ -63,11 +63,13 @@ class DraftModelSpeculator(ChainDrafter[_Draft]):
     def _begin(self, context: DraftContext, in_use: Sequence[str]) -> _Draft | None:
         tokens, shape = context.tokens, self._runner.shape
         depth = min(useful_depth(context, self._depth), shape.context_length - len(tokens))
-        if depth < 1 or tokens[-1] >= shape.vocab_size:
+        if depth < 1:
             return None
         rows = self.cache.open(context.request_id, context.salt, tokens)
         rows.rewind(tokens[:-1])
         pending = tokens[len(rows.tokens) :]
+        if max(pending) >= shape.vocab_size:  # the target's table may be larger than its tokenizer
+            return None
         if not self.cache.reserve(rows, len(pending) + depth - 1, in_use):
             return None
         return _Draft(Chain(context, self.name, depth), rows, pending)

@@ -172,6 +172,17 @@ def test_a_request_beyond_the_drafts_context_gets_none(small: DraftModelSpeculat
     assert len(second) > 0
 
 
+def test_a_request_with_a_token_that_the_draft_lacks_gets_none(small_model_dir: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(small_model_dir)
+    model.resize_token_embeddings(300)
+    drafter = DraftModelSpeculator(ModelRunner(model, pages=64), VOCAB)
+    tokens = list(prompts(1, 20)[0])
+    strange = [*tokens[:5], 300, *tokens[5:]]
+    first, second = drafter.propose([context(strange, "strange"), context(tokens)])
+    assert len(first) == 0
+    assert len(second) > 0
+
+
 def test_memory_is_bounded_and_the_latest_requests_win(small_model_dir: Path, plain: Any) -> None:
     small = speculator(small_model_dir, pages=5)  # 80 tokens
     asked = [context(tokens, f"r{i}") for i, tokens in enumerate(prompts(4, 30))]
