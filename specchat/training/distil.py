@@ -1,6 +1,6 @@
 """Trains a drafter on what a frozen target makes of answers, and measures its acceptance."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from specchat.training.drafters import (
 )
 from specchat.training.generate import OwnAnswer
 from specchat.training.loop import Loop, Progress, StepReport
-from specchat.training.packing import Batch, Sample, batches, collate, pack
+from specchat.training.packing import Batch, Sample, batches, collate
 from specchat.training.speculator import Acceptance, depth_loss, total, walk
 
 
@@ -73,8 +73,9 @@ class DistilTrainer:
 
         Raises `ValueError` when no sample is short enough.
         """
-        generator = torch.Generator().manual_seed(self.settings.seed + self.loop.step)
-        stream = self._stream(samples, pad)
+        s = self.settings
+        generator = torch.Generator().manual_seed(s.seed + self.loop.step)
+        stream = batches(samples, s.length, s.rows, pad, s.seed, skip=self.loop.step)
 
         def update() -> StepReport:
             batch = to_device(next(stream), self.target.device)
@@ -84,15 +85,6 @@ class DistilTrainer:
 
         self.drafter.network.train()
         return self.loop.run(update, max_steps, lambda: on_checkpoint(self), say, watch=watch)
-
-    def _stream(self, samples: Sequence[Sample], pad: int) -> Iterator[Batch]:
-        s = self.settings
-        packed = len(pack(samples, s.length, s.seed))
-        if not packed:
-            raise ValueError(
-                f"none of the {len(samples)} texts fits into {s.length} tokens; raise --length"
-            )
-        return batches(samples, s.length, min(s.rows, packed), pad, s.seed, skip=self.loop.step)
 
     def _update(self, batch: Batch, generator: torch.Generator) -> tuple[float, list[float]]:
         s = self.settings

@@ -1,5 +1,6 @@
 """Conversations as rows of equal length for training, without attention across conversations."""
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -110,13 +111,26 @@ def collate(rows: Sequence[Sequence[Sample]], length: int, pad: int) -> Batch:
 def batches(
     samples: Sequence[Sample], length: int, rows: int, pad: int, seed: int, skip: int = 0
 ) -> Iterator[Batch]:
-    """Endless batches; every epoch packs anew. `skip` batches are passed over, to resume."""
-    epoch = 0
-    while True:
+    """Endless batches of `rows` rows, or of all where fewer are filled; every epoch packs anew.
+    `skip` batches are passed over, to resume.
+
+    Raises `ValueError` when no sample fits into `length` tokens.
+    """
+    if not any(len(sample.ids) <= length for sample in samples):
+        raise ValueError(
+            f"none of the {len(samples)} texts fits into {length} tokens; raise the length"
+        )
+    return _batches(samples, length, rows, pad, seed, skip)
+
+
+def _batches(
+    samples: Sequence[Sample], length: int, rows: int, pad: int, seed: int, skip: int
+) -> Iterator[Batch]:
+    for epoch in itertools.count():
         packed = pack(samples, length, seed + epoch)
-        for start in range(0, len(packed) - rows + 1, rows):
+        count = min(rows, len(packed))
+        for start in range(0, len(packed) - count + 1, count):
             if skip > 0:
                 skip -= 1
                 continue
-            yield collate(packed[start : start + rows], length, pad)
-        epoch += 1
+            yield collate(packed[start : start + count], length, pad)

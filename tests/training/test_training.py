@@ -13,7 +13,15 @@ from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
 from specchat.training.corpus import Conversation, Message, join_turns
 from specchat.training.generate import generate_answers, make_prompt, read_answers
-from specchat.training.packing import USER_WEIGHT, Sample, collate, make_sample, make_samples, pack
+from specchat.training.packing import (
+    USER_WEIGHT,
+    Sample,
+    batches,
+    collate,
+    make_sample,
+    make_samples,
+    pack,
+)
 from specchat.training.target import (
     TargetSettings,
     Trainer,
@@ -89,6 +97,17 @@ def test_targets_are_the_next_tokens_and_never_of_another_conversation() -> None
     assert batch.targets[0, 3] == 5
     assert batch.weights[0].tolist() == [1, 1, 0, 1, 0, 0]
     assert batch.positions[0].tolist() == [0, 1, 2, 0, 1, 0]
+
+
+def test_batches_are_smaller_where_fewer_rows_are_filled() -> None:
+    few = [Sample([1] * 40, [0.0] + [1.0] * 39)] * 5  # two to a row of 96
+    stream = batches(few, 96, rows=12, pad=0, seed=0, skip=2)
+    assert [next(stream).ids.shape for _ in range(2)] == [(3, 96), (3, 96)]
+
+
+def test_texts_that_are_all_too_long_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="none of the 1 texts fits into 2 tokens"):
+        batches([Sample([1, 2, 3], [0.0, 1.0, 1.0])], 2, rows=4, pad=0, seed=0)
 
 
 def test_twenty_steps_lower_the_loss_and_a_resumed_run_continues(
