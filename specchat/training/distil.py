@@ -1,6 +1,6 @@
 """Trains a drafter on what a frozen target makes of answers, and measures its acceptance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +52,33 @@ class DistilTrainer:
             betas=(0.9, 0.95),
             weight_decay=settings.weight_decay,
         )
-        parts = {"network": drafter.network, "optimizer": self.optimizer}
+        self._vocabulary = _Vocabulary(drafter.token_ids)
+        parts = {
+            "vocabulary": self._vocabulary,
+            "network": drafter.network,
+            "optimizer": self.optimizer,
+        }
         self.loop = Loop(folder, settings.minutes, settings.checkpoint_minutes, parts)
         self._drafted = _places_in_vocabulary(drafter, target)
 
     def resume(self) -> bool:
-        """Continues from the folder's checkpoint; False when there is none."""
+        """Continues from the folder's checkpoint; False when there is none.
+
+        Raises `ValueError` for a checkpoint of another training, or of one that drafts other
+        tokens.
+        """
         return self.loop.resume()
+
+    def start_from(self, checkpoint: Path) -> bool:
+        """Takes over the network of another stage; False when it has another shape or drafts other
+        tokens."""
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        try:
+            self._vocabulary.load_state_dict(state["vocabulary"])
+            self.drafter.network.load_state_dict(state["network"])
+        except (KeyError, RuntimeError, ValueError):
+            return False
+        return True
 
     def train(
         self,
@@ -122,6 +142,22 @@ class DistilTrainer:
                 loss = loss + s.decay**j * (losses * counted).sum() * share
                 right.append(float((correct & counted).sum() * share))
         return loss, right
+
+
+class _Vocabulary:
+    """The tokens that are drafted, as a part of a checkpoint: what the network's last rows mean."""
+
+    def __init__(self, token_ids: torch.Tensor | None) -> None:
+        self._state = {} if token_ids is None else {"token_ids": token_ids.cpu()}
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return self._state
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Raises `ValueError` for other tokens than one's own."""
+        own = self._state
+        if own.keys() != state.keys() or any(not torch.equal(own[k], state[k]) for k in own):
+            raise ValueError("it drafts other tokens")
 
 
 @torch.no_grad()

@@ -191,10 +191,7 @@ def _start_from_stage_one(
     path = order.work / order.kind / "stage1" / "checkpoint.pt"
     if not path.exists():
         return
-    state = torch.load(path, weights_only=True, map_location="cpu")["network"]
-    try:
-        trainer.drafter.network.load_state_dict(state)
-    except RuntimeError:
-        say("stage 1 had another shape; beginning anew")
-        return
-    say("going on from stage 1")
+    if trainer.start_from(path):
+        say("going on from stage 1")
+    else:
+        say("stage 1 had another shape or drafted other tokens; beginning anew")

@@ -14,6 +14,7 @@ from specchat.engine.draft import DraftContext
 from specchat.speculators.chain import SIBLINGS
 from specchat.speculators.eagle3 import Eagle3Speculator
 from specchat.speculators.eagle3_checkpoint import load_network
+from specchat.training.distil import DistilSettings, DistilTrainer
 from specchat.training.draft_distil import DraftDrafter
 from specchat.training.drafters import (
     SHAPE,
@@ -172,6 +173,23 @@ def test_an_eagle_head_reads_low_middle_and_high_layers(
     count: int, layers: tuple[int, ...]
 ) -> None:
     assert default_layers(count) == layers
+
+
+def test_a_training_goes_on_only_with_the_tokens_it_drafted(
+    target: FrozenTarget, tmp_path: Path
+) -> None:
+    def trainer(first: int) -> DistilTrainer:
+        drafter = Eagle3Drafter(target, torch.arange(first, first + 40))
+        return DistilTrainer(drafter, target, tmp_path, DistilSettings())
+
+    trainer(10).loop.save()
+    other = trainer(60)
+    with pytest.raises(ValueError, match=r"remove .* to begin anew \(it drafts other tokens\)"):
+        other.resume()
+    assert not other.start_from(tmp_path / "checkpoint.pt")
+    assert torch.equal(other.drafter.network.get_parameter("lm_head.weight"), target.head[60:100])
+    assert trainer(10).resume()
+    assert trainer(10).start_from(tmp_path / "checkpoint.pt")
 
 
 def test_a_draft_of_another_vocabulary_is_refused(target: FrozenTarget, model: Any) -> None:
