@@ -98,7 +98,8 @@ class Engine:
         self._order = 0
         self._when_idle: list[Callable[[], None]] = []
         self._queue.add(BuildOffers(speculators))
-        self._queue.add(StepTimes(runner.native, self._ask_when_idle))
+        self._step_times = StepTimes(runner.native, self._ask_when_idle)
+        self._queue.add(self._step_times)
         self._queue.start()
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
         self._thread.start()
@@ -214,6 +215,7 @@ class Engine:
             self._closed = True
             self._wake.notify()
         self._queue.stop()
+        self._step_times.stop()
         self._thread.join()
         # A thread that is in C++ when the interpreter ends takes the process down with it.
         self._queue.wait(LAST_JOB_S)

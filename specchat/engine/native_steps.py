@@ -129,12 +129,13 @@ class StepTimes:
         """`ask` has something done by the engine's thread when it is idle."""
         self._native = native
         self._ask = ask
-        self._done = threading.Event()
+        self._over = threading.Event()
+        self._timed = False
 
     @property
     def ready(self) -> bool:
         """True once they are timed."""
-        return self._done.is_set()
+        return self._timed
 
     def wanted(self) -> bool:
         """Only native steps are timed."""
@@ -143,11 +144,16 @@ class StepTimes:
     def compile(self) -> None:
         """Have it done, and wait for it as long as the engine is not busy."""
         self._ask(self._time)
-        self._done.wait(self.PATIENCE_S)
+        self._over.wait(self.PATIENCE_S)
+
+    def stop(self) -> None:
+        """Wait no longer: the engine closes."""
+        self._over.set()
 
     def _time(self) -> None:
         self._native.time_again()
-        self._done.set()
+        self._timed = True
+        self._over.set()
 
 
 def without_disturbance(times: dict[int, float]) -> dict[int, float]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from specchat.engine.compiled import CompileQueue
 from specchat.engine.detokenizer import Detokenizer
 from specchat.engine.draft import MAX_NODES, ROOT, DraftContext, DraftTree, Speculator
 from specchat.engine.engine import Engine
@@ -38,10 +39,11 @@ class Engines:
         pages: int = 256,
         model: Any = None,
         calibration_file: Path | None = None,
+        queue: CompileQueue | None = None,
         **options: Any,
     ) -> Engine:
         model = model or self._model
-        runner = ModelRunner(model, pages=pages)
+        runner = ModelRunner(model, pages=pages, queue=queue)
         shape = runner.shape
         info = ModelInfo(
             "tiny", shape.vocab_size, shape.context_length, 0, "float32", "cpu", "test",
@@ -53,6 +55,7 @@ class Engines:
             detokenizer=Detokenizer(self._tokenizer),
             eos_ids=[EOS],
             speculators=speculators,
+            queue=queue,
             options=EngineOptions(**{"check_pages": True, "max_nodes": MAX_NODES, **options}),
             calibration_file=calibration_file,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from specchat.engine.compiled import CompileQueue
 from specchat.engine.engine import Engine
 from specchat.engine.native import NativeUnavailableError, load_library
 from specchat.engine.native_steps import NativeSteps, StepTimes
@@ -215,3 +217,18 @@ def test_steps_are_timed_again_when_the_start_is_over_and_the_engine_idle() -> N
     waiting.pop()()
     assert job.ready
     assert done == ["timed"]
+
+
+def test_a_busy_engine_closes_without_waiting_until_its_steps_are_timed(engines: Engines) -> None:
+    queue = CompileQueue(True)
+    engine = engines(queue=queue)
+    stream = engine.submit(request(PROMPT, max_tokens=2000, ignore_eos=True))
+    next(stream)
+    deadline = time.monotonic() + 30
+    while not engine._when_idle:
+        assert time.monotonic() < deadline, "nobody asked for the times"
+        time.sleep(0.001)
+    start = time.monotonic()
+    engine.close()
+    assert time.monotonic() - start < 2.0
+    assert queue.done
