@@ -30,7 +30,9 @@ class SuffixHistory:
             raise ValueError(f"most_tokens must be at least 1, got {most_tokens}")
         self.library: ctypes.CDLL | None = None  # sorts natively once it is here
         self._most_tokens = most_tokens
-        self._lock = threading.Lock()
+        self._merging = threading.Lock()  # held while parts are sorted anew
+        self._lock = threading.Lock()  # held for a moment, by whoever reads or changes the below
+        self._salt: str | None = None  # whose parts are merged, unless it was forgotten meanwhile
         self._parts: OrderedDict[str, tuple[SuffixArray, ...]] = OrderedDict()
 
     @property
@@ -44,23 +46,20 @@ class SuffixHistory:
         new = SuffixArray.build((answer for answer in answers if len(answer)), self.library)
         if not len(new):
             return
-        with self._lock:
-            parts = [*self._parts.get(salt, ()), new]
-            while len(parts) > 1 and len(parts[-2]) < 2 * len(parts[-1]):
-                both = [*parts[-2].split(), *parts[-1].split()]
-                parts[-2:] = [SuffixArray.build(both, self.library)]
-            if sum(map(len, parts)) > self._most_tokens:
-                parts = [self._latest(parts)]
-            self._parts[salt] = tuple(parts)
-            self._parts.move_to_end(salt)
-            while len(self._parts) > MOST_SALTS + 1:
-                oldest = next(known for known in self._parts if known)
-                del self._parts[oldest]
+        with self._merging:
+            with self._lock:
+                known, self._salt = self._parts.get(salt, ()), salt
+            parts = self._merged([*known, new])
+            with self._lock:
+                if self._salt == salt:
+                    self._keep(salt, parts)
 
     def forget(self, salt: str) -> None:
-        """Drop what a salt taught."""
+        """Drop what a salt taught, and what is being merged into it. Waits for no merge."""
         with self._lock:
             self._parts.pop(salt, None)
+            if self._salt == salt:
+                self._salt = None
 
     def parts(self, salt: str) -> Parts:
         """What a request of this salt may see."""
@@ -69,6 +68,21 @@ class SuffixHistory:
             if own:
                 self._parts.move_to_end(salt)
             return Parts(self._parts.get("", ()), own)
+
+    def _merged(self, parts: list[SuffixArray]) -> tuple[SuffixArray, ...]:
+        while len(parts) > 1 and len(parts[-2]) < 2 * len(parts[-1]):
+            both = [*parts[-2].split(), *parts[-1].split()]
+            parts[-2:] = [SuffixArray.build(both, self.library)]
+        if sum(map(len, parts)) > self._most_tokens:
+            parts = [self._latest(parts)]
+        return tuple(parts)
+
+    def _keep(self, salt: str, parts: tuple[SuffixArray, ...]) -> None:
+        self._parts[salt] = parts
+        self._parts.move_to_end(salt)
+        while len(self._parts) > MOST_SALTS + 1:
+            oldest = next(known for known in self._parts if known)
+            del self._parts[oldest]
 
     def _latest(self, parts: Sequence[SuffixArray]) -> SuffixArray:
         """Three quarters of the room, so that it is not cut again with the next answer."""

@@ -6,7 +6,9 @@ import ctypes
 import itertools
 import tempfile
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,6 +174,72 @@ def test_what_is_learned_is_drafted_and_weighs_more_than_the_seed() -> None:
     speculator.learn([[1, 2, 4], [1, 2, 4]])
     assert drafted(speculator, [1, 2]).tokens[0] == 4
     assert speculator.sizes() == {"seed": 12, "history": 8}
+
+
+class SlowMerge:
+    """A merge of everybody's answers that goes on until it is told to end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.history = SuffixHistory(100)
+        self.history.add([[1, 2, 3]], "")
+        self._begun, self._go_on = threading.Event(), threading.Event()
+        build = SuffixArray.build
+
+        def slowly(answers: Iterable[Sequence[int]], *rest: Any) -> SuffixArray:
+            answers = list(answers)
+            if len(answers) > 1:
+                self._begun.set()
+                self._go_on.wait(30)
+            return build(answers, *rest)
+
+        monkeypatch.setattr(SuffixArray, "build", slowly)
+        self._thread = threading.Thread(target=self.history.add, args=([[4, 5, 6]], ""))
+        self._thread.start()
+        assert self._begun.wait(30)
+
+    def end(self) -> None:
+        self._go_on.set()
+        self._thread.join()
+
+    @property
+    def answers(self) -> list[list[int]]:
+        return [answer for part in self.history.parts("").common for answer in part.split()]
+
+
+def promptly(call: Callable[[], object]) -> bool:
+    """Whether it returns while a merge goes on."""
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(5)
+    return not thread.is_alive()
+
+
+def test_nobody_waits_for_a_merge_to_read_or_to_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    merge = SlowMerge(monkeypatch)
+    returned = [
+        promptly(lambda: merge.history.parts("a new tenant")),
+        promptly(lambda: merge.history.forget("a customer")),
+        promptly(lambda: merge.history.tokens),
+    ]
+    before = merge.answers if all(returned) else []
+    merge.end()
+    assert returned == [True, True, True]
+    assert before == [[1, 2, 3]]
+    assert merge.answers == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_what_is_forgotten_during_a_merge_does_not_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    merge = SlowMerge(monkeypatch)
+    forgetting = threading.Thread(target=merge.history.forget, args=("",))
+    forgetting.start()
+    forgetting.join(0.2)
+    merge.end()
+    forgetting.join()
+    assert merge.answers == []
+    merge.history.add([[7, 8]], "")
+    assert merge.answers == [[7, 8]]
 
 
 def test_a_salt_sees_its_own_and_the_common_history_and_no_others() -> None:
