@@ -286,6 +286,7 @@ class Speculator(Protocol):
 
     name: str
     needs_hidden: bool  # reads `DraftContext.hidden`
+    needs_aux: bool  # takes from `DraftContext.aux`
 
     def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """One tree per context, in order; an empty tree where it has nothing to offer."""

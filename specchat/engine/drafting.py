@@ -49,6 +49,7 @@ class Drafting:
         if len(set(names)) > MOST_DRAFTERS:
             raise ValueError(f"at most {MOST_DRAFTERS} speculators can draft, got {names}")
         self.speculators = list(speculators)
+        self._aux_readers = _names_of_aux_readers(speculators)
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
@@ -158,6 +159,13 @@ class Drafting:
                 share = len(tree.tokens) / drafted if drafted else 1 / requests
                 saved = len(nodes) * token_ms - share * added_ms - own_ms
                 self._payoffs.observe(sequence.request.request_id, requests, saved)
+
+    def may_take_aux(self, params: SamplingParams) -> bool:
+        """Whether a speculator that reads inner states may be asked about such a request."""
+        readers, chosen = self._aux_readers, params.speculators
+        if not (readers and params.speculate) or params.max_nodes == 0:
+            return False
+        return chosen is None or not readers.isdisjoint(chosen)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
         """Tell the speculators what was committed."""
@@ -308,7 +316,12 @@ class Drafting:
         """A drafter is optional by design: go on without it. Called while its error is handled."""
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
+        self._aux_readers = _names_of_aux_readers(self.speculators)
         self._orders.clear()
+
+
+def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:
+    return frozenset(speculator.name for speculator in speculators if speculator.needs_aux)
 
 
 def _any_drawn(trees: Seq[DraftTree]) -> bool:

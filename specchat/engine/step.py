@@ -90,7 +90,7 @@ def run(
     model_ms = 1000 * (after - before)
     updates = _commit(jobs, walks, out, runner, after)
     if out.aux is not None:
-        _keep_states(jobs, updates, out.aux)
+        _keep_states(jobs, updates, out.aux, drafting)
     decoding = [job for job in jobs if job.decodes]  # before the others, each with its update
     _learn(decoding, updates, drafts.ms, drafting)
     total_ms = 1000 * (time.perf_counter() - started)
@@ -234,13 +234,15 @@ def _moves(table: PageTable, accepted: Seq[int]) -> tuple[list[int], list[int]]:
     return [slots[node + 1] for node in accepted], slots[1 : len(accepted) + 1]
 
 
-def _keep_states(jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor) -> None:
-    """Collect the inner states of the rows that are final now."""
+def _keep_states(
+    jobs: Seq[_Job], updates: Seq[Update], aux: torch.Tensor, drafting: Drafting
+) -> None:
+    """Collect the inner states of the rows that are final now, where they may be read."""
     accepted = {id(update.sequence): update.accepted for update in updates}
     end = 0
     for job in jobs:
         start, end = end, end + len(job.rows.tokens)
-        if not job.sequence.request.params.speculate:
+        if not drafting.may_take_aux(job.sequence.request.params):
             continue
         rows = aux[start:end]
         if job.decodes:  # else all rows are final

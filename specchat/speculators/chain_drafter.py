@@ -26,6 +26,7 @@ class ChainDrafter(ABC, Generic[B]):
     """One chain with runners-up per request, all requests' next places computed together."""
 
     needs_hidden = False
+    needs_aux = False
 
     def __init__(self, cache: OwnCache, depth: int, least_chance: float) -> None:
         """`least_chance`: a chain that is less likely is not extended."""

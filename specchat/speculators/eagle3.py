@@ -55,6 +55,7 @@ class Eagle3Speculator(ChainDrafter[_Draft]):
     """Drafts for all requests of a step together; one call of the layer for each place."""
 
     name = "eagle3"
+    needs_aux = True
 
     def __init__(
         self,

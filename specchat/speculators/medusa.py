@@ -31,6 +31,7 @@ class MedusaSpeculator:
 
     name = "medusa"
     needs_hidden = True
+    needs_aux = False
 
     def __init__(self, heads: MedusaHeads, *, device: torch.device) -> None:
         self._heads = heads.to(device)

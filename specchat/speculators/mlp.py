@@ -37,6 +37,7 @@ class MlpSpeculator:
 
     name = "mlp"
     needs_hidden = True
+    needs_aux = False
 
     def __init__(
         self,

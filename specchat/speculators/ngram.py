@@ -26,6 +26,7 @@ class NgramSpeculator:
 
     name = "ngram"
     needs_hidden = False
+    needs_aux = False
 
     MOST_PLACES = 64
     """Latest ends of an n-gram to look back from: a text may say one thing over and over."""

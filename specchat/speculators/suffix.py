@@ -36,6 +36,7 @@ class SuffixSpeculator:
 
     name = "suffix"  # also of the job in the engine's queue
     needs_hidden = False
+    needs_aux = False
 
     HISTORY_WEIGHT = 2.0
     """Of an answer given here against one of the seed: it is what this company says now."""

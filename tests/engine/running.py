@@ -156,6 +156,7 @@ class Scripted:
 
     name = "scripted"
     needs_hidden = False
+    needs_aux = False
 
     def __init__(self, answers: dict[tuple[int, ...], tuple[int, ...]], length: int = 4) -> None:
         self._answers, self._length = answers, length

@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 import torch
 
+from specchat.engine.aux_states import AuxStates
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.runner import ModelRunner
 
-from .running import Bushy, Engines, Scripted, ask, ask_all, ask_at_once, prompts, request
+from .running import Bushy, Engines, Scripted, Stepped, ask, ask_all, ask_at_once, prompts, request
 
 LAYERS = (1, 0)
 
 
 class Listener(Bushy):
     """Drafts random trees with a part of the answer in them, and keeps all states it is given."""
+
+    name = "listener"
+    needs_aux = True
 
     def __init__(self, answers: dict[tuple[int, ...], tuple[int, ...]]) -> None:
         super().__init__(answers)
@@ -45,6 +49,12 @@ class Listener(Bushy):
         torch.testing.assert_close(mine, right[:-1], atol=1e-4, rtol=1e-4)
 
 
+class Other(Bushy):
+    """Reads no states."""
+
+    name = "other"
+
+
 @pytest.mark.usefixtures("keep_all_drafts")
 def test_states_come_for_prompt_chunks_and_accepted_nodes(
     engines: Engines, eager_model: Any, monkeypatch: pytest.MonkeyPatch
@@ -64,13 +74,50 @@ def test_states_come_for_prompt_chunks_and_accepted_nodes(
         listener.check(eager_model, one.request_id)
 
 
-def test_nothing_is_collected_for_requests_that_do_not_speculate(
+@pytest.mark.parametrize(
+    ("params", "collected"),
+    [
+        ({}, True),
+        ({"speculators": ("other", "listener")}, True),
+        ({"speculate": False}, False),
+        ({"speculators": ("other",)}, False),
+        ({"speculators": ()}, False),
+        ({"max_nodes": 0}, False),
+    ],
+)
+def test_states_are_collected_where_a_drafter_may_read_them(
+    engines: Engines,
+    monkeypatch: pytest.MonkeyPatch,
+    params: dict[str, Any],
+    collected: bool,
+) -> None:
+    assert bool(states_left(engines, monkeypatch, Listener({}), **params)) == collected
+
+
+def test_nothing_is_collected_for_a_drafter_that_is_switched_off(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Broken(Listener):
+        def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+            for context in batch:
+                assert context.aux is not None
+                context.aux.take()
+            raise ZeroDivisionError("the drafter is broken")
+
+    assert states_left(engines, monkeypatch, Broken({}), adaptive=False) == []
+
+
+def states_left(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, drafter: Listener, **params: Any
+) -> list[AuxStates]:
+    """What nobody has taken of a request's states, after the step that follows a first draft."""
     monkeypatch.setattr(ModelRunner, "__init__", _collecting(ModelRunner.__init__))
-    listener = Listener({})
-    assert ask(engines(listener), prompts(1)[0], speculate=False, max_tokens=8).tokens
-    assert not listener.heard
+    stepped = Stepped(engines(drafter, Other({})))
+    stepped.submit(request(prompts(1)[0], max_tokens=9, ignore_eos=True, **params))
+    (sequence,) = stepped.engine._sequences.values()
+    for _ in range(2):
+        stepped.step()
+    return sequence.aux.take()
 
 
 def test_without_collecting_a_drafter_gets_no_states(engines: Engines) -> None:

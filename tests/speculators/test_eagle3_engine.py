@@ -42,7 +42,8 @@ class Watched:
     """Passes everything on, and keeps what was asked and drafted."""
 
     def __init__(self, inner: Eagle3Speculator) -> None:
-        self.inner, self.name, self.needs_hidden = inner, inner.name, inner.needs_hidden
+        self.inner, self.name = inner, inner.name
+        self.needs_hidden, self.needs_aux = inner.needs_hidden, inner.needs_aux
         self.seen: list[tuple[DraftContext, list[int], DraftTree]] = []
         self.skipped: list[int] = []  # positions left out of the drafter's own cache
 
