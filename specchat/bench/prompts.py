@@ -54,7 +54,7 @@ def read_prompts(path: Path, limit: int | None = None) -> list[Prompt]:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
-        lines = content.decode("utf-8").splitlines()
+        lines = content.decode("utf-8").split("\n")  # JSON text may hold other line breaks
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise PromptsError(f"{path} is no gzip file, or is cut short") from None
     except OSError as error:

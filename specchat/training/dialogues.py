@@ -53,7 +53,8 @@ def read_conversations(path: Path) -> list[tuple[Message, ...]]:
     if not path.is_file():
         raise FileNotFoundError(f"no conversations file {path}")
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    lines = path.read_text(encoding="utf-8").split("\n")  # JSON text may hold other line breaks
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 found.append(_messages(json.loads(line)))

@@ -31,6 +31,14 @@ def test_prompts_are_read_in_order_and_blank_lines_passed_over(tmp_path: Path) -
     assert [message.role for message in second.messages] == ["user", "assistant", "user"]
 
 
+def test_what_unicode_calls_a_line_break_is_text(tmp_path: Path) -> None:
+    said = "a\u2028b\u2029c\x85d"
+    row = {"id": "a", "messages": [{"role": "user", "content": said}]}
+    path = tmp_path / "prompts.jsonl"
+    path.write_bytes(json.dumps(row, ensure_ascii=False).encode() + b"\r\n")
+    assert [prompt.messages[0].content for prompt in read_prompts(path)] == [said]
+
+
 def test_a_limit_takes_the_first_and_reads_no_further(tmp_path: Path) -> None:
     file = _write(tmp_path / "p.jsonl", {"id": "a", "messages": [ASK]}, "not JSON")
     assert len(read_prompts(file, limit=1)) == 1

@@ -103,6 +103,14 @@ def test_a_file_that_is_none_is_named_with_its_line(
         read_conversations(file)
 
 
+def test_what_unicode_calls_a_line_break_is_text(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(
+        '{"messages": [{"role": "user", "content": "a\u2028b\u2029c\x85"}]}\r\n', encoding="utf-8"
+    )
+    assert read_conversations(file) == [(Message("user", "a\u2028b\u2029c\x85"),)]
+
+
 def test_a_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n\n')
