@@ -89,9 +89,10 @@ def generate_answers(
     """Appends answers to `path`, one JSON object a line, and returns how many it holds now.
 
     Prompts that the file already answers at this temperature are passed over, so that an
-    interrupted run resumes. Answers `together` prompts at a time; starts no further one when
-    `minutes` are used up.
+    interrupted run resumes; a last line that it left unfinished is dropped. Answers `together`
+    prompts at a time; starts no further one when `minutes` are used up.
     """
+    _drop_cut_line(path)
     done = {(a.id, a.temperature) for a in read_answers(path)}
     waiting = [p for p in prompts if (p.id, temperature) not in done]
     start, count, tokens = time.perf_counter(), len(done), 0
@@ -128,6 +129,13 @@ def read_answers(path: Path) -> Iterator[OwnAnswer]:
         for line in lines:
             record = json.loads(line)
             yield OwnAnswer(record["id"], record["temperature"], record["prompt"], record["answer"])
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Leave the file's whole lines."""
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _line(
