@@ -39,6 +39,9 @@ class DistilSettings:
     seed: int = 11
 
 
+LAST = "lm_head.weight"  # of a network that drafts a reduced vocabulary
+
+
 class DistilTrainer:
     """Trains a drafter for a given time; saves and resumes."""
 
@@ -70,15 +73,27 @@ class DistilTrainer:
         return self.loop.resume()
 
     def start_from(self, checkpoint: Path) -> bool:
-        """Takes over the network of another stage; False when it has another shape or drafts other
-        tokens."""
+        """Takes over the network of another stage, and of its last rows those of tokens that are
+        drafted here too; False when it has another shape."""
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         try:
-            self._vocabulary.load_state_dict(state["vocabulary"])
-            self.drafter.network.load_state_dict(state["network"])
-        except (KeyError, RuntimeError, ValueError):
+            theirs = state["vocabulary"].get("token_ids")
+            network = dict(state["network"])
+            if theirs is not None and self.drafter.token_ids is not None:
+                network[LAST] = self._last_rows(network[LAST], theirs)
+            self.drafter.network.load_state_dict(network)
+        except (KeyError, RuntimeError):
             return False
         return True
+
+    def _last_rows(self, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """One's own; in the place of each that is one of `tokens`, ascending, its row of `rows`."""
+        assert self.drafter.token_ids is not None
+        mine = self.drafter.token_ids.cpu()
+        shared = torch.isin(mine, tokens)
+        own = self.drafter.network.state_dict()[LAST].cpu().clone()
+        own[shared] = rows[torch.searchsorted(tokens, mine[shared])]
+        return own
 
     def train(
         self,

@@ -194,4 +194,4 @@ def _start_from_stage_one(
     if trainer.start_from(path):
         say("going on from stage 1")
     else:
-        say("stage 1 had another shape or drafted other tokens; beginning anew")
+        say("stage 1 had another shape; beginning anew")

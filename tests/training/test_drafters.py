@@ -186,10 +186,26 @@ def test_a_training_goes_on_only_with_the_tokens_it_drafted(
     other = trainer(60)
     with pytest.raises(ValueError, match=r"remove .* to begin anew \(it drafts other tokens\)"):
         other.resume()
-    assert not other.start_from(tmp_path / "checkpoint.pt")
-    assert torch.equal(other.drafter.network.get_parameter("lm_head.weight"), target.head[60:100])
     assert trainer(10).resume()
-    assert trainer(10).start_from(tmp_path / "checkpoint.pt")
+
+
+def test_another_stage_takes_over_the_rows_of_tokens_that_both_draft(
+    target: FrozenTarget, tmp_path: Path
+) -> None:
+    first, second = (
+        DistilTrainer(Eagle3Drafter(target, ids), target, tmp_path, DistilSettings())
+        for ids in (torch.arange(10, 50), torch.arange(40, 100))
+    )
+    with torch.no_grad():
+        for parameter in first.drafter.network.parameters():
+            parameter.normal_()
+    first.loop.save()
+    assert second.start_from(tmp_path / "checkpoint.pt")
+    trained, taken = (t.drafter.network.state_dict() for t in (first, second))
+    theirs, mine = (network.pop("lm_head.weight") for network in (trained, taken))
+    assert torch.equal(mine[:10], theirs[30:])
+    assert torch.equal(mine[10:], target.head[50:100])
+    assert all(torch.equal(taken[name], trained[name]) for name in trained)
 
 
 def test_a_draft_of_another_vocabulary_is_refused(target: FrozenTarget, model: Any) -> None:
