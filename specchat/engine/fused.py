@@ -157,10 +157,12 @@ def _adds_alike(layer: Any, size: int) -> bool:
 def _joined(*linears: nn.Module) -> tuple[torch.Tensor, torch.Tensor | None] | None:
     """Weight and bias of several products of the same rows as one, of which theirs become parts;
     None where they are stored as something else."""
-    if any(type(linear) is not nn.Linear for linear in linears):
-        return None
-    plain = [linear for linear in linears if isinstance(linear, nn.Linear)]
-    if len({linear.bias is None for linear in plain}) > 1:
+    plain = [
+        linear
+        for linear in linears
+        if isinstance(linear, nn.Linear) and type(linear.weight.detach()) is torch.Tensor
+    ]  # a quantised weight is a tensor of its own kind
+    if len(plain) < len(linears) or len({linear.bias is None for linear in plain}) > 1:
         return None
     kinds = ["weight"] if plain[0].bias is None else ["weight", "bias"]
     joined = []

@@ -54,6 +54,27 @@ def test_what_means_something_else_is_left_as_it_is(caplog: pytest.LogCaptureFix
     assert "means something else here" in caplog.text
 
 
+class Quantised(torch.Tensor):
+    """A weight that is stored as something else."""
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor, Quantised])
+def test_query_key_and_value_are_one_product_where_they_are_plain(kind: type[torch.Tensor]) -> None:
+    runner = make_runner()
+    expected = logits(runner)
+    layers = [layer.self_attn for layer in runner.model.model.layers]
+    for layer in layers:
+        weight = layer.k_proj.weight.detach().as_subclass(kind)
+        layer.k_proj.weight = nn.Parameter(weight, requires_grad=False)
+    fuse(runner.model)
+    for layer in layers:
+        one, other = (p.weight.untyped_storage().data_ptr() for p in (layer.q_proj, layer.k_proj))
+        assert (one == other) == (kind is torch.Tensor)
+    torch.testing.assert_close(
+        logits(runner).as_subclass(torch.Tensor), expected, rtol=1e-4, atol=1e-4
+    )
+
+
 def test_a_module_that_somebody_replaced_is_left_to_him() -> None:
     runner = make_runner()
     norm = runner.model.model.norm
