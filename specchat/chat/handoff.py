@@ -17,7 +17,10 @@ from storage.care_records import HandoffReason
 from storage.records import new_id
 
 TROUBLES = 2
-"""So many answers in a row that did not help, and the customer is handed over."""
+"""So many answers in a row that did not help, and the customer is handed over.
+
+Not where the conversation is not kept: a colleague could not read it, so its customer is asked.
+"""
 
 _LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # none that is read as another
 _QUOTED = 5  # questions in a summary
@@ -87,7 +90,7 @@ class Handoffs:
         elif turn.status == "completed":
             live.trouble = 0
         wanted = wants_person(turn.question)
-        if not wanted and live.trouble < TROUBLES:
+        if not wanted and not _hands_over(live):
             return self.current(live)
         with suppress(ChatError):
             return self.request(live, "asked" if wanted else "failed")
@@ -96,9 +99,7 @@ class Handoffs:
     def disliked(self, live: LiveConversation) -> HandoffRow | None:
         """An answer was disliked; that counts as one that did not help."""
         live.trouble += 1
-        if live.trouble < TROUBLES:
-            return self.current(live)
-        return self.request(live, "failed")
+        return self.request(live, "failed") if _hands_over(live) else self.current(live)
 
     def pass_on(self, live: LiveConversation, text: str) -> ChatTurn:
         """The customer writes to the colleague who has taken over."""
@@ -176,6 +177,10 @@ class Handoffs:
     def _excerpt(self, live: LiveConversation, text: str) -> str:
         line = " ".join(self._memory.redacted(text, live).text.split())
         return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1].rstrip() + "…"
+
+
+def _hands_over(live: LiveConversation) -> bool:
+    return live.kept and live.trouble >= TROUBLES
 
 
 def new_ticket() -> str:

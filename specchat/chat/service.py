@@ -239,7 +239,9 @@ class ChatService:
             yield from self._answers.by_model(live, text, options, turns_from(live, turn_id))
 
     def rate_answer(self, conversation_id: str, turn_id: str, score: int, *, owner: str) -> None:
-        """Like (1) or dislike (-1) an answer, or take it back (0); two dislikes hand over.
+        """Like (1) or dislike (-1) an answer, or take it back (0).
+
+        Two dislikes hand over a conversation that is kept.
 
         Raises:
             LookupError: there is no such conversation of this owner, or no such answer in it.

@@ -28,7 +28,7 @@ class CareEvents:
     # -- opinions ------------------------------------------------------------------------------
 
     def rate_answer(self, index: Any, liked: Any, stored: Any) -> Screen:
-        """A thumb up, a thumb down, or one taken back. The second one down hands over."""
+        """A thumb up, a thumb down, or one taken back. The second one down may hand over."""
         who = identity_of(stored)
         turn_id = turn_at(self._view.turns(who), index)
         score = _OPINIONS.get(liked, 0)

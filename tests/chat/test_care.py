@@ -154,6 +154,20 @@ def test_two_dislikes_hand_over(chat: Chat) -> None:
     assert "2 disliked" in handoff.summary
 
 
+def test_without_consent_only_a_customer_who_asks_is_handed_over(chat: Chat) -> None:
+    chat.engine.says(("I am not sure.", "target"))
+    conversation = chat.service.new_conversation(OWNER, keep=False)
+    for _ in range(2):
+        last = ask(chat, "where is my green walrus?", conversation)[-1]
+        assert last.handoff is None
+        chat.service.rate_answer(conversation, last.turn_id, -1, owner=OWNER)
+    assert chat.service.handoff(conversation, owner=OWNER) is None
+    assert b"walrus" not in database_bytes(chat)
+    asked = ask(chat, "I want to talk to a person", conversation)[-1].handoff
+    assert asked is not None
+    assert asked.reason == "asked"
+
+
 def test_a_colleague_answers_instead_of_the_assistant_until_it_is_settled(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
     ask(chat, "I need a human", conversation)
