@@ -202,7 +202,7 @@ _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _LENGTHS.split()}
 
 _ACCOUNT_NAMED = re.compile(
     r"\b(?:bank |giro)?(?:account|acct|a/c|konto)[ -]?(?:number|num|numbr|no|nr|nummer)\b\.?"
-    r"\s*(?:is|iz|ist|was|:|=)?\s*(\d(?:[ -]?\d){7,17})(?![\w-])",
+    r"\s*(?:(?:is|iz|ist|was|:|=)\s*)?(\d(?:[ -]?\d){7,17})(?![\w-])",
     re.IGNORECASE,
 )
 
@@ -219,8 +219,8 @@ _IDENTITY_NAMED = re.compile(
     r"|social security|aadhaa?r|pan card|pan|tax|tin|steuer-?id|steuer(?:identifikations)?nummer"
     r"|personalausweis"
     r"|ausweis|driv(?:er|ing)(?:['’]?s)? licen[sc]e|national insurance|nino?|dni|nie|bsn|tckn)\b"
-    r"(?:[ -]?(?:card|number|num|no|nr|nummer|id)\b\.?)*,?\s*"
-    r"(?:(?:it |that |which )?is|ist|:|=|#)?\s*"
+    r"(?:[ -]?(?:card|number|num|no|nr|nummer|id)\b\.?){0,4},?\s*"
+    r"(?:(?:(?:it |that |which )?is|ist|:|=|#)\s*)?"
     r"((?=[A-Z -]{0,6}\d)[A-Z\d]{2,16}(?:[ -](?=[A-Z]*\d)[A-Z\d]{1,9}){0,4})(?![\w-])",
     re.IGNORECASE,
 )

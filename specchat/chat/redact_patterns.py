@@ -8,8 +8,9 @@ from collections.abc import Iterator
 Place = tuple[int, int]
 """Start and end in the text."""
 
+LONGEST_WORD = 80  # characters; without an end every place of a long run is a start to its end
 UPPER = r"[^\W\d_a-zß-öø-ÿ]"
-CAPITAL = rf"(?:{UPPER}\.|{UPPER}[\w'’-]*)"
+CAPITAL = rf"(?:{UPPER}\.|{UPPER}[\w'’-]{{0,{LONGEST_WORD}}})"
 SMALL = r"(?:van|von|de|der|den|di|da|del|della|dos|la|le|bin|al|el|ten|zu|zur|y)"
 
 

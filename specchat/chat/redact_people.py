@@ -14,8 +14,9 @@ from specchat.chat.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
 from specchat.chat.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
 from specchat.chat.ordinary_words import is_brand, is_ordinary
 from specchat.chat.places import CITIES, COUNTRIES
-from specchat.chat.redact_patterns import CAPITAL, SMALL, UPPER, Place, matches
+from specchat.chat.redact_patterns import CAPITAL, LONGEST_WORD, SMALL, UPPER, Place, matches
 
+_LONG = rf"{UPPER}[\w'’-]{{1,{LONGEST_WORD}}}"
 _FULL = rf"{CAPITAL}(?:[ \t]+(?:{SMALL}[ \t]+){{0,2}}{CAPITAL}){{0,3}}"
 _ANY = r"[^\W\d_][\w'’-]+(?:[ \t]+[^\W\d_][\w'’-]+){0,2}"
 _STOP_TEXT = """
@@ -121,7 +122,7 @@ _ASKED = re.compile(
 # -- where a letter begins and ends ------------------------------------------------------------
 
 _GREETED = re.compile(
-    rf"(?:^|(?<=[\n.!?]))\s*(?i:hi|hello|hey|dear|good (?:morning|day|afternoon|evening)|hallo"
+    rf"(?:^|(?<=[\n.!?]))[^\S\n]*(?i:hi|hello|hey|dear|good (?:morning|day|afternoon|evening)|hallo"
     rf"|liebe[rs]?|guten (?:tag|morgen|abend)|bonjour|hola|merhaba)[ ,]+({_FULL})\s*(?=[,!.\n–-])"
 )
 _CLOSING = (
@@ -132,13 +133,16 @@ _CLOSING = (
     r" gr(?:ü|ue)(?:ß|ss)en?|gru(?:ß|ss)|danke|vielen dank|cordialement|merci"
     r"|saludos|gracias|saygılarımla|teşekkürler)"
 )
-_SIGNED = re.compile(rf"\b(?i:{_CLOSING})[,.!\s–—~-]+({_FULL})\s*[.!]?\s*$", re.MULTILINE)
+_SIGNED = re.compile(rf"\b(?i:{_CLOSING})[,.!\s–—~-]+({_FULL})\s*(?:[.!]\s*)?$", re.MULTILINE)
 _SIGNED_SMALL = re.compile(
-    rf"\b{_CLOSING}(?:[,.!–—~-]+\s*|\s+)([^\W\d_]{{3,}}(?: [^\W\d_][\w'’-]{{2,}})?)\s*[.!]?\s*$",
+    rf"\b{_CLOSING}(?:[,.!–—~-]+\s*|\s+)([^\W\d_]{{3,}}(?: [^\W\d_][\w'’-]{{2,}})?)"
+    r"\s*(?:[.!]\s*)?$",
     re.IGNORECASE | re.MULTILINE,
 )
-_LAST_LINE = re.compile(rf"(?:\n|[.!?]\s+|\s[–—~-]\s?)\s*[–—~-]?\s*({_FULL})\s*$")
-_LINE = re.compile(rf"^[ \t]*({_FULL})[ \t]*,?[ \t]*$", re.MULTILINE)
+_LAST_LINE = re.compile(
+    rf"(?:(?<=\n)|(?<=[.!?]\s)|(?<=\s[–—~-]))[^\S\n]*(?:[–—~-][^\S\n]*)?({_FULL})\s*$"
+)
+_LINE = re.compile(rf"^[ \t]*({_FULL})[ \t]*(?:,[ \t]*)?$", re.MULTILINE)
 _CONTACT = re.compile(r"\d{2}|@")
 
 # -- known names -------------------------------------------------------------------------------
@@ -151,7 +155,7 @@ _IN_PLACE = re.compile(
     r"(?:\b(?i:in|near|around|at|between)\s+(?:the\s+)?|\b(?:San|Santa|Saint|St\.?|Bad|Port|Fort|New|Los|Las|El"
     r"|Lake|Mount|Mt\.?|Sankt)\s)$"
 )
-_REVERSED = re.compile(rf"(?<!\w)({UPPER}[\w'’-]+),[ \t]+({UPPER}[\w'’-]+)")
+_REVERSED = re.compile(rf"(?<!\w)({_LONG}),[ \t]+({_LONG})")
 _AND = re.compile(rf"\s*(?:&|\+|and|und|or|oder|y|et)\s+({_FULL})")
 _WORD = re.compile(r"\S+")
 _SPELLED = re.compile(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from specchat.chat.redact_patterns import CAPITAL, SMALL, Place, matches
+from specchat.chat.redact_patterns import CAPITAL, LONGEST_WORD, SMALL, Place, matches
 
-_WORD = r"[^\W\d_][\w'’.-]*"
-_CITY = rf"{CAPITAL}(?:[ -]{CAPITAL}){{0,3}}"
+_WORD = rf"[^\W\d_][\w'’.-]{{0,{LONGEST_WORD}}}"
+_CITY = rf"{CAPITAL}(?:(?: |(?<=\.)-){CAPITAL}){{0,3}}"  # a hyphen is CAPITAL's own, but for "A.-"
 _UNIT = r"(?:,?\s*(?:apt|apartment|unit|suite|ste|flat|floor|fl|room|#)\.?\s*#?\w{1,5})?"
 _UK_CODE = r"[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}"
 _STATE = (
@@ -54,12 +54,12 @@ _ADDRESSES = (
     re.compile(
         rf"\b(?:{CAPITAL}\s+){{1,3}}(?:Mah(?:\.|allesi)|Cad(?:\.|desi)|Sok(?:\.|ak|ağı)|Bulvarı)"
         rf"(?:,?\s+(?:{CAPITAL}\s+){{0,3}}(?:Cad(?:\.|desi)|Sok(?:\.|ak|ağı)))?"
-        rf"(?:,?\s*No\s*[:.]?\s*\d{{1,4}}(?:/\d{{1,3}})?)?{_TAIL}"
+        rf"(?:,?\s*No\s*(?:[:.]\s*)?\d{{1,4}}(?:/\d{{1,3}})?)?{_TAIL}"
     ),
     re.compile(
-        rf"\b(?:(?i:house|flat|plot|door)\s*(?:(?i:no|number)\b\.?)?\s*)?(?:[A-Z]-?)?\d{{1,4}}[A-Z]?"
+        rf"\b(?:(?i:house|flat|plot|door)\s*(?:(?i:no|number)\b\.?\s*)?)?(?:[A-Z]-?)?\d{{1,4}}[A-Z]?"
         rf"(?:/\w{{1,3}})?,?\s+[^\n.!?;\d]{{0,40}}?\b{_INDIAN}\b(?:,?\s+(?:{_CITY}|(?i:sector|phase"
-        rf"|block)\s\w{{1,4}})){{0,4}}(?:,?\s*[-–]?\s*\d{{6}})?"
+        rf"|block)\s\w{{1,4}})){{0,4}}(?:,?\s*(?:[-–]\s*)?\d{{6}})?"
     ),
     re.compile(
         rf"\b(?:Am|An der|Auf dem|Auf der|Im|In der|Zum|Zur|Hinter der|Unter den)\s+"
@@ -77,8 +77,8 @@ _ADDRESSES = (
     re.compile(rf"\b{_CITY},?\s+{_US_CODE}\b"),
     re.compile(rf"\b{_UK_CODE}\b"),
     re.compile(
-        r"\b(?i:zip|post(?:al)?)\s*-?\s*(?i:code)?\s*(?i:is|:)?\s+(?=[A-Z\d -]*\d)"
-        r"[A-Z\d]{2,5}(?:[ -]?[A-Z\d]{2,4})?\b"
+        r"\b(?i:zip|post(?:al)?)\s*(?:-\s*)?(?:(?i:code)\s*)?(?:(?i:is|:)\s*)?(?<=\s)"
+        r"(?=[A-Z\d -]{0,40}\d)[A-Z\d]{2,5}(?:[ -]?[A-Z\d]{2,4})?\b"
     ),
 )
 _SAID_ADDRESS = re.compile(

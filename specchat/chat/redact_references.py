@@ -19,7 +19,7 @@ _GERMAN = (
     r"|(?:bestell|auftrags?|rechnungs?|sendungs?|paket|vorgangs?|kunden|retouren|lieferschein"
     r"|referenz|beleg|fall)[ -]?(?:nummern?|nrn?\.?|id|code)"
 )
-_GAP = r"(?::\s*|[^\w.?!\n])*"
+_GAP = r"(?::\s*+|[^\w.?!\n:])*"
 _GIVEN = (  # "the tracking number you gave me is"
     r"(?:(?:that |which )?(?:i|you|we|they)(?:['’]ve| have| was| were)? "
     r"(?:have|got|gave|sent|given|received)(?: me| us)?)"
