@@ -13,7 +13,8 @@ from specchat.chat.slots import SlotValues
 from specchat.chat.types import ChatError, ChatTurn
 from specchat.chat.wording import STILL_ANSWERING
 
-MAX_CONVERSATIONS = 256  # in memory; others are read back from the store
+MAX_STORED = 256  # conversations in memory that the store has too; others are read back
+MAX_UNSTORED = 2_048  # that are in memory alone; others are gone
 MAX_TURNS = 64  # of one conversation in memory; more do not fit a context
 
 
@@ -46,13 +47,18 @@ class LiveConversation:
     turns: list[LiveTurn] = field(default_factory=list)
     asked: int = 0  # position of the next question, which the derived seed depends on
     kept: bool = True  # the customer agreed that it is kept
-    saved: bool = True  # the store knows it
+    saved: bool = True  # the store knows it, if it is kept
     titled: bool = False
     removed: set[str] = field(default_factory=set)  # turn ids taken out since it was loaded
     opinions: dict[str, int] = field(default_factory=dict)  # turn id -> 1 liked, -1 disliked
     trouble: int = 0  # answers in a row that did not help
     stop: Callable[[], None] | None = None  # stops the answer that is under way
     answering: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def stored(self) -> bool:
+        """True when it can be read back from the store."""
+        return self.kept and self.saved
 
     @property
     def messages(self) -> list[Message]:
@@ -91,10 +97,13 @@ class LiveConversation:
 
 
 class LiveConversations:
-    """The conversations in memory, the least recently used leaving first. Thread-safe."""
+    """The conversations in memory, the least recently used leaving first. Thread-safe.
 
-    def __init__(self, limit: int = MAX_CONVERSATIONS) -> None:
-        self._limit = limit
+    Those that can be read back make no room for, and take none from, those that cannot.
+    """
+
+    def __init__(self, stored: int = MAX_STORED, unstored: int = MAX_UNSTORED) -> None:
+        self._limits = {True: stored, False: unstored}
         self._lock = threading.Lock()
         self._by_id: OrderedDict[str, LiveConversation] = OrderedDict()
 
@@ -111,11 +120,18 @@ class LiveConversations:
         with self._lock:
             kept = self._by_id.setdefault(conversation.id, conversation)
             self._by_id.move_to_end(conversation.id)
-            idle = [key for key, one in self._by_id.items() if not one.answering.locked()]
-            for key in idle[: max(0, len(self._by_id) - self._limit)]:
-                if key != conversation.id:
-                    del self._by_id[key]
+            for stored, limit in self._limits.items():
+                self._let_go(stored, limit, conversation.id)
             return kept
+
+    def _let_go(self, stored: bool, limit: int, newest: str) -> None:
+        """Let those beyond the limit leave, but for the newest and those being answered."""
+        held = [one for one in self._by_id.values() if one.stored == stored]
+        excess = max(0, len(held) - limit)
+        idle = [one for one in held if one.id != newest and not one.answering.locked()]
+        idle.sort(key=lambda one: bool(one.turns))  # an empty one is no loss
+        for one in idle[:excess]:
+            del self._by_id[one.id]
 
     def of(self, owner: str) -> list[LiveConversation]:
         """Every conversation of one owner."""

@@ -67,13 +67,15 @@ class CareEvents:
 
     def person(self, offered: str | None, stored: Any) -> Screen:
         """The customer wants a person; `offered` is the offer on the page, if there is one."""
-        who = self._view.opened(identity_of(stored))
+        opened = self._view.opened(identity_of(stored))
+        who = opened.who
         handoff = self._service.request_person(
             who.conversation, owner=who.owner, reason="unsure" if offered else "asked"
         )
         return Screen(
             identity=who,
             alert="",
+            notes=say.notes([opened.note]) if opened.note else None,
             offer="",
             panel=cards.handoff_panel(handoff),
             waits=True,

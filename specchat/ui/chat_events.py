@@ -35,7 +35,8 @@ class ChatEvents:
             yield Screen(identity=who, alert=say.alert(text.NO_QUESTION))
             return
         try:
-            who = self._view.opened(who)
+            opened = self._view.opened(who)
+            who = opened.who
             earlier = transcript(self._view.turns(who)).messages
         except say.EXPECTED as error:
             yield Screen(identity=who, box=said, alert=say.problem(error))
@@ -46,6 +47,7 @@ class ChatEvents:
             earlier,
             True,
             lambda: self._service.answer(who.conversation, said, owner=who.owner, options=options),
+            opened.note,
         )
 
     def retry(self, stored: Any, options: AnswerOptions) -> Generator[Screen, None, None]:
@@ -124,8 +126,10 @@ class ChatEvents:
         earlier: list[Message],
         gives_back: bool,
         begin: Callable[[], Iterator[AnswerUpdate]],
+        note: str = "",
     ) -> Generator[Screen, None, None]:
         asked = [*earlier, user_message(question)]
+        noted = [note] if note else []
         last: AnswerUpdate | None = None
         failure = ""
         try:
@@ -134,8 +138,8 @@ class ChatEvents:
                 for update in answers:
                     if last is None:  # accepted: only now does the box let go of the question
                         yield Screen(
-                            box="", identity=who, alert="", notes="", offer="", rating=False,
-                            answering=True,
+                            box="", identity=who, alert="", notes=say.notes(noted), offer="",
+                            rating=False, answering=True,
                         )  # fmt: skip
                     last = update
                     said = answer_messages(last.text or text.WRITING, last.lookups)
@@ -144,10 +148,15 @@ class ChatEvents:
                 _close(answers)
         except say.EXPECTED as error:
             failure = say.problem(error)
-        yield self._after(who, question if gives_back else "", last, failure)
+        yield self._after(who, question if gives_back else "", last, failure, noted)
 
     def _after(
-        self, who: Identity, question: str, last: AnswerUpdate | None, failure: str
+        self,
+        who: Identity,
+        question: str,
+        last: AnswerUpdate | None,
+        failure: str,
+        noted: list[str],
     ) -> Screen:
         """The end of an answer. One that failed before its first word is taken back."""
         notes = list(last.notes) if last is not None else []
@@ -164,7 +173,7 @@ class ChatEvents:
             shown,
             box=question if failure and question else None,
             alert=failure,
-            notes=say.notes(notes),
+            notes=say.notes([*noted, *notes]),
             offer=cards.offer(doubts),
             rating=None,
         )

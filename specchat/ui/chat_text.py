@@ -54,6 +54,7 @@ NO_QUESTION = "Please type a question first."
 NOTHING_TO_UNDO = "There is nothing to undo."
 NOTHING_TO_RETRY = "There is no answer to try again yet."
 BROKE_OFF = "The answer broke off."
+BEGUN_ANEW = "Your earlier conversation is no longer there, so this is a new one."
 NOT_NUMBERS = "Temperature, longest answer and seed must be numbers."
 LIKE, DISLIKE = "Like", "Dislike"  # the chatbot draws its thumbs for these two words only
 NOTHING_SAID = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from specchat.chat.service import ChatService
@@ -19,6 +20,14 @@ from storage import HandoffRow
 TITLE_LENGTH = 48
 SETTLE_S = 5.0
 """How long a reloaded page waits for the answer it broke off."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A conversation to write into."""
+
+    who: Identity
+    note: str = ""  # why it is not the one that was open before
 
 
 class ChatView:
@@ -45,6 +54,7 @@ class ChatView:
             current=who.conversation,
             listed=shown.listed,
             title=shown.title,
+            notes=shown.notes or None,
             panel=shown.panel,
             waits=shown.waits,
             asks_consent=shown.asks_consent,
@@ -59,11 +69,12 @@ class ChatView:
         return self.show(identity_of(stored).opened(""))
 
     def show(self, who: Identity) -> Screen:
-        """Everything of a conversation; an empty one when it is not there."""
+        """Everything of a conversation; an empty one, which is said, when it is not there."""
+        note = ""
         try:
             turns = self.turns(who)
         except LookupError:
-            who, turns = who.opened(""), []
+            who, turns, note = who.opened(""), [], say.notes([text.BEGUN_ANEW])
         shown = transcript(turns)
         handoff = self.handoff(who)
         titles = self.titles(who)
@@ -72,7 +83,7 @@ class ChatView:
             opinions=shown.opinions,
             identity=who,
             alert="",
-            notes="",
+            notes=note,
             conversations=titles,
             current=who.conversation,
             listed="" if titles else say.hint(text.NONE_KEPT),
@@ -90,15 +101,19 @@ class ChatView:
         rows = self._service.conversations(who.owner, search=search)
         return [(_shortened(row.title), row.id) for row in rows]
 
-    def opened(self, who: Identity) -> Identity:
-        """The identity with a conversation that exists and is the owner's."""
-        if who.conversation:
-            try:
-                self._service.history(who.conversation, who.owner)
-                return who
-            except LookupError:
-                pass
-        return who.opened(self._service.new_conversation(who.owner, keep=bool(who.keeps)))
+    def opened(self, who: Identity) -> Opened:
+        """A conversation that exists and is the owner's: the one that is open, or a new one."""
+        if not who.conversation:
+            return self._begun(who)
+        try:
+            self._service.is_kept(who.conversation, owner=who.owner)
+        except LookupError:
+            return self._begun(who, text.BEGUN_ANEW)
+        return Opened(who)
+
+    def _begun(self, who: Identity, note: str = "") -> Opened:
+        begun = self._service.new_conversation(who.owner, keep=bool(who.keeps))
+        return Opened(who.opened(begun), note)
 
     def turns(self, who: Identity) -> list[ChatTurn]:
         """The turns of the open conversation. Raises LookupError where it is not the owner's."""

@@ -32,6 +32,7 @@ TEXTS: dict[str, str] = {
     chat.NOTHING_TO_RETRY: "Es gibt noch keine Antwort zu wiederholen.",
     chat.NOT_NUMBERS: "Temperatur, längste Antwort und Seed müssen Zahlen sein.",
     chat.BROKE_OFF: "Die Antwort ist abgebrochen.",
+    chat.BEGUN_ANEW: "Ihr früheres Gespräch gibt es nicht mehr; dies ist ein neues.",
     "Stopped before the first word.": "Vor dem ersten Wort angehalten.",
     "No answer: something went wrong. The question is kept; please try again.": (
         "Keine Antwort: Etwas ist schiefgegangen. Die Frage bleibt; bitte versuchen Sie es erneut."

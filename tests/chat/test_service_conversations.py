@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from specchat.chat.company import Company
+from specchat.chat.conversation import LiveConversation, LiveConversations, LiveTurn
+from specchat.chat.slots import SlotValues
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
 
@@ -134,3 +137,24 @@ def test_many_conversations_at_once_each_get_their_answer(chat: Chat) -> None:
     for thread in threads:
         thread.join()
     assert answers == {1000 + i: f"Order {1000 + i}." for i in range(16)}
+
+
+def test_conversations_that_are_only_in_memory_stay_there_the_longest(company: Company) -> None:
+    values = SlotValues.of(company)
+    live = LiveConversations(stored=2, unstored=2)
+
+    def begun(name: str, *, kept: bool) -> LiveConversation:
+        return live.add(LiveConversation(name, OWNER, values, kept=kept))
+
+    asked = begun("asked", kept=False)
+    asked.turns = [cast(LiveTurn, None)]
+    begun("empty", kept=False)
+    for number in range(3):
+        begun(f"kept {number}", kept=True)
+    assert [one.id for one in live.all()] == ["asked", "empty", "kept 1", "kept 2"]
+    begun("another", kept=False)
+    assert [one.id for one in live.all()] == ["asked", "kept 1", "kept 2", "another"]
+    with asked.one_at_a_time():
+        for number in range(3):
+            begun(f"more {number}", kept=False)
+    assert {"asked", "more 2"} <= {one.id for one in live.all()}

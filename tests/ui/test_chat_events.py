@@ -108,6 +108,17 @@ def test_agreeing_keeps_what_is_said_from_then_on(
     assert len(service.conversations(who.owner)) == 1
 
 
+def test_a_conversation_that_is_gone_is_said_to_be(
+    events: ChatEvents, care: CareEvents, view: ChatView
+) -> None:
+    gone = {**kept(), "conversation": "0" * 32}
+    first, *_, last = asked(events, "Where is it?", gone)
+    for screen in (first, last, view.load(gone), care.person("", gone)):
+        assert "no longer there" in (screen.notes or "")
+    assert last.identity is not None
+    assert asked(events, "And when?", last.identity.stored())[-1].notes == ""
+
+
 def test_thumbs_and_edits_find_their_turn(
     events: ChatEvents, care: CareEvents, store: Store
 ) -> None:
