@@ -9,7 +9,7 @@ from html import unescape
 from typing import Any
 
 from specchat.chat.service import ChatService
-from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError
+from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError, ChatTurn
 from specchat.ui import cards
 from specchat.ui import chat_text as text
 from specchat.ui import messages as say
@@ -35,7 +35,7 @@ class ChatEvents:
             yield Screen(identity=who, alert=say.alert(text.NO_QUESTION))
             return
         try:
-            opened = self._view.opened(who)
+            opened = self._view.for_question(who)
             who = opened.who
             earlier = transcript(self._view.turns(who)).messages
         except say.EXPECTED as error:
@@ -54,7 +54,7 @@ class ChatEvents:
         """Answer the last question again."""
         who = identity_of(stored)
         try:
-            turns = self._view.turns(who)
+            turns = self._turns_to_change(who)
         except say.EXPECTED as error:
             yield Screen(alert=say.problem(error))
             return
@@ -76,7 +76,7 @@ class ChatEvents:
         who = identity_of(stored)
         said = unescape(changed)
         try:
-            turns = self._view.turns(who)
+            turns = self._turns_to_change(who)
             turn_id = turn_at(turns, index)
         except say.EXPECTED as error:
             yield Screen(alert=say.problem(error))
@@ -118,6 +118,13 @@ class ChatEvents:
         if who.conversation:
             self._service.stop(who.conversation, owner=who.owner)
         return Screen()
+
+    def _turns_to_change(self, who: Identity) -> list[ChatTurn]:
+        """The turns, one of which is to be answered anew. Raises ChatError where the customer does
+        not agree that the answer is kept."""
+        if self._view.overkeeps(who):
+            raise ChatError(text.ALREADY_KEPT)
+        return self._view.turns(who)
 
     def _stream(
         self,

@@ -55,6 +55,11 @@ NOTHING_TO_UNDO = "There is nothing to undo."
 NOTHING_TO_RETRY = "There is no answer to try again yet."
 BROKE_OFF = "The answer broke off."
 BEGUN_ANEW = "Your earlier conversation is no longer there, so this is a new one."
+BEGUN_UNKEPT = (
+    "You have not agreed that more is kept, so this is a new conversation. The earlier one stays "
+    "until you delete it."
+)
+ALREADY_KEPT = "You have not agreed that more is kept here. Please ask in a new conversation."
 NOT_NUMBERS = "Temperature, longest answer and seed must be numbers."
 LIKE, DISLIKE = "Like", "Dislike"  # the chatbot draws its thumbs for these two words only
 NOTHING_SAID = {

@@ -111,6 +111,22 @@ class ChatView:
             return self._begun(who, text.BEGUN_ANEW)
         return Opened(who)
 
+    def for_question(self, who: Identity) -> Opened:
+        """As `opened`; a new one too where the open one would keep what its customer does not
+        agree to. Raises StoreError."""
+        opened = self.opened(who)
+        return self._begun(who, text.BEGUN_UNKEPT) if self.overkeeps(opened.who) else opened
+
+    def overkeeps(self, who: Identity) -> bool:
+        """True where the open conversation keeps what is said although its customer does not
+        agree, and no person reads it. Raises LookupError where it is not the owner's, StoreError.
+        """
+        if who.keeps or not who.conversation:
+            return False
+        return self._service.is_kept(who.conversation, owner=who.owner) and not is_open(
+            self._service.handoff(who.conversation, owner=who.owner)
+        )
+
     def _begun(self, who: Identity, note: str = "") -> Opened:
         begun = self._service.new_conversation(who.owner, keep=bool(who.keeps))
         return Opened(who.opened(begun), note)

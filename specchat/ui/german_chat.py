@@ -33,6 +33,14 @@ TEXTS: dict[str, str] = {
     chat.NOT_NUMBERS: "Temperatur, längste Antwort und Seed müssen Zahlen sein.",
     chat.BROKE_OFF: "Die Antwort ist abgebrochen.",
     chat.BEGUN_ANEW: "Ihr früheres Gespräch gibt es nicht mehr; dies ist ein neues.",
+    chat.BEGUN_UNKEPT: (
+        "Sie haben nicht zugestimmt, dass mehr aufbewahrt wird; dies ist daher ein neues Gespräch. "
+        "Das frühere bleibt, bis Sie es löschen."
+    ),
+    chat.ALREADY_KEPT: (
+        "Sie haben nicht zugestimmt, dass hier mehr aufbewahrt wird. Bitte fragen Sie in einem "
+        "neuen Gespräch."
+    ),
     "Stopped before the first word.": "Vor dem ersten Wort angehalten.",
     "No answer: something went wrong. The question is kept; please try again.": (
         "Keine Antwort: Etwas ist schiefgegangen. Die Frage bleibt; bitte versuchen Sie es erneut."

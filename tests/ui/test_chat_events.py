@@ -108,6 +108,38 @@ def test_agreeing_keeps_what_is_said_from_then_on(
     assert len(service.conversations(who.owner)) == 1
 
 
+def test_an_earlier_conversation_keeps_no_more_than_was_agreed_to(
+    events: ChatEvents, care: CareEvents, view: ChatView, service: ChatService, store: Store
+) -> None:
+    who = asked(events, "Where is it?", kept())[-1].identity
+    assert who is not None
+    earlier = who.conversation
+    declined = care.consent(False, who.stored()).identity
+    assert declined is not None
+    opened = view.open(earlier, declined.stored()).identity
+    assert opened is not None
+    for screens in (
+        events.retry(opened.stored(), OPTIONS),
+        events.edit(0, "Where is my walrus?", opened.stored(), OPTIONS),
+    ):
+        assert "not agreed" in (next(screens).alert or "")
+    first, *_, last = asked(events, "Where is my walrus?", opened.stored())
+    assert "not agreed" in (first.notes or "")
+    assert "not agreed" in (last.notes or "")
+    assert last.identity is not None
+    assert last.identity.conversation not in ("", earlier)
+    assert [m["content"] for m in last.messages or [] if m["role"] == "user"] == [
+        "Where is my walrus?"
+    ]
+    again = asked(events, "And when?", last.identity.stored())[-1]
+    assert (again.identity, again.notes) == (last.identity, "")
+    assert store.flush()
+    assert [turn.question for turn in store.turns(earlier)] == ["Where is it?"]
+    service.request_person(earlier, owner=who.owner)
+    passed = asked(events, "Hello?", opened.stored())[-1]
+    assert passed.identity == opened
+
+
 def test_a_conversation_that_is_gone_is_said_to_be(
     events: ChatEvents, care: CareEvents, view: ChatView
 ) -> None:
