@@ -47,9 +47,12 @@ class Savings:
 
 
 def pairs_of(races: Iterable[Race], measure: Measure) -> tuple[Pair, ...]:
-    """One measure of every race in which both arms completed and have that time."""
+    """One measure of every race in which both arms completed, gave the same answer and have that
+    time. The times of different answers say nothing about how either was decoded."""
     pairs = []
     for race in races:
+        if not race.identical:
+            continue
         plain, speculative = _time(race.plain, measure), _time(race.speculative, measure)
         if plain is not None and speculative is not None:
             pairs.append(Pair(race.prompt, plain, speculative))

@@ -69,6 +69,10 @@ class Race(Protocol):
         """What was asked."""
 
     @property
+    def identical(self) -> bool:
+        """Both ways gave the same tokens."""
+
+    @property
     def plain(self) -> Arm:
         """Without speculation."""
 

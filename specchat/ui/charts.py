@@ -98,8 +98,10 @@ def _add_steps(figure: go.Figure, mode: str, arm: ArmResult) -> None:
 
 
 def paired_scatter(points: Sequence[PairPoint], provenance: str) -> go.Figure:
-    """Plain against speculative time of every race; below the diagonal speculation won."""
-    figure = _figure(f"Every race, end to end (n = {len(points)})", "plain, ms", provenance)
+    """Plain against speculative time of races; below the diagonal speculation won."""
+    figure = _figure(
+        f"Races with the same answer, end to end (n = {len(points)})", "plain, ms", provenance
+    )
     top = max((max(p.plain_ms, p.speculative_ms) for p in points), default=1.0) * 1.08
     figure.add_scatter(
         x=[0, top], y=[0, top], mode="lines", name="same time (y = x)",

@@ -99,7 +99,7 @@ class Evidence:
     races: tuple[RaceRow, ...]
     speedup: PairedSummary  # end to end
     savings: Savings
-    identical: int  # races with the same answer both ways
+    identical: int  # races with the same answer both ways; only their times are compared
     length: AcceptanceLength
     rate: AcceptanceRate
     alarms: tuple[Alarm, ...]
@@ -149,7 +149,7 @@ def speculative_rows(rows: Iterable[MetricRow]) -> list[MetricRow]:
 
 
 def race_points(races: Iterable[RaceRow]) -> list[PairPoint]:
-    """Races whose arms both completed, as points; without the question's text."""
+    """Races that can be compared, as points; without the question's text."""
     return [
         PairPoint(
             race.plain.e2e_ms,
@@ -179,7 +179,7 @@ def speedup_rows(races: Sequence[RaceRow]) -> list[Estimate]:
 
 
 def scenario_rows(races: Sequence[RaceRow]) -> list[Estimate]:
-    """End-to-end speedup of every scenario that was raced, slowdowns included."""
+    """End-to-end speedup of every scenario with a race to compare, slowdowns included."""
     labels = {scenario.key: scenario.label for scenario in SCENARIOS}
     rows = []
     for key in (*labels, OTHER):

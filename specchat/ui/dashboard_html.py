@@ -64,10 +64,12 @@ def headline_html(evidence: Evidence) -> str:
     """The paired speedup in one sentence, with interval, n and provenance."""
     summary = evidence.speedup
     if not summary.pairs:
+        said = "No race to compare yet" if evidence.races else "No races yet"
+        counted = f'<p class="sc-sub">{_counted(evidence)}</p>' if evidence.races else ""
         return (
-            '<div class="sc-headline" role="status"><p class="sc-big">No races yet</p>'
+            f'<div class="sc-headline" role="status"><p class="sc-big">{said}</p>'
             '<p class="sc-sub">Run a race: only the same question asked both ways shows what '
-            "speculation saves.</p></div>"
+            f"speculation saves.</p>{counted}</div>"
         )
     ratio = summary.median
     if ratio > 1 + EVEN_BAND:
@@ -78,14 +80,21 @@ def headline_html(evidence: Evidence) -> str:
         said, verdict = f"{ratio:.2f}x: about the same speed", "same"
     lines = [
         f"{interval_words(summary)}; {summary.slower} slower; {saved_words(evidence.savings)}",
-        f"{evidence.identical} of {count(len(evidence.races), 'race')} gave the same answer both "
-        "ways · " + race_provenance(evidence.races),
+        f"{_counted(evidence)} · {race_provenance(evidence.races)}",
     ]
     subs = "".join(f'<p class="sc-sub">{escape(line)}</p>' for line in lines)
     return (
         f'<div class="sc-headline" data-verdict="{verdict}" role="status">'
         f'<p class="sc-big">{escape(said)}</p>{subs}</div>'
     )
+
+
+def _counted(evidence: Evidence) -> str:
+    """How many races gave the same answer, and what became of the others."""
+    races = len(evidence.races)
+    said = f"{evidence.identical} of {count(races, 'race')} gave the same answer both ways"
+    left_out = races - evidence.identical
+    return f"{said}; {left_out} left out of all times" if left_out else said
 
 
 def tiles_html(evidence: Evidence) -> str:

@@ -43,6 +43,7 @@ TEXTS: dict[str, str] = {
         "Wählen Sie einen längeren Zeitraum oder stellen Sie Filter auf „Alle“."
     ),
     "No races yet": "Noch keine Rennen",
+    "No race to compare yet": "Noch kein Rennen zum Vergleichen",
     "Run a race: only the same question asked both ways shows what speculation saves.": (
         "Starten Sie ein Rennen: Nur dieselbe Frage auf beide Arten zeigt, was Spekulation spart."
     ),
@@ -142,6 +143,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"(.+) lost over ([\d,]+) races?", "in $2 Rennen $1 verloren"),
     (r"(\d+) of (\d+) races? gave the same answer both ways",
      "$1 von $2 Rennen gaben beide Male dieselbe Antwort"),
+    (r"(\d+) left out of all times", "$1 bei allen Zeiten nicht gezählt"),
     (r"turns?, ([\d,]+) races?", "Antworten, $1 Rennen"),
     (r"per turn (.+) \(median of ([\d,]+)\)", "je Antwort $1 (Median von $2)"),
     (r"of ([\d,]+) drafts accepted", "von $1 Entwürfen angenommen"),
@@ -203,7 +205,8 @@ PATTERNS: tuple[tuple[str, str], ...] = (
      "für ein Intervall braucht es mindestens 6 verschiedene Fragen"),
     (r"([\d,]+) turns exported", "$1 Antworten exportiert"),
     # charts
-    (r"Every race, end to end \(n = (.+)\)", "Jedes Rennen, Gesamtzeit (n = $1)"),
+    (r"Races with the same answer, end to end \(n = (.+)\)",
+     "Rennen mit gleicher Antwort, Gesamtzeit (n = $1)"),
     (r"(Paired speedup|End-to-end speedup by scenario), median and 95 % interval \(n = (.+)\)",
      "{1}, Median und 95-%-Intervall (n = $2)"),
     (r"Paired speedup", "Gepaarte Beschleunigung"),

@@ -31,6 +31,7 @@ class Race:
     prompt: str
     plain: Arm
     speculative: Arm
+    identical: bool = True
 
 
 def test_the_median_of_the_prompts_is_reported() -> None:
@@ -100,12 +101,13 @@ def test_an_impossible_time_is_named(bad: float) -> None:
         paired_speedup([Pair("a", 1.0, bad)])
 
 
-def test_races_without_both_times_are_left_out() -> None:
+def test_races_that_cannot_be_compared_are_left_out() -> None:
     races = [
         Race("kept", Arm(), Arm(tpot_ms=2.0)),
         Race("no time", Arm(), Arm(tpot_ms=None)),
         Race("not a number", Arm(tpot_ms=math.nan), Arm()),
         Race("stopped", Arm(), Arm(status="cancelled")),
+        Race("another answer", Arm(), Arm(), identical=False),
     ]
 
     assert pairs_of(races, "tpot_ms") == (Pair("kept", 4.0, 2.0),)

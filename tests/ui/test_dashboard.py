@@ -10,6 +10,7 @@ import pytest
 from specchat.ui import charts
 from specchat.ui import dashboard_data as data
 from specchat.ui.dashboard_html import empty_html, headline_html, live_html, tiles_html
+from specchat.ui.dashboard_savings import savings_html
 from specchat.ui.dashboard_tab import PLOTS, _drawn, _figures
 from storage import Store, TurnRecord, open_store
 
@@ -75,6 +76,26 @@ def test_enough_prompts_get_an_interval(store: Store) -> None:
     evidence = data.gather(store, data.Choice())
     assert "95 % interval" in headline_html(evidence)
     assert evidence.speedup.ci95.low < evidence.speedup.median < evidence.speedup.ci95.high
+
+
+def test_races_with_different_answers_are_counted_but_not_timed(store: Store) -> None:
+    store_races(store, race("one"), race("two", 90_000.0, identical=False))
+    evidence = data.gather(store, data.Choice())
+    said = headline_html(evidence)
+    assert "2.60x faster" in said
+    assert "1.2 s saved over 1 race" in said
+    assert "1 of 2 races gave the same answer both ways; 1 left out of all times" in said
+    assert len(data.race_points(evidence.races)) == 1
+    assert [len(row.values) for row in data.speedup_rows(evidence.races)] == [1, 1, 1]
+    assert [row.n for row in data.scenario_rows(evidence.races)] == [1]
+    assert "from the median saving of 1 prompt" in savings_html(evidence.races, 1, 1, 0, "").lower()
+
+
+def test_without_a_race_to_compare_the_headline_says_why(store: Store) -> None:
+    store_races(store, race("one", identical=False))
+    said = headline_html(data.gather(store, data.Choice()))
+    assert "No race to compare yet" in said
+    assert "0 of 1 race gave the same answer both ways; 1 left out" in said
 
 
 def test_a_loss_is_called_a_loss(store: Store) -> None:
