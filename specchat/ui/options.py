@@ -11,6 +11,7 @@ import gradio as gr
 from specchat.ui.marks import style_of
 
 LONGEST_ANSWER = 1024
+HOTTEST = 2.0  # of the temperatures the page offers, unless the usual one is above
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def build_options(
             )
         slider = gr.Slider(
             0.0,
-            2.0,
+            max(HOTTEST, temperature),
             value=temperature,
             step=0.05,
             label="Temperature",

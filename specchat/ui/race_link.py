@@ -6,11 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from specchat.engine.draft import MAX_NODES
-from specchat.ui.options import LONGEST_ANSWER
-
 LONGEST_QUESTION = 2_000
 """Characters of a question that a link may carry."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that the controls of the page take."""
+
+    temperature: float
+    max_tokens: int
+    nodes: int
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Wish:
     nodes: int | None = None
 
 
-def wish_of(query: Mapping[str, str], known: Sequence[str]) -> Wish | None:
+def wish_of(query: Mapping[str, str], known: Sequence[str], most: Limits) -> Wish | None:
     """The wish of an address such as `?race=Where+is+it&seed=7`; None where it names no race.
 
     Values out of range and speculators that are not among `known` are left out: a link comes from
@@ -38,11 +44,11 @@ def wish_of(query: Mapping[str, str], known: Sequence[str]) -> Wish | None:
     chosen = None if named is None else tuple(n for n in named.split(",") if n in known)
     return Wish(
         question,
-        _number(query.get("temperature"), 0, 2),
-        _whole(query.get("max_tokens"), 1, LONGEST_ANSWER),
+        _number(query.get("temperature"), 0, most.temperature),
+        _whole(query.get("max_tokens"), 1, most.max_tokens),
         _whole(query.get("seed"), 0, 2**31 - 1),
         chosen,
-        _whole(query.get("nodes"), 0, MAX_NODES),
+        _whole(query.get("nodes"), 0, most.nodes),
     )
 
 

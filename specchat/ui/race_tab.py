@@ -18,7 +18,7 @@ from specchat.ui.lanes import race_board
 from specchat.ui.marks import legend
 from specchat.ui.options import EngineQueue, Options, build_options
 from specchat.ui.race_events import RaceEvents, RaceScreen, RaceSettings
-from specchat.ui.race_link import wish_of
+from specchat.ui.race_link import Limits, wish_of
 from specchat.ui.tour import tour
 
 SEED_LIMIT = 2**31
@@ -205,14 +205,19 @@ def rendered(screen: RaceScreen, who: Identity | None = None) -> tuple[Any, ...]
 
 def opener(tab: RaceTab) -> Callable[[gr.Request], list[Any]]:
     """What fills `linked` from the address that the page was opened with."""
-    menu = tab.options.speculators
+    options, menu = tab.options, tab.options.speculators
+    most = Limits(
+        options.temperature.maximum,
+        int(options.max_tokens.maximum),
+        0 if options.nodes is None else int(options.nodes.maximum),
+    )
     names = [] if menu is None else [value for _, value in menu.choices]
     keep = gr.skip()
 
     def opened(request: gr.Request) -> list[Any]:
-        wish = wish_of(dict(request.query_params), names)
+        wish = wish_of(dict(request.query_params), names, most)
         if wish is None:
-            return [keep] * (2 + len(tab.options.inputs()))
+            return [keep] * (2 + len(options.inputs()))
         values: list[Any] = [wish.temperature, wish.max_tokens, wish.seed]
         if menu is not None:
             values += [None if wish.speculators is None else list(wish.speculators), wish.nodes]

@@ -6,19 +6,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 from transformers import AutoTokenizer
 
 from specchat.engine.request import DraftTrace
 from specchat.evidence.scenario import SCENARIOS
 from specchat.ui.race_events import _described
-from specchat.ui.race_link import Wish, wish_of
+from specchat.ui.race_link import Limits, Wish, wish_of
 from specchat.ui.race_record import about
 from specchat.ui.race_set import SetRow, set_html
 from specchat.ui.race_steps import drawn_step, text_of
-from specchat.ui.race_tab import race_settings
+from specchat.ui.race_tab import RaceTab, build_race_tab, opener, race_settings
 
 from .made_up import pair, plain_stats, stats
+
+MOST = Limits(temperature=2.0, max_tokens=256, nodes=16)
 
 
 def test_a_link_names_question_and_settings() -> None:
@@ -26,7 +29,8 @@ def test_a_link_names_question_and_settings() -> None:
         "race": " Where is it? ", "temperature": "0.7", "max_tokens": "64", "seed": "9",
         "speculators": "mlp,unknown", "nodes": "8",
     }  # fmt: skip
-    assert wish_of(query, ["mlp", "ngram"]) == Wish("Where is it?", 0.7, 64, 9, ("mlp",), 8)
+    found = wish_of(query, ["mlp", "ngram"], MOST)
+    assert found == Wish("Where is it?", 0.7, 64, 9, ("mlp",), 8)
 
 
 @pytest.mark.parametrize(
@@ -35,19 +39,40 @@ def test_a_link_names_question_and_settings() -> None:
         {"temperature": "nan"},
         {"temperature": "9"},
         {"max_tokens": "0"},
+        {"max_tokens": "300"},
         {"max_tokens": "1.5"},
         {"seed": "-1"},
-        {"nodes": "64"},
+        {"nodes": "17"},
         {"nodes": "many"},
     ],
 )
 def test_values_that_cannot_be_are_left_out(query: dict[str, str]) -> None:
-    assert wish_of({"race": "q", **query}, []) == Wish("q")
+    assert wish_of({"race": "q", **query}, [], MOST) == Wish("q")
 
 
 def test_other_addresses_wish_nothing() -> None:
-    assert wish_of({}, []) is None
-    assert wish_of({"race": "  ", "seed": "1"}, []) is None
+    assert wish_of({}, [], MOST) is None
+    assert wish_of({"race": "  ", "seed": "1"}, [], MOST) is None
+
+
+def track(temperature: float = 0.0) -> RaceTab:
+    with gr.Blocks():
+        return build_race_tab(gr.BrowserState(None), ["mlp"], 64, temperature, 16)
+
+
+@pytest.mark.parametrize("usual", [0.0, 5.0])
+def test_the_controls_take_their_usual_values(usual: float) -> None:
+    assert track(usual).options.temperature.preprocess(usual) == usual
+
+
+@pytest.mark.parametrize(("temperature", "nodes", "taken"), [("5", "16", True), ("6", "17", False)])
+def test_a_link_may_ask_for_what_the_controls_take(
+    temperature: str, nodes: str, taken: bool
+) -> None:
+    query = {"race": "q", "temperature": temperature, "nodes": nodes}
+    request: Any = SimpleNamespace(query_params=query)
+    *_, hot, _, _, _, most = opener(track(5.0))(request)
+    assert (hot == 5.0, most == 16) == (taken, taken)
 
 
 def test_settings_keep_who_drafts_and_how_much() -> None:
