@@ -27,7 +27,9 @@ KEPT = (
 def add_api(
     service: ChatService, races: RaceEvents, queue: EngineQueue, max_tokens: int, temperature: float
 ) -> None:
-    """Add `/chat` and `/race` to the page that is being built."""
+    """Add `/chat` and `/race` to the page that is being built; no answer is longer than
+    `max_tokens`."""
+    longest = max_tokens
 
     def chat(
         question: str,
@@ -48,6 +50,7 @@ def add_api(
         who = owner or new_owner()
         try:
             options = answer_options(speculate, temperature, max_tokens, seed)
+            _require_within(options.max_tokens, longest)
             opened = _opened(service, conversation, who, consent)
             answers = service.answer(opened, question, owner=who, options=options)
             for update in answers:
@@ -71,6 +74,7 @@ def add_api(
         who = owner or new_owner()
         try:
             settings = race_settings(temperature, max_tokens, seed)
+            _require_within(settings.max_tokens, longest)
         except ChatError as error:
             raise gr.Error(say.sentence(error), print_exception=False) from error
         for screen in races.race(question, who, settings, keeps=consent):
@@ -94,6 +98,14 @@ def add_api(
 
     gr.api(chat, api_name="chat", **_shared(queue.answering()))
     gr.api(race, api_name="race", **_shared(queue.racing()))
+
+
+def _require_within(max_tokens: int, longest: int) -> None:
+    """Raise ChatError unless an answer may be so long."""
+    if not 1 <= max_tokens <= longest:
+        raise ChatError(
+            f"max_tokens must be from 1 to {longest}, the longest answer here, got {max_tokens}"
+        )
 
 
 def _opened(service: ChatService, conversation: str, owner: str, consent: bool) -> str:

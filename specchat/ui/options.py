@@ -10,7 +10,6 @@ import gradio as gr
 
 from specchat.ui.marks import style_of
 
-LONGEST_ANSWER = 1024
 HOTTEST = 2.0  # of the temperatures the page offers, unless the usual one is above
 
 
@@ -77,7 +76,10 @@ def build_options(
     drafters: Sequence[str] = (),
     max_nodes: int = 16,
 ) -> Options:
-    """An accordion with the sampling controls; with `drafters` also who drafts how much."""
+    """An accordion with the sampling controls; with `drafters` also who drafts how much.
+
+    `max_tokens` is the longest answer, and the usual one.
+    """
     speculate = speculators = nodes = None
     with gr.Accordion("Options", open=False), gr.Row():
         if with_mode:
@@ -98,7 +100,7 @@ def build_options(
         )
         longest = gr.Slider(
             1,
-            max(LONGEST_ANSWER, max_tokens),
+            max_tokens,
             value=max_tokens,
             step=1,
             label="Longest answer (tokens)",

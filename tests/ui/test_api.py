@@ -114,6 +114,13 @@ def test_consent_can_come_later_and_must_be_said_again(client: Client, site: Sit
     assert not site.holds("bettong-lamp")
 
 
+@pytest.mark.parametrize("tokens", [0, 257, 10**6])
+def test_no_answer_is_longer_than_the_settings_say(client: Client, tokens: int) -> None:
+    for endpoint in ("/chat", "/race"):
+        with pytest.raises(AppError, match=f"from 1 to 256, the longest answer here, got {tokens}"):
+            client.predict("Where is my refund?", max_tokens=tokens, api_name=endpoint)
+
+
 def test_an_empty_question_is_explained(client: Client) -> None:
     for endpoint in ("/chat", "/race"):
         with pytest.raises(AppError, match=r"[Qq]uestion"):

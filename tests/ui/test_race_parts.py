@@ -60,6 +60,11 @@ def track(temperature: float = 0.0) -> RaceTab:
         return build_race_tab(gr.BrowserState(None), ["mlp"], 64, temperature, 16)
 
 
+def test_the_longest_answer_is_the_usual_one() -> None:
+    longest = track().options.max_tokens
+    assert (longest.value, longest.maximum) == (64, 64)
+
+
 @pytest.mark.parametrize("usual", [0.0, 5.0])
 def test_the_controls_take_their_usual_values(usual: float) -> None:
     assert track(usual).options.temperature.preprocess(usual) == usual
