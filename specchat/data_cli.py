@@ -20,14 +20,16 @@ from specchat.settings import Settings, load_settings
 if TYPE_CHECKING:
     from storage import Extent, Store, Subject
 
-DEFAULT_DAYS = 30
-"""Older than this goes when neither the command nor SPECCHAT_RETENTION_DAYS says otherwise."""
-
 data_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     help="What is stored about customers.",
+)
+
+KEPT_FOR_GOOD = (
+    "SPECCHAT_RETENTION_DAYS is 0, which keeps everything; to erase what is older than so many "
+    "days all the same, say --older-than DAYS"
 )
 
 Owner = Annotated[str | None, typer.Option(help="All of this owner: an id as an export names it.")]
@@ -96,9 +98,7 @@ def delete(
 def purge(
     older_than: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=36_500, help="In days; without it SPECCHAT_RETENTION_DAYS, or else 30."
-        ),
+        typer.Option(min=1, max=36_500, help="In days; without it SPECCHAT_RETENTION_DAYS."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: AsJson = False,
@@ -109,7 +109,7 @@ def purge(
     """
     with explained():
         settings = load_settings()
-        days = older_than or settings.retention_days or DEFAULT_DAYS
+        days = older_than or settings.retention_days or fail(KEPT_FOR_GOOD)
         cutoff = datetime.now(UTC) - timedelta(days=days)
         with _store(settings) as store:
             if dry_run:

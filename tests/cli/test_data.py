@@ -185,8 +185,20 @@ def test_the_age_is_the_settings_unless_it_is_said(
     assert "nothing, older than 30 days" in run("purge", "--dry-run").stdout
     monkeypatch.setenv("SPECCHAT_RETENTION_DAYS", "7")
     assert "2 conversations" in run("purge", "--dry-run").stdout
+
+
+def test_what_is_kept_for_good_is_not_purged_unless_an_age_is_said(
+    run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(path, days_old=40)
     monkeypatch.setenv("SPECCHAT_RETENTION_DAYS", "0")
-    assert "nothing, older than 30 days" in run("purge", "--dry-run").stdout
+    for words in (["purge"], ["purge", "--dry-run"]):
+        result = run(*words)
+        assert result.exit_code == 2
+        assert "SPECCHAT_RETENTION_DAYS is 0" in result.stderr
+        assert "--older-than DAYS" in result.stderr
+    assert holds(path)
+    assert "2 conversations" in run("purge", "--older-than", 30).stdout
 
 
 @pytest.mark.parametrize(
