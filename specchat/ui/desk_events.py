@@ -14,7 +14,7 @@ from specchat.ui import messages as say
 from specchat.ui.marks import one_line
 from storage import Desk, TurnRow
 
-_WRONG_KEY_S = 0.5  # what a guess costs
+_WRONG_KEY_S = 0.5  # what a guess costs, whichever event it is made with
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class DeskEvents:
     def enter(self, key: str | None) -> DeskScreen:
         """Open the desk."""
         if not self._right(key):
-            time.sleep(_WRONG_KEY_S)
             return DeskScreen(opened=False, alert=say.alert(text.WRONG_KEY))
         return self._list("", opened=True)
 
@@ -76,11 +75,17 @@ class DeskEvents:
             return DeskScreen(alert=say.alert(text.WRONG_KEY))
         if not chosen:
             return DeskScreen(alert=say.alert(text.CHOOSE))
-        self._handoffs.close(chosen)
+        try:
+            self._handoffs.close(chosen)
+        except say.EXPECTED as error:
+            return DeskScreen(alert=_problem(error))
         return self._list("", reply="", alert="")
 
     def _right(self, key: str | None) -> bool:
-        return hmac.compare_digest((key or "").strip().encode(), self._key.encode())
+        right = hmac.compare_digest((key or "").strip().encode(), self._key.encode())
+        if not right:
+            time.sleep(_WRONG_KEY_S)
+        return right
 
     def _list(
         self,

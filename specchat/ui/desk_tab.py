@@ -105,16 +105,17 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
 
 def bind_desk(tab: DeskTab, events: DeskEvents, queue: EngineQueue) -> None:
     """Connect every control of the desk."""
-    quick = {**queue.quick(), "outputs": tab.outputs(), "show_progress": "hidden"}
+    shape = {"outputs": tab.outputs(), "show_progress": "hidden"}
+    guarded = {**queue.guarded(), **shape}
 
     def shown(event: Callable[..., DeskScreen]) -> Callable[..., dict[Any, Any]]:
         return lambda *arguments: tab.rendered(event(*arguments))
 
     chosen = [tab.key, tab.customers]
-    gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **quick)
-    tab.customers.input(shown(events.choose), chosen, **{**quick, **queue.latest()})
+    gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **guarded)
+    tab.customers.input(shown(events.choose), chosen, trigger_mode="always_last", **guarded)
     named = [tab.canned, tab.language]
-    tab.canned.input(shown(events.canned), named, js=_WITH_LANGUAGE, **quick)
-    tab.send.click(shown(events.reply), [*chosen, tab.reply], **quick)
-    tab.close.click(shown(events.close), chosen, **quick)
-    tab.timer.tick(shown(events.refresh), chosen, **quick)
+    tab.canned.input(shown(events.canned), named, js=_WITH_LANGUAGE, **queue.quick(), **shape)
+    tab.send.click(shown(events.reply), [*chosen, tab.reply], **guarded)
+    tab.close.click(shown(events.close), chosen, **guarded)
+    tab.timer.tick(shown(events.refresh), chosen, **guarded)

@@ -16,18 +16,21 @@ from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.loader import LoadOptions
+from specchat.ui import desk_events
 from specchat.ui.care_events import CareEvents
 from specchat.ui.chat_events import ChatEvents, answer_options
 from specchat.ui.chat_tab import build_chat_tab
 from specchat.ui.chat_view import ChatView
 from specchat.ui.desk_events import DeskEvents
+from specchat.ui.desk_tab import bind_desk, build_desk_tab
 from specchat.ui.identity import identity_of, new_owner
+from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents, RaceSettings
 from specchat.ui.race_tab import race_settings
 from specchat.ui.screen import Screen
 from specchat.ui.sidebar import build_sidebar
 from specchat.ui.sidebar_events import SidebarEvents
-from storage import Store, open_store
+from storage import Store, StoreError, open_store
 
 from .double import ScriptedEngine
 
@@ -191,7 +194,11 @@ def test_saving_and_forgetting_without_a_conversation_say_so(
     assert "not kept" in (sidebar.rename("x", who.stored()).listed or "")
 
 
-def test_the_desk_does_nothing_without_its_key(service: ChatService, care: CareEvents) -> None:
+def test_the_desk_does_nothing_without_its_key(
+    service: ChatService, care: CareEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(desk_events, "time", SimpleNamespace(sleep=waits.append))
     desk = DeskEvents(service.handoffs, "a long key", service.company)
     who = care.person("", kept()).identity
     assert who is not None
@@ -203,9 +210,33 @@ def test_the_desk_does_nothing_without_its_key(service: ChatService, care: CareE
         assert desk.reply(key, waiting.handoff_id, "Hello").alert
         assert desk.close(key, waiting.handoff_id).alert
     assert service.handoffs.queue() == [waiting]
+    assert len(waits) == 3 * 5, "every guess costs time"
     assert desk.enter(" a long key ").opened
     assert "Choose a customer" in (desk.reply("a long key", None, "Hello").alert or "")
     assert "write a reply" in (desk.reply("a long key", waiting.handoff_id, " ").alert or "")
+    assert len(waits) == 3 * 5
+
+
+def test_guesses_of_the_desk_key_leave_the_page_its_workers(service: ChatService) -> None:
+    with gr.Blocks() as page:
+        events = DeskEvents(service.handoffs, "a long key", service.company)
+        tab = build_desk_tab([])
+        bind_desk(tab, events, EngineQueue(16))
+    guarded = [event for event in page.fns.values() if tab.key in event.inputs]
+    assert {(event.concurrency_id, event.concurrency_limit) for event in guarded} == {("desk", 4)}
+
+
+def test_a_case_that_cannot_be_closed_is_said_to_stay(
+    service: ChatService, care: CareEvents, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("the database is locked")
+
+    care.person("", kept())
+    (waiting,) = service.handoffs.queue()
+    monkeypatch.setattr(store.care, "move_handoff", refuse)
+    desk = DeskEvents(service.handoffs, "a long key", service.company)
+    assert "is locked" in (desk.close("a long key", waiting.handoff_id).alert or "")
 
 
 def test_an_identity_is_made_when_the_browser_has_none() -> None:
