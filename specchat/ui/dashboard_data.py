@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,8 +32,9 @@ from specchat.ui.format import acceptance_length, duration, model_name, tokens_p
 from storage import MetricRow, RaceRow, Store, TurnFilter
 from storage.records import utc_now
 
+EVER = "All that is kept"
 PERIODS: dict[str, timedelta | None] = {
-    "All time": None,
+    EVER: None,
     "Last hour": timedelta(hours=1),
     "Last 24 hours": timedelta(days=1),
     "Last 7 days": timedelta(days=7),
@@ -42,6 +43,8 @@ ANY = "Any"
 LOADS = ("Started at once", "Had to wait")
 AT_ONCE_MS = 5.0
 """A request that is scheduled within this time found the engine free for it."""
+MOST_ROWS = 10_000
+"""Turns, and races, that are read at the most: the newest."""
 TABLE_ROWS = 200
 TABLE_HEADERS = (
     "Time (UTC)", "Kind", "Mode", "Model", "Status", "Tokens", "TTFT ms", "TPOT ms", "E2E ms",
@@ -59,7 +62,7 @@ _MEASURES: tuple[tuple[str, Measure], ...] = (
 class Choice:
     """The filters as chosen on the page."""
 
-    period: str = "All time"
+    period: str = EVER
     mode: str = ANY
     model: str = ANY
     kind: str = ANY
@@ -67,7 +70,7 @@ class Choice:
     speculator: str = ANY
     load: str = ANY
 
-    def filter(self, now: datetime | None = None, limit: int = 10_000) -> TurnFilter:
+    def filter(self, now: datetime | None = None, limit: int = MOST_ROWS) -> TurnFilter:
         """The filter of the store."""
         span = PERIODS.get(self.period)
         return TurnFilter(
@@ -103,6 +106,7 @@ class Evidence:
     length: AcceptanceLength
     rate: AcceptanceRate
     alarms: tuple[Alarm, ...]
+    cut: str = ""  # what was read up to its limit, as a sentence
 
     @property
     def empty(self) -> bool:
@@ -110,15 +114,13 @@ class Evidence:
         return not self.rows and not self.races
 
 
-def gather(store: Store, choice: Choice) -> Evidence:
-    """Read the rows that fit and summarise them."""
-    which = choice.filter()
-    races = tuple(
-        race
-        for race in (store.races(which) if choice.kind in (ANY, "race") else ())
-        if choice.keeps_race(race)
-    )
-    rows = tuple(row for row in store.metrics(which) if choice.keeps(row))
+def gather(store: Store, choice: Choice, limit: int = MOST_ROWS) -> Evidence:
+    """Read the rows that fit, the newest `limit` turns and races, and summarise them."""
+    which = choice.filter(limit=limit)
+    read_races = store.races(which) if choice.kind in (ANY, "race") else []
+    read_turns = store.metrics(which)
+    races = tuple(race for race in read_races if choice.keeps_race(race))
+    rows = tuple(row for row in read_turns if choice.keeps(row))
     if choice.scenario != ANY:  # only races keep an excerpt of their question
         raced = {arm.turn_id for race in races for arm in (race.plain, race.speculative)}
         rows = tuple(row for row in rows if row.turn_id in raced)
@@ -133,7 +135,13 @@ def gather(store: Store, choice: Choice) -> Evidence:
         length=mean_acceptance_length(speculative),
         rate=draft_acceptance_rate(speculative),
         alarms=(*alarms(speculative), *loss_alarms(races, _race_group, _race_turn)),
+        cut=_cut({"turns": len(read_turns), "races": len(read_races)}, limit),
     )
+
+
+def _cut(read: Mapping[str, int], limit: int) -> str:
+    full = [noun for noun, rows in read.items() if rows >= limit]
+    return f"Only the newest {limit:,} {' and '.join(full)} are counted." if full else ""
 
 
 def fingerprint(store: Store, choice: Choice) -> str:

@@ -24,8 +24,8 @@ def as_csv(rows: Sequence[MetricRow]) -> str:
     return out.getvalue()
 
 
-def as_json(rows: Sequence[MetricRow], races: Sequence[RaceRow]) -> str:
-    """Turns, and which two of them each race put side by side."""
+def as_json(rows: Sequence[MetricRow], races: Sequence[RaceRow], note: str = "") -> str:
+    """Turns, and which two of them each race put side by side; `note` says what is left out."""
     return json.dumps(
         {
             "turns": [asdict(row) for row in rows],
@@ -40,6 +40,7 @@ def as_json(rows: Sequence[MetricRow], races: Sequence[RaceRow]) -> str:
                 }
                 for race in races
             ],
+            **({"note": note} if note else {}),
         },
         default=str,
         indent=1,

@@ -8,6 +8,7 @@ from typing import Protocol
 from specchat.evidence import percentiles
 from specchat.ui.dashboard_data import Evidence, interval_words, race_provenance, saved_words
 from specchat.ui.format import EVEN_BAND, count, duration, known, percent
+from specchat.ui.messages import notes
 from storage import StoreHealth
 
 MAP_CELLS = 256
@@ -116,7 +117,8 @@ def tiles_html(evidence: Evidence) -> str:
         f'<div class="sc-tile"><b>{escape(value)}</b><span>{escape(label)}</span></div>'
         for value, label in tiles
     )
-    return f'<div class="sc-tiles">{shown}</div>{_alarms_html(evidence)}'
+    cut = notes([evidence.cut] if evidence.cut else [])
+    return f'<div class="sc-tiles">{shown}</div>{cut}{_alarms_html(evidence)}'
 
 
 def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0) -> str:

@@ -61,7 +61,7 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
     """Lay the dashboard out; events are bound by `bind_dashboard`."""
     with gr.Row(elem_id="sc-filters"):
         period = gr.Dropdown(
-            list(data.PERIODS), value="All time", label="Time", min_width=140, filterable=False
+            list(data.PERIODS), value=data.EVER, label="Time", min_width=140, filterable=False
         )
         mode = _any_of("Mode", ["plain", "speculative"])
         model = _any_of("Model", [])

@@ -110,9 +110,10 @@ def bind_evidence_tools(
             return ["", say.problem(error)]
         if not found.rows:
             return ["", say.alert("There is nothing to export: no turn fits these filters.")]
+        said = [f"{len(found.rows):,} turns exported"]
         return [
-            as_csv(found.rows) if form == "csv" else as_json(found.rows, found.races),
-            say.notes([f"{len(found.rows):,} turns exported"]),
+            as_csv(found.rows) if form == "csv" else as_json(found.rows, found.races, found.cut),
+            say.notes([*said, found.cut] if found.cut else said),
         ]
 
     gr.on(

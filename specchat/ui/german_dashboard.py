@@ -14,7 +14,7 @@ TEXTS: dict[str, str] = {
     "Speculator": "Spekulator",
     "Load": "Last",
     "Any": "Alle",
-    "All time": "Gesamte Zeit",
+    "All that is kept": "Alles Aufbewahrte",
     "Last hour": "Letzte Stunde",
     "Last 24 hours": "Letzte 24 Stunden",
     "Last 7 days": "Letzte 7 Tage",
@@ -50,6 +50,9 @@ TEXTS: dict[str, str] = {
     "a 95 % interval needs at least 6 different prompts": (
         "für ein 95-%-Intervall braucht es mindestens 6 verschiedene Fragen"
     ),
+    "turns": "Antworten",
+    "races": "Rennen",
+    "turns and races": "Antworten und Rennen",
     "τ over all tokens": "τ über alle Token",
     "counters contradict each other: a defect in the measurement": (
         "Zähler widersprechen sich: ein Fehler der Messung"
@@ -204,6 +207,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"an interval needs at least 6 different prompts",
      "für ein Intervall braucht es mindestens 6 verschiedene Fragen"),
     (r"([\d,]+) turns exported", "$1 Antworten exportiert"),
+    (r"Only the newest ([\d,]+) (.+) are counted\.", "Gezählt sind nur die neuesten $1 {2}."),
     # charts
     (r"Races with the same answer, end to end \(n = (.+)\)",
      "Rennen mit gleicher Antwort, Gesamtzeit (n = $1)"),

@@ -9,6 +9,7 @@ import pytest
 
 from specchat.ui import charts
 from specchat.ui import dashboard_data as data
+from specchat.ui.dashboard_export import as_json
 from specchat.ui.dashboard_html import empty_html, headline_html, live_html, tiles_html
 from specchat.ui.dashboard_savings import savings_html
 from specchat.ui.dashboard_tab import PLOTS, _drawn, _figures
@@ -89,6 +90,16 @@ def test_races_with_different_answers_are_counted_but_not_timed(store: Store) ->
     assert [len(row.values) for row in data.speedup_rows(evidence.races)] == [1, 1, 1]
     assert [row.n for row in data.scenario_rows(evidence.races)] == [1]
     assert "from the median saving of 1 prompt" in savings_html(evidence.races, 1, 1, 0, "").lower()
+
+
+def test_a_read_that_meets_its_limit_is_said(store: Store) -> None:
+    store_turn(store)
+    store_races(store, race("one"), race("two"))
+    assert "newest" not in tiles_html(data.gather(store, data.Choice()))
+    assert "newest 5 turns are counted" in tiles_html(data.gather(store, data.Choice(), 5))
+    found = data.gather(store, data.Choice(), 2)
+    assert "newest 2 turns and races are counted" in tiles_html(found)
+    assert "newest 2" in as_json(found.rows, found.races, found.cut)
 
 
 def test_without_a_race_to_compare_the_headline_says_why(store: Store) -> None:
