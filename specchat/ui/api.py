@@ -12,7 +12,7 @@ from specchat.chat.types import AnswerUpdate, ChatError
 from specchat.ui import messages as say
 from specchat.ui.chat_events import answer_options
 from specchat.ui.format import footer
-from specchat.ui.identity import new_owner
+from specchat.ui.identity import is_owner, new_owner
 from specchat.ui.options import EngineQueue
 from specchat.ui.race_events import RaceEvents
 from specchat.ui.race_record import headline, pair_numbers
@@ -22,6 +22,7 @@ KEPT = (
     "This conversation is stored because its customer agreed to that. Go on with consent=true, "
     "or begin a new one."
 )
+_SHOWN = 40  # characters of a wrong value in a message
 
 
 def add_api(
@@ -47,8 +48,8 @@ def add_api(
         no word of them is, only what the answer cost. A conversation that is kept goes on only
         with it.
         """
-        who = owner or new_owner()
         try:
+            who = _owner(owner)
             options = answer_options(speculate, temperature, max_tokens, seed)
             _require_within(options.max_tokens, longest)
             opened = _opened(service, conversation, who, consent)
@@ -71,8 +72,8 @@ def add_api(
         With `consent` the texts are stored, redacted, as the `owner`'s; else only measurements and
         which of five situations the question is about.
         """
-        who = owner or new_owner()
         try:
+            who = _owner(owner)
             settings = race_settings(temperature, max_tokens, seed)
             _require_within(settings.max_tokens, longest)
         except ChatError as error:
@@ -98,6 +99,17 @@ def add_api(
 
     gr.api(chat, api_name="chat", **_shared(queue.answering()))
     gr.api(race, api_name="race", **_shared(queue.racing()))
+
+
+def _owner(given: str) -> str:
+    """The owner that a call names, or a new one. Raises ChatError for an id of no reply."""
+    if given and not is_owner(given):
+        shown = given if len(given) <= _SHOWN else given[:_SHOWN] + "…"
+        raise ChatError(
+            "owner must be the one of an earlier reply, 32 hexadecimal digits, or empty for a new "
+            f"one, got {shown!r}"
+        )
+    return given or new_owner()
 
 
 def _require_within(max_tokens: int, longest: int) -> None:

@@ -41,9 +41,14 @@ def new_owner() -> str:
     return secrets.token_hex(16)
 
 
+def is_owner(text: str) -> bool:
+    """True for an id as `new_owner` makes them."""
+    return _OWNER.fullmatch(text) is not None
+
+
 def identity_of(stored: Any) -> Identity:
     """The identity a browser sent; a fresh one when it sent none or something else."""
-    if isinstance(stored, dict) and _OWNER.fullmatch(str(stored.get("owner", ""))):
+    if isinstance(stored, dict) and is_owner(str(stored.get("owner", ""))):
         keeps = stored.get("keeps")
         return Identity(
             stored["owner"],

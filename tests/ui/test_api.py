@@ -114,6 +114,19 @@ def test_consent_can_come_later_and_must_be_said_again(client: Client, site: Sit
     assert not site.holds("bettong-lamp")
 
 
+@pytest.mark.parametrize(
+    ("owner", "shown"), [("ann", "got 'ann'"), ("a" * 200_000, f"got '{'a' * 40}…'")]
+)
+def test_an_owner_is_one_that_was_given_out(
+    client: Client, site: Site, owner: str, shown: str
+) -> None:
+    for endpoint in ("/chat", "/race"):
+        with pytest.raises(AppError, match="32 hexadecimal digits") as refused:
+            client.predict("Where is it?", owner=owner, consent=True, api_name=endpoint)
+        assert str(refused.value).endswith(shown)
+    assert site.store.conversations(owner) == []
+
+
 @pytest.mark.parametrize("tokens", [0, 257, 10**6])
 def test_no_answer_is_longer_than_the_settings_say(client: Client, tokens: int) -> None:
     for endpoint in ("/chat", "/race"):
