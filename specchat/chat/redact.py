@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import phonenumbers
 
@@ -278,12 +279,16 @@ def _cards(text: str) -> Iterable[Span]:
 def _luhn_spans(match: re.Match[str]) -> Iterable[Span]:
     """Groups of digits inside `match` that are written as a card is and pass the Luhn check."""
     groups = list(re.finditer(r"\d+", match[0]))
-    for first in range(len(groups)):
+    sizes = [len(group[0]) for group in groups]
+    before = [0, *accumulate(sizes)]  # digits in front of each group
+    for first, group in enumerate(groups):
+        if group[0][0] not in "23456":
+            continue
         for last in range(len(groups), first, -1):
+            if before[last] - before[first] not in _CARD_LENGTHS:
+                continue
             digits = "".join(group[0] for group in groups[first:last])
-            sizes = [len(group[0]) for group in groups[first:last]]
-            fits = digits[0] in "23456" and len(digits) in _CARD_LENGTHS and _card_like(sizes)
-            if fits and _luhn(digits):
+            if _card_like(sizes[first:last]) and _luhn(digits):
                 start, end = groups[first].start(), groups[last - 1].end()
                 yield Span(match.start() + start, match.start() + end, "card")
 
