@@ -3,6 +3,7 @@ the Triton kernels under the interpreter."""
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from typing import Any
@@ -46,8 +47,9 @@ def replay_on_cpu(function: Callable[[], Any]) -> Recording:
 
 
 def with_graphs(runner: ModelRunner, rows: tuple[int, ...]) -> ModelRunner:
-    """Lets a runner on CPU work as on a card."""
+    """Lets a runner on CPU work as on a card. Other tests use its model too, so it gets a copy."""
     kv = runner.shape.kv
+    runner.model = copy.deepcopy(runner.model)
     runner.geometry = Geometry(runner.shape.heads, kv.kv_heads, runner.cache.page_size, 2)
     runner.fused = fuse(runner.model)
     runner.graphs = StepGraphs(runner, rows, replay_on_cpu)
