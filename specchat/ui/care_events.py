@@ -49,13 +49,13 @@ class CareEvents:
         return Screen(alert="", offer="", rating=True)
 
     def rate_conversation(self, score: Any, comment: str | None, stored: Any) -> Screen:
-        """The customer's satisfaction, 1 to 5; a new conversation begins."""
+        """The customer's satisfaction, 1 to 5, and words where they may be kept; a new conversation
+        begins."""
         who = identity_of(stored)
         if score in (None, ""):
             return Screen(alert=say.alert(text.CSAT_MISSING))
-        self._service.rate_conversation(
-            who.conversation, int(score), comment or "", owner=who.owner
-        )
+        said = "" if self._view.overkeeps(who) else comment or ""
+        self._service.rate_conversation(who.conversation, int(score), said, owner=who.owner)
         shown = self._view.show(who.opened(""))
         return replace(shown, notes=say.notes([text.CSAT_THANKS]))
 

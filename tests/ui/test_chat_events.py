@@ -138,6 +138,10 @@ def test_an_earlier_conversation_keeps_no_more_than_was_agreed_to(
     assert (again.identity, again.notes) == (last.identity, "")
     assert store.flush()
     assert [turn.question for turn in store.turns(earlier)] == ["Where is it?"]
+    care.rate_conversation(4, "It was the walrus.", opened.stored())
+    assert store.flush()
+    (rating,) = store.care.feedback(earlier)
+    assert (rating.score, rating.comment) == (4, "")
     service.request_person(earlier, owner=who.owner)
     passed = asked(events, "Hello?", opened.stored())[-1]
     assert passed.identity == opened
