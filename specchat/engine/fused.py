@@ -205,10 +205,10 @@ def _gate(module: Any, x: torch.Tensor) -> torch.Tensor:
     return out
 
 
-def _decode(layer: Any, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+def _decode(layer: Any, hidden_states: torch.Tensor, **kwargs: Any) -> torch.Tensor:
     """The forward pass of a decoder layer. `hidden_states [1, rows, n]`."""
     factor = _factor(layer)
-    attended, _ = layer.self_attn(layer.input_layernorm(hidden_states), *args, **kwargs)
+    attended, _ = layer.self_attn(layer.input_layernorm(hidden_states), **kwargs)
     total, normed = _add_and_norm(hidden_states, attended, factor, layer.post_attention_layernorm)
     return torch.add(total, layer.mlp(normed), alpha=factor)
 

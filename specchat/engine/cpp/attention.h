@@ -53,7 +53,7 @@ static inline Vec plus_products(Vec total, Vec numbers, const float* factor) {
     return add_pair_products(total, pairs, both);
 }
 
-// LANES keys as [dim][LANES]; `turn_pairs`: as [dim / 2][LANES] pairs.
+// LANES keys as [dim][LANES] numbers (`turn_keys`) or as [dim / 2][LANES] pairs (`turn_pairs`).
 
 template <typename KV>
 static inline void turn_rest(const KV* const* key, int64_t first, int64_t dim, float* turned) {
@@ -247,13 +247,11 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
             score[sight.common + k] = score[sight.common + sight.own[row * sight.width + k]];
         int64_t end = (count + LANES - 1) / LANES * LANES;
         float* last = score + end - LANES;
-        Vec most = first_of(load(last), count + LANES - end, -FLT_MAX);
+        Vec most = only_first(load(last), count + LANES - end, -FLT_MAX);
         memcpy(last, &most, sizeof most);
         for (int64_t i = 0; i < end - LANES; i += LANES) most = larger(most, load(score + i));
         share[q] = 1.0f / exponentials(score, end, largest(most));
-        if (PAIRS) {
-            round_to_pairs(score, count);
-        }
+        if (PAIRS) round_to_pairs(score, count);  // a half that is missing is 0
         memset(queries[q].out, 0, dim * sizeof(float));
     }
     auto add = [&](const Query* to, int64_t how_many, const int64_t* slots, int64_t count,
@@ -287,8 +285,8 @@ static void write_cache(const Model& m, const Step& s, int64_t layer, int64_t sl
     }
 }
 
-// What this thread claims of key heads and groups; `query` is overwritten. `score` [QUERIES_TOGETHER, width], `turned`
-// [head_dim, LANES] and `seen` [SEEN_TOGETHER] are its own.
+// What this thread claims of key heads and groups; `query` is overwritten.
+// `score` [QUERIES_TOGETHER, width], `turned` [head_dim, LANES] and `seen` [SEEN_TOGETHER] are its own.
 template <typename KV>
 static void attention(Team& team, const Model& m, const Step& s, int64_t layer,
                       const Group* groups, int64_t many, const int64_t* const* where,

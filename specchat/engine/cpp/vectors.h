@@ -167,7 +167,7 @@ static inline void store_some(float* p, Vec v, int64_t many) {
 }
 
 // The first `many` lanes of v, `rest` in the others.
-static inline Vec first_of(Vec v, int64_t many, float rest) {
+static inline Vec only_first(Vec v, int64_t many, float rest) {
     Ints lane;
     EACH(int i = 0; i < LANES; i++) lane[i] = i;
     return lane < int32_t(many) ? v : Vec{} + rest;
