@@ -110,18 +110,33 @@ def generate(
     out: Out = DEFAULT_OUT,
     data: Data = None,
     from_hub: FromHub = False,
-    count: Annotated[int, typer.Option(min=1, help="Prompts at each temperature.")] = 1500,
+    count: Annotated[
+        int, typer.Option(min=0, help="Prompts of the corpus at each temperature; 0 for none.")
+    ] = 1500,
     temperature: Annotated[list[float] | None, typer.Option(help="May be repeated.")] = None,
+    own_questions: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Then as many conversations in which the target asks the questions too, of 1 to "
+            "4 turns, answered greedily; with --count 0 it needs no corpus.",
+        ),
+    ] = 0,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop each temperature after this long.")
+        float | None,
+        typer.Option(help="Stop each temperature, and the own questions, after this long."),
     ] = None,
 ) -> None:
-    """Let the target answer training questions: the text of the speculators' second stage."""
-    from specchat.training.stages import Workplace, run_generate
+    """Let the target answer training questions, and its own: the text of the speculators' second
+    stage and of the suffix store."""
+    from specchat.training.stages import Workplace, run_generate, run_self_talk
 
     with _clear_errors():
         place = Workplace(work, out, data, from_hub, typer.echo)
-        run_generate(place, count, temperature or [0.0, 0.8], minutes)
+        if count:
+            run_generate(place, count, temperature or [0.0, 0.8], minutes)
+        if own_questions:
+            run_self_talk(place, own_questions, minutes)
 
 
 @train_app.command()
@@ -262,6 +277,7 @@ def everything(
             stages.run_tokenizer(place)
         stages.run_target(place, replace(target, minutes=target.minutes * scale), max_steps)
         stages.run_generate(place, max(1, int(1500 * scale)), (0.0, 0.8), None)
+        stages.run_self_talk(place, max(1, int(1500 * scale)))
         run_store(place)
         for stage, minutes in ((1, stages.STAGE_ONE_MINUTES * scale), (2, mlp.minutes * scale)):
             stages.run_speculator(place, stage, replace(mlp, minutes=minutes), max_steps=max_steps)

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
@@ -92,7 +92,7 @@ def generate_answers(
     interrupted run resumes; a last line that it left unfinished is dropped. Answers `together`
     prompts at a time; starts no further one when `minutes` are used up.
     """
-    _drop_cut_line(path)
+    drop_cut_line(path)
     done = {(a.id, a.temperature) for a in read_answers(path)}
     waiting = [p for p in prompts if (p.id, temperature) not in done]
     start, count, tokens = time.perf_counter(), len(done), 0
@@ -105,13 +105,14 @@ def generate_answers(
             params = SamplingParams(
                 max_tokens=max_new_tokens, temperature=temperature, seed=seed + place
             )
-            return _answer(engine, waiting[place], params, tokenizer.eos_token_id)
+            return complete(engine, waiting[place].ids, params, tokenizer.eos_token_id)
 
         answers = pool.map(answer, range(len(waiting)))
         for place, (prompt, ids) in enumerate(zip(waiting, answers, strict=True), start=1):
             if ids is None:
                 break
-            lines.write(json.dumps(_line(prompt, temperature, ids, tokenizer)) + "\n")
+            made = OwnAnswer(prompt.id, temperature, prompt.ids, ids)
+            lines.write(answer_line(made, tokenizer))
             count += 1
             tokens += len(ids)
             if place % 250 == 0 or place == len(waiting):
@@ -131,31 +132,25 @@ def read_answers(path: Path) -> Iterator[OwnAnswer]:
             yield OwnAnswer(record["id"], record["temperature"], record["prompt"], record["answer"])
 
 
-def _drop_cut_line(path: Path) -> None:
+def drop_cut_line(path: Path) -> None:
     """Leave the file's whole lines."""
     if path.exists():
         with path.open("r+b") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def _line(
-    prompt: Prompt, temperature: float, answer: list[int], tokenizer: PreTrainedTokenizerFast
-) -> dict:
-    end = tokenizer.eos_token_id
-    return {
-        "id": prompt.id,
-        "temperature": temperature,
-        "prompt": prompt.ids,
-        "answer": answer,
-        "text": tokenizer.decode(answer[:-1] if answer[-1] == end else answer),
-    }
+def answer_line(made: OwnAnswer, tokenizer: PreTrainedTokenizerFast) -> str:
+    """An answer as a line of the file, its text added for people."""
+    answer = made.answer
+    text = tokenizer.decode(answer[:-1] if answer[-1] == tokenizer.eos_token_id else answer)
+    return json.dumps({**asdict(made), "text": text}) + "\n"
 
 
-def _answer(engine: Engine, prompt: Prompt, params: SamplingParams, end: int) -> list[int]:
-    """One answer's token ids, with `end` last when it came to its end."""
-    ids: list[int] = []
-    for delta in engine.submit(Request(tuple(prompt.ids), params, interactive=False)):
-        ids += [token.token_id for token in delta.tokens]
+def complete(engine: Engine, ids: Sequence[int], params: SamplingParams, end: int) -> list[int]:
+    """What the target writes behind `ids`, with `end` last when it came to its end."""
+    written: list[int] = []
+    for delta in engine.submit(Request(tuple(ids), params, interactive=False)):
+        written += [token.token_id for token in delta.tokens]
         if delta.finish is FinishReason.STOP:
-            ids.append(end)
-    return ids
+            written.append(end)
+    return written

@@ -3,7 +3,7 @@
 ```
 WORK/tokenizer           the tokenizer
 WORK/target              checkpoint of the target's training
-WORK/own_answers.jsonl   the target's own answers
+WORK/own_answers.jsonl   the target's own answers, to questions of the corpus and to its own
 WORK/mlp, WORK/draft     checkpoints of the speculators' trainings
 OUT/{target,mlp_speculator,draft}   the models, as `--model` and `--speculators` load them
 ```
@@ -18,7 +18,13 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from specchat.loader import LoadOptions, load
-from specchat.training.corpus import Conversation, in_split, join_turns, load_corpus
+from specchat.training.corpus import (
+    Conversation,
+    in_split,
+    join_turns,
+    load_corpus,
+    question_key,
+)
 from specchat.training.features import Features, extract_features, join_features
 from specchat.training.generate import draw_prompts, generate_answers, read_answers
 from specchat.training.mlp_speculator import (
@@ -28,6 +34,7 @@ from specchat.training.mlp_speculator import (
     save_speculator,
 )
 from specchat.training.packing import Sample, make_samples
+from specchat.training.self_talk import generate_conversations
 from specchat.training.speculator import (
     Acceptance,
     SpeculatorSettings,
@@ -142,6 +149,45 @@ def run_generate(
             )
     finally:
         engine.close()
+
+
+def run_self_talk(place: Workplace, count: int, minutes: float | None = None) -> None:
+    """The target's own answers to questions that it asks itself, none of them a held-out one.
+
+    Speculators that are in place already speed it up; the answers are the same.
+    """
+    tokenizer = load_tokenizer(place.out / "target")
+    held_out = held_out_questions(place)
+    options = LoadOptions(model=str(place.out / "target"), skip_bad_speculators=True)
+    engine = load(options).engine
+    try:
+        generate_conversations(
+            engine,
+            tokenizer,
+            count,
+            place.work / "own_answers.jsonl",
+            skip=held_out,
+            minutes=minutes,
+            say=place.say,
+        )
+    finally:
+        engine.close()
+
+
+def held_out_questions(place: Workplace) -> set[str]:
+    """Keys of what the conversations of the validation and test splits begin with.
+
+    Without a corpus there are none, which is said. Raises `FileNotFoundError` when one was asked
+    for but is missing.
+    """
+    try:
+        corpus = place.corpus()
+    except FileNotFoundError as error:
+        if place.data or place.from_hub:
+            raise
+        place.say(f"the target may ask held-out questions too: {error}")
+        return set()
+    return {question_key(c.messages[0].content) for c in corpus if c.split != "train"}
 
 
 def run_speculator(
