@@ -1,8 +1,9 @@
 """Suffix drafting: how earlier answers went on after the same words.
 
 Customer care repeats itself: the longest suffix of the current text that occurs in earlier answers
-is looked up, and what followed there, weighted by how often, becomes the draft tree. The store
-begins with the seed that belongs to the model and grows with the answers that are given.
+is looked up, with shorter ones that occur more often, and what followed there, weighted by how
+often, becomes the draft tree. The store begins with the seed that belongs to the model and grows
+with the answers that are given.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.speculators import suffix_native
-from specchat.speculators.suffix_array import Nodes, SuffixArray, SuffixOptions, draft
+from specchat.speculators.suffix_array import Nodes, SuffixArray, SuffixOptions, Tokens, draft
 from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class SuffixSpeculator:
 
     def __init__(
         self,
-        seed: Iterable[Sequence[int]] = (),
+        seed: Iterable[Tokens] = (),
         *,
         options: SuffixOptions | None = None,
         native: bool = True,
@@ -115,7 +116,7 @@ class SuffixSpeculator:
         """Tokens of the seed, and of the answers learned."""
         return {"seed": len(self._seed), "history": self._history.tokens}
 
-    def _build(self, seed: list[Sequence[int]], native: bool) -> None:
+    def _build(self, seed: list[Tokens], native: bool) -> None:
         library = suffix_native.load() if native else None
         sorted_seed = SuffixArray.build(seed, library)
         with self._lock:

@@ -1,8 +1,9 @@
 """Sorted suffixes of token sequences, and what follows in them on the latest tokens.
 
 After SuffixDecoding (Oliaro et al. 2024, arXiv 2411.04975), with suffix arrays (Manber, Myers 1990)
-for its trees. `cpp/suffix.h` computes the same, far faster; this is used where it cannot be built,
-and is what it is tested against.
+for its trees, and with shorter matches that occur more often blended in, as prediction by partial
+matching does (Cleary, Witten 1984). `cpp/suffix.h` computes the same, far faster; this is used
+where it cannot be built, and is what it is tested against.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import ctypes
 import heapq
 import itertools
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +23,12 @@ import torch
 SORTED_TOKENS = 48
 """Suffixes are sorted by this many tokens; a match and its draft never compare more."""
 
+MOST_BLENDED = 4
+"""Matches beside the longest."""
+
+Tokens = Sequence[int] | npt.NDArray[np.int32]
+"""A sequence of token ids."""
+
 _END = -1
 _EULER = 0.5772
 
@@ -31,14 +37,20 @@ _EULER = 0.5772
 class SuffixOptions:
     """How drafts are made."""
 
-    longest: int = 16  # tokens of a match
+    longest: int = 24  # tokens of a match
     shortest: int = 1
+    often: tuple[int, ...] = (3, 10)  # how often each match beside the longest has to occur
     most_nodes: int = 32
     branches: int = 2
     least_chance: float = 0.2  # of a node's whole path
-    doubt: float = 0.3  # occurrences of something else, added to those of a match
+    doubt: float = 0.1  # occurrences of something else, added to those of a match
+    sampled_doubt: float = 0.3  # the same where the target samples
 
     def __post_init__(self) -> None:
+        if len(self.often) > MOST_BLENDED or list(self.often) != sorted(self.often):
+            raise ValueError(
+                f"often must be at most {MOST_BLENDED} rising counts, got {self.often}"
+            )
         if not 1 <= self.shortest <= self.longest < SORTED_TOKENS:
             raise ValueError(
                 f"1 <= shortest <= longest < {SORTED_TOKENS} must hold, "
@@ -65,15 +77,13 @@ class SuffixArray:
     starts: npt.NDArray[np.int32]  # place of the first suffix that starts with a token or above
 
     @classmethod
-    def build(
-        cls, sequences: Iterable[Sequence[int]], library: ctypes.CDLL | None = None
-    ) -> SuffixArray:
+    def build(cls, sequences: Iterable[Tokens], library: ctypes.CDLL | None = None) -> SuffixArray:
         """Sort; natively where the library is given."""
-        flat: list[int] = []
+        end = np.full(1, _END, dtype=np.int32)
+        pieces = [np.empty(0, dtype=np.int32)]
         for sequence in sequences:
-            flat += sequence
-            flat.append(_END)
-        tokens = np.asarray(flat, dtype=np.int32)
+            pieces += [np.asarray(sequence, dtype=np.int32), end]
+        tokens = np.concatenate(pieces)
         if library is None:
             order = _sort(tokens)
         else:
@@ -128,6 +138,15 @@ class SuffixArray:
         return int(self.tokens[index]) if index < len(self.tokens) else _END
 
 
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A suffix of the context, and what each of its occurrences counts beside its part's weight."""
+
+    length: int
+    scale: float
+    found: list[range]  # in each part
+
+
 @dataclass(order=True, slots=True)
 class _Candidate:
     sort_key: float
@@ -135,7 +154,7 @@ class _Candidate:
     chance: float = field(compare=False)
     depth: int = field(compare=False)
     node: int = field(compare=False)
-    found: list[range] = field(compare=False)
+    found: list[list[range]] = field(compare=False)  # of each match
 
 
 def draft(
@@ -148,29 +167,41 @@ def draft(
     temperature: float = 1.0,
 ) -> Nodes:
     """The most probable ways to go on after the longest suffix of `context` that occurs in any
-    part. An occurrence counts as much as its part's weight. With `noise` [depths, vocab] chances
-    are those of being the largest after log p / temperature + noise."""
-    matched, found = _longest_match(parts, context, options)
+    part, and after shorter ones that occur more often. An occurrence of the longest one counts as
+    much as its part's weight, all of another match together as one. With `noise` [depths, vocab]
+    chances are those of being the largest after log p / temperature + noise."""
+    matches = _matches(parts, weights, context, options)
     nodes = Nodes()
-    if not matched:
+    if not matches:
         return nodes
-    deepest = min(most_depth, SORTED_TOKENS - matched)
+    deepest = min(most_depth, SORTED_TOKENS - matches[0].length)
     if noise is not None:
         deepest = min(deepest, len(noise))
+    doubt = options.doubt if noise is None else options.sampled_doubt
     numbers = itertools.count()
-    heap = [_Candidate(-1.0, next(numbers), 1.0, 0, -1, found)]
+    heap = [_Candidate(-1.0, next(numbers), 1.0, 0, -1, [match.found for match in matches])]
     while heap and len(nodes.tokens) < options.most_nodes:
         here = heapq.heappop(heap)
         if here.depth >= deepest:
             continue
+        total, counts = doubt, dict[int, float]()
+        for match, found in zip(matches, here.found, strict=True):
+            for part, weight, places in zip(parts, weights, found, strict=True):
+                total += match.scale * weight * len(places)
+                for token, count in part.following(places, match.length + here.depth):
+                    counts[token] = counts.get(token, 0.0) + match.scale * weight * count
         row = None if noise is None else noise[here.depth]
-        depth = matched + here.depth
-        ranked = _ranked(parts, weights, here.found, depth, options, row, temperature)
-        for token, chance in ranked:
+        for token, chance in _ranked(counts, total, options.branches, row, temperature):
             joint = chance * here.chance
             if joint < options.least_chance or len(nodes.tokens) == options.most_nodes:
                 break
-            narrower = [p.narrow(f, depth, token) for p, f in zip(parts, here.found, strict=True)]
+            narrower = [
+                [
+                    part.narrow(places, match.length + here.depth, token)
+                    for part, places in zip(parts, found, strict=True)
+                ]
+                for match, found in zip(matches, here.found, strict=True)
+            ]
             nodes.tokens.append(token)
             nodes.parents.append(here.node)
             nodes.depths.append(here.depth + 1)
@@ -183,50 +214,53 @@ def draft(
     return nodes
 
 
-def frequent_tokens(sequences: Iterable[Sequence[int]], share: float) -> list[int]:
+def frequent_tokens(sequences: Iterable[Tokens], share: float) -> list[int]:
     """The fewest tokens that make up this share of all; none where there are none."""
-    counts = Counter(itertools.chain.from_iterable(sequences))
-    missing = share * counts.total()
-    found = []
-    for token, count in counts.most_common():
-        if missing <= 0:
+    pieces = [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
+    counts = np.bincount(np.concatenate([np.empty(0, dtype=np.int64), *pieces]))
+    ranked = np.argsort(-counts, kind="stable")
+    reached = np.cumsum(counts[ranked])
+    needed = int(np.searchsorted(reached, share * counts.sum())) + 1
+    return sorted(ranked[:needed].tolist()) if counts.any() else []
+
+
+def _matches(
+    parts: Sequence[SuffixArray],
+    weights: Sequence[float],
+    context: Sequence[int],
+    options: SuffixOptions,
+) -> list[_Match]:
+    """The longest match, then the longest ones that occur at least as often as they have to."""
+    matches: list[_Match] = []
+    most, weight = min(options.longest, len(context)), 0.0
+    for often in (0, *options.often):
+        if matches and weight >= often:
+            continue
+        length, found = 0, [range(0)] * len(parts)
+        low, high = options.shortest, most
+        while low <= high:  # a shorter suffix occurs wherever a longer one does
+            size = (low + high) // 2
+            tried = [part.find(context[-size:]) for part in parts]
+            total = sum(w * len(places) for w, places in zip(weights, tried, strict=True))
+            if total >= often and total:
+                length, found, weight, low = size, tried, total, size + 1
+            else:
+                high = size - 1
+        if not length:
             break
-        found.append(token)
-        missing -= count
-    return sorted(found)
-
-
-def _longest_match(
-    parts: Sequence[SuffixArray], context: Sequence[int], options: SuffixOptions
-) -> tuple[int, list[range]]:
-    matched, found = 0, [range(0)] * len(parts)
-    low, high = options.shortest, min(options.longest, len(context))
-    while low <= high:  # a shorter suffix occurs wherever a longer one does
-        size = (low + high) // 2
-        tried = [part.find(context[-size:]) for part in parts]
-        if any(len(places) for places in tried):
-            matched, found, low = size, tried, size + 1
-        else:
-            high = size - 1
-    return matched, found
+        matches.append(_Match(length, 1.0 / weight if matches else 1.0, found))
+        most = length - 1
+    return matches
 
 
 def _ranked(
-    parts: Sequence[SuffixArray],
-    weights: Sequence[float],
-    found: Sequence[range],
-    depth: int,
-    options: SuffixOptions,
+    counts: dict[int, float],
+    total: float,
+    branches: int,
     noise: torch.Tensor | None,
     temperature: float,
 ) -> list[tuple[int, float]]:
-    """The best next tokens, each with its chance."""
-    counts: dict[int, float] = {}
-    total = options.doubt
-    for part, weight, places in zip(parts, weights, found, strict=True):
-        total += weight * len(places)
-        for token, count in part.following(places, depth):
-            counts[token] = counts.get(token, 0.0) + weight * count
+    """The best next tokens, each with its chance; `total` counts what was never seen too."""
     if noise is not None and counts:
         rest = total - sum(counts.values())
         scores = {t: math.log(c / total) / temperature + float(noise[t]) for t, c in counts.items()}
@@ -235,7 +269,7 @@ def _ranked(
         most = max(unseen, *scores.values())
         counts = {token: math.exp(score - most) for token, score in scores.items()}
         total = sum(counts.values()) + math.exp(unseen - most)
-    best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: options.branches]
+    best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:branches]
     return [(token, count / total) for token, count in best]
 
 

@@ -14,7 +14,12 @@ from specchat.engine import native
 from specchat.engine.draft import DraftContext
 from specchat.engine.native import NativeUnavailableError
 from specchat.engine.packed_trees import Column, PackedTrees
-from specchat.speculators.suffix_array import SORTED_TOKENS, SuffixArray, SuffixOptions
+from specchat.speculators.suffix_array import (
+    MOST_BLENDED,
+    SORTED_TOKENS,
+    SuffixArray,
+    SuffixOptions,
+)
 
 
 class _Part(ctypes.Structure):
@@ -32,8 +37,9 @@ class _Part(ctypes.Structure):
 class _Options(ctypes.Structure):
     _fields_ = [
         *((n, c_int64) for n in ("longest", "shortest", "most_nodes", "branches")),
-        ("least_chance", c_double),
-        ("doubt", c_double),
+        *((n, c_double) for n in ("least_chance", "doubt", "sampled_doubt")),
+        ("blended", c_int64),
+        ("often", c_int64 * MOST_BLENDED),
     ]
 
 
@@ -85,6 +91,9 @@ class NativeLookups:
             options.branches,
             options.least_chance,
             options.doubt,
+            options.sampled_doubt,
+            len(options.often),
+            (c_int64 * MOST_BLENDED)(*options.often),
         )
         self._options_at = ctypes.addressof(self._options)
 

@@ -324,6 +324,23 @@ def test_frequent_tokens_make_up_the_share_asked_for() -> None:
     assert frequent_tokens([], 0.9) == []
 
 
+@pytest.mark.parametrize("often", [(5, 3), (1, 2, 3, 4, 5)])
+def test_matches_that_cannot_be_blended_are_refused(often: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="rising counts"):
+        SuffixOptions(often=often)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_shorter_match_that_occurs_more_often_has_its_say(native: bool) -> None:
+    answers = [[7, 1, 3], *[[n, 1, 4] for n in range(8, 12)]]
+    alone = SuffixSpeculator(answers, native=native, options=SuffixOptions(often=()))
+    assert drafted(alone, [7, 1]).tokens == [3]
+    tree = drafted(SuffixSpeculator(answers, native=native), [7, 1])
+    assert [tree.tokens[i] for i in tree.children(ROOT)] == [3, 4]
+    # One occurrence of the longest match, the shorter one's five as one more, and the doubt.
+    assert tree.confidence == pytest.approx([1.2 / 2.1, 0.8 / 2.1])
+
+
 @pytest.mark.parametrize(("longest", "shortest"), [(0, 0), (4, 5), (SORTED_TOKENS, 1)])
 def test_impossible_lengths_are_refused(longest: int, shortest: int) -> None:
     with pytest.raises(ValueError, match="must hold"):

@@ -1,4 +1,6 @@
 // Drafts from a store of earlier token sequences: suffix arrays, looked up by the latest tokens.
+// How a text goes on is told by its longest match and, blended in, by shorter ones that occur more
+// often, as in prediction by partial matching (Cleary, Witten 1984).
 
 #pragma once
 
@@ -23,8 +25,11 @@ struct Suffixes {  // one sorted part of a store
 struct SuffixOptions {
     int64_t longest, shortest;  // tokens of a match
     int64_t most_nodes, branches;
-    double least_chance;  // of a node's whole path
-    double doubt;         // occurrences of something else that are added to those of a match
+    double least_chance;   // of a node's whole path
+    double doubt;          // occurrences of something else that are added to those of a match
+    double sampled_doubt;  // the same where there is noise
+    int64_t blended;       // matches beside the longest, at most
+    int64_t often[4];      // how often each of these has to occur, rising
 };
 
 struct Lookup {  // of one request
@@ -135,28 +140,39 @@ struct Found {
     float* chances;
 };
 
+// A suffix of the context, and what each of its occurrences counts on top of its part's weight.
+struct Match {
+    int64_t length;
+    double scale;
+};
+
 // What a thread needs for its lookups, one after the other.
 struct Room {
-    std::vector<Range> tried, ranges;
+    std::vector<Range> tried, best, ranges;
+    std::vector<Match> matches;
     std::vector<Candidate> heap;
     std::vector<Child> children;
 };
 
-// The longest suffix of the context that occurs in any part: its tokens; where is in room.ranges.
-static int64_t longest_match(const Lookup& l, const SuffixOptions& o, Room& room) {
-    int64_t low = o.shortest, high = std::min(o.longest, l.length), matched = 0;
-    room.ranges.assign(l.many, {0, 0});
+// The longest suffix of the context, of at most `most` tokens, that occurs at least so often: its
+// length, 0 for none. Its ranges are in room.best, their weight in `weight`.
+static int64_t longest_match(const Lookup& l, const SuffixOptions& o, int64_t most, double often,
+                             Room& room, double& weight) {
+    int64_t low = o.shortest, high = most, matched = 0;
     room.tried.resize(l.many);
     // A shorter suffix occurs wherever a longer one does. Most often the longest one occurs.
     for (int64_t size = high; low <= high; size = (low + high) / 2) {
-        bool any = false;
+        double total = 0.0;
         for (int64_t p = 0; p < l.many; p++) {
-            room.tried[p] = find(l.parts[p], l.context + l.length - size, size);
-            any |= room.tried[p].low < room.tried[p].high;
+            Range& found = room.tried[p];
+            found = find(l.parts[p], l.context + l.length - size, size);
+            total += l.parts[p].weight * (found.high - found.low);
         }
-        if (any) {
+        if (total >= often && total > 0.0) {
             matched = size;
-            room.ranges = room.tried;
+            weight = total;
+            std::swap(room.best, room.tried);
+            room.tried.resize(l.many);
             low = size + 1;
         } else {
             high = size - 1;
@@ -165,30 +181,51 @@ static int64_t longest_match(const Lookup& l, const SuffixOptions& o, Room& room
     return matched;
 }
 
+// The longest match and the longest ones that occur more often, into room.matches; where they occur
+// into room.ranges, match after match. Each but the first counts like one occurrence in all.
+static void find_matches(const Lookup& l, const SuffixOptions& o, Room& room) {
+    room.matches.clear();
+    room.ranges.clear();
+    int64_t most = std::min(o.longest, l.length);
+    double weight = 0.0;
+    for (int64_t m = 0; m <= o.blended; m++) {
+        double often = m ? o.often[m - 1] : 0.0;
+        if (m && weight >= often) continue;  // the one before does
+        int64_t length = longest_match(l, o, most, often, room, weight);
+        if (!length) return;
+        room.matches.push_back({length, m ? 1.0 / weight : 1.0});
+        room.ranges.insert(room.ranges.end(), room.best.begin(), room.best.end());
+        most = length - 1;
+    }
+}
+
 // How a path that occurs in these ranges goes on, into room.children. Returns how often it occurs,
 // with what is doubted.
 static double count_children(const Lookup& l, size_t ranges, int64_t depth, double doubt,
                              Room& room) {
     room.children.clear();
     double total = doubt;
-    for (int64_t p = 0; p < l.many; p++) {
-        const Suffixes& s = l.parts[p];
-        Range in = room.ranges[ranges + p];
-        total += s.weight * (in.high - in.low);
-        while (in.low < in.high) {
-            int32_t token = at(s, in.low, depth);
-            Range same = narrow(s, in, depth, token);
-            in.low = same.high;
-            if (token < 0) continue;
-            double weight = s.weight * (same.high - same.low);
-            auto known = std::find_if(room.children.begin(), room.children.end(),
-                                      [&](const Child& c) { return c.token == token; });
-            if (known == room.children.end()) {
-                known = room.children.insert(known, {token, 0.0, room.ranges.size()});
-                room.ranges.resize(room.ranges.size() + l.many, {0, 0});
+    size_t places = room.matches.size() * l.many, place = ranges;
+    for (const Match& match : room.matches) {
+        for (int64_t p = 0; p < l.many; p++, place++) {
+            const Suffixes& s = l.parts[p];
+            Range in = room.ranges[place];
+            double each = s.weight * match.scale;
+            total += each * (in.high - in.low);
+            while (in.low < in.high) {
+                int32_t token = at(s, in.low, match.length + depth);
+                Range same = narrow(s, in, match.length + depth, token);
+                in.low = same.high;
+                if (token < 0) continue;
+                auto known = std::find_if(room.children.begin(), room.children.end(),
+                                          [&](const Child& c) { return c.token == token; });
+                if (known == room.children.end()) {
+                    known = room.children.insert(known, {token, 0.0, room.ranges.size()});
+                    room.ranges.resize(room.ranges.size() + places, {0, 0});
+                }
+                known->weight += each * (same.high - same.low);
+                room.ranges[known->ranges + place - ranges] = same;
             }
-            known->weight += weight;
-            room.ranges[known->ranges + p] = same;
         }
     }
     return total;
@@ -210,13 +247,15 @@ static double favour(const Lookup& l, int64_t depth, double total, std::vector<C
     return sum + std::exp(unseen - most);
 }
 
-// The most probable ways in which the longest match went on.
+// The most probable ways in which the matches went on.
 static void draft(const Lookup& l, const SuffixOptions& o, Room& room, Found out) {
     int64_t& nodes = out.nodes = 0;
-    int64_t matched = longest_match(l, o, room), deepest = l.most_depth;
-    if (!matched) return;
-    for (int64_t p = 0; p < l.many; p++) deepest = std::min(deepest, l.parts[p].sorted - matched);
+    find_matches(l, o, room);
+    if (room.matches.empty()) return;
+    int64_t deepest = l.most_depth, longest = room.matches[0].length;
+    for (int64_t p = 0; p < l.many; p++) deepest = std::min(deepest, l.parts[p].sorted - longest);
     if (l.noise) deepest = std::min(deepest, l.noise_rows);
+    double doubt = l.noise ? o.sampled_doubt : o.doubt;
     auto less_likely = [](const Candidate& a, const Candidate& b) { return a.chance < b.chance; };
     std::vector<Candidate>& heap = room.heap;
     std::vector<Child>& children = room.children;
@@ -226,7 +265,7 @@ static void draft(const Lookup& l, const SuffixOptions& o, Room& room, Found out
         Candidate here = heap.back();
         heap.pop_back();
         if (here.depth >= deepest) continue;
-        double total = count_children(l, here.ranges, matched + here.depth, o.doubt, room);
+        double total = count_children(l, here.ranges, here.depth, doubt, room);
         if (l.noise) total = favour(l, here.depth, total, children);
         int64_t kept = std::min<int64_t>(o.branches, children.size());
         std::partial_sort(children.begin(), children.begin() + kept, children.end(),
@@ -247,25 +286,61 @@ static void draft(const Lookup& l, const SuffixOptions& o, Room& room, Found out
     }
 }
 
+// A suffix, and some of its tokens as one number that sorts like them.
+struct Entry {
+    uint64_t key;
+    int32_t at;
+};
+
+struct Text {
+    const int32_t* tokens;
+    int64_t count, sorted;
+};
+
+static const int64_t KEY_TOKENS = 3, KEY_BITS = 21;
+
+// Tokens `depth` and behind it of a suffix; what is behind a sequence's end is all the same.
+static inline uint64_t key(const Text& text, int64_t start, int64_t depth) {
+    uint64_t key = 0;
+    int64_t i = start + depth, last = std::min(KEY_TOKENS, text.sorted - depth);
+    for (int64_t k = 0; k < KEY_TOKENS; k++, i++) {
+        bool over = k >= last || i >= text.count || text.tokens[i] < 0;
+        if (over) last = 0;
+        key = key << KEY_BITS | (over ? 0 : uint64_t(text.tokens[i]) + 1);
+    }
+    return key;
+}
+
+// Sort suffixes that agree on `depth` tokens: a key's tokens at a time (Bentley, Sedgewick 1997),
+// since most suffixes of texts that repeat each other agree on many.
+static void sort(const Text& text, Entry* first, Entry* last, int64_t depth) {
+    for (Entry* e = first; e < last; e++) e->key = key(text, e->at, depth);
+    std::sort(first, last, [](const Entry& a, const Entry& b) {
+        return a.key != b.key ? a.key < b.key : a.at < b.at;
+    });
+    const uint64_t one = (uint64_t(1) << KEY_BITS) - 1;
+    if (depth + KEY_TOKENS >= text.sorted) return;
+    for (Entry *run = first, *end; run < last; run = end) {
+        for (end = run + 1; end < last && end->key == run->key; end++) {}
+        bool over = !(run->key & one);
+        if (end - run > 1 && !over) sort(text, run, end, depth + KEY_TOKENS);
+    }
+}
+
 }  // namespace suffix
 
 // Sorts the starts of all suffixes by their first `sorted` tokens, equal ones by their place.
+// Tokens are below 2^21 - 1.
 extern "C" void sort_suffixes(const int32_t* tokens, int64_t count, int64_t sorted,
                               int32_t* order) {
-    for (int64_t i = 0; i < count; i++) order[i] = int32_t(i);
-    std::sort(order, order + count, [=](int32_t a, int32_t b) {
-        for (int64_t i = 0; i < sorted; i++) {
-            int32_t x = a + i < count ? std::max(tokens[a + i], -1) : -1;
-            int32_t y = b + i < count ? std::max(tokens[b + i], -1) : -1;
-            if (x != y) return x < y;
-            if (x < 0) break;  // both sequences end here
-        }
-        return a < b;
-    });
+    std::vector<suffix::Entry> all(count);
+    for (int64_t i = 0; i < count; i++) all[i].at = int32_t(i);
+    suffix::sort({tokens, count, sorted}, all.data(), all.data() + count, 0);
+    for (int64_t i = 0; i < count; i++) order[i] = all[i].at;
 }
 
-// For each request the longest suffix of its context that occurs in any part, and the most probable
-// ways in which it went on. With noise the chances are those of log p + noise being largest.
+// For each request the suffixes of its context that occur in any part, and the most probable ways in
+// which they went on. With noise the chances are those of log p + noise being largest.
 // numbers [count, 1 + 3 * most_nodes]: how many nodes, their tokens, parents and depths;
 // chances [count, most_nodes].
 extern "C" void draft_suffixes(const Lookup* lookups, int64_t count, const SuffixOptions* options,
