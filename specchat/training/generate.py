@@ -58,19 +58,25 @@ def draw_prompts(
     max_tokens: int,
     seed: int,
 ) -> list[Prompt]:
-    """Prompts cut at a random customer's turn, most often an early one, without repeats."""
+    """Prompts cut at a random customer's turn, most often an early one, without repeats; once every
+    conversation has been cut, the same at another turn of those that have one."""
     source = random.Random(seed)
     order = list(range(len(conversations)))
     source.shuffle(order)
+    left = [[i for i, m in enumerate(c) if m.role == "user"][:5] for c in conversations]
     prompts: dict[tuple[int, ...], Prompt] = {}
-    for number in order:
-        messages = conversations[number]
-        turns = [i for i, m in enumerate(messages) if m.role == "user"][:5]
-        prompt = make_prompt(tokenizer, str(number), messages[: source.choice(turns) + 1])
-        if len(prompt.ids) <= max_tokens:
-            prompts.setdefault(tuple(prompt.ids), prompt)
-        if len(prompts) == count:
-            break
+    for again in range(max(map(len, left), default=0)):
+        for number in order:
+            if len(prompts) == count:
+                break
+            if not left[number]:
+                continue
+            turn = source.choice(left[number])
+            left[number].remove(turn)
+            name = f"{number}-{turn}" if again else str(number)
+            prompt = make_prompt(tokenizer, name, conversations[number][: turn + 1])
+            if len(prompt.ids) <= max_tokens:
+                prompts.setdefault(tuple(prompt.ids), prompt)
     return list(prompts.values())
 
 

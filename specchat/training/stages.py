@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
 from specchat.training.corpus import (
     Conversation,
@@ -130,10 +131,13 @@ def run_evaluate(place: Workplace) -> dict[str, float]:
 def run_generate(
     place: Workplace, count: int, temperatures: Sequence[float], minutes: float | None
 ) -> None:
-    """The target's own answers to questions of the training split, at each temperature."""
+    """The target's own answers to questions of the training split, at each temperature.
+
+    Speculators that are in place already speed it up; the answers are the same.
+    """
     tokenizer = load_tokenizer(place.out / "target")
     conversations = [c.messages for c in in_split(place.corpus(), "train")]
-    engine = load(LoadOptions(model=str(place.out / "target"), speculators=())).engine
+    engine = _answering(place)
     try:
         for number, temperature in enumerate(temperatures):
             prompts = draw_prompts(tokenizer, conversations, count, max_tokens=384, seed=number)
@@ -158,8 +162,7 @@ def run_self_talk(place: Workplace, count: int, minutes: float | None = None) ->
     """
     tokenizer = load_tokenizer(place.out / "target")
     held_out = held_out_questions(place)
-    options = LoadOptions(model=str(place.out / "target"), skip_bad_speculators=True)
-    engine = load(options).engine
+    engine = _answering(place)
     try:
         generate_conversations(
             engine,
@@ -172,6 +175,11 @@ def run_self_talk(place: Workplace, count: int, minutes: float | None = None) ->
         )
     finally:
         engine.close()
+
+
+def _answering(place: Workplace) -> Engine:
+    """The exported target with the speculators beside it."""
+    return load(LoadOptions(model=str(place.out / "target"), skip_bad_speculators=True)).engine
 
 
 def held_out_questions(place: Workplace) -> set[str]:

@@ -12,7 +12,12 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
 from specchat.training.corpus import Conversation, Message, join_turns
-from specchat.training.generate import generate_answers, make_prompt, read_answers
+from specchat.training.generate import (
+    draw_prompts,
+    generate_answers,
+    make_prompt,
+    read_answers,
+)
 from specchat.training.packing import (
     USER_WEIGHT,
     Sample,
@@ -160,6 +165,19 @@ def test_an_exported_model_loads_with_transformers(tokenizer: Tokenizer, tmp_pat
     assert loaded.generation_config.eos_token_id == tokenizer.eos_token_id
     expected = model.lm_head.weight.to(torch.bfloat16)
     assert torch.equal(loaded.lm_head.weight, expected)
+
+
+def test_prompts_are_cut_at_every_turn_before_any_comes_again(tokenizer: Tokenizer) -> None:
+    single = (Message("user", "one"), Message("assistant", "1"))
+    dialogue = tuple(Message(role, text) for text in "abc" for role in ("user", "assistant"))
+    few = draw_prompts(tokenizer, [single, dialogue], 2, 384, seed=0)
+    assert sorted(prompt.id for prompt in few) == ["0", "1"]
+    prompts = draw_prompts(tokenizer, [single, dialogue], 9, 384, seed=0)
+    assert prompts[:2] == few
+    turns = [make_prompt(tokenizer, "", dialogue[:n]).ids for n in (1, 3, 5)]
+    expected = sorted([make_prompt(tokenizer, "", single[:1]).ids, *turns])
+    assert sorted(prompt.ids for prompt in prompts) == expected
+    assert len({prompt.id for prompt in prompts}) == 4
 
 
 @pytest.fixture
