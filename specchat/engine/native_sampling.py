@@ -16,8 +16,9 @@ from specchat.engine.sampling import RowGroup
 
 
 def choose_natively(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int] | None:
-    """The target's token for every row of float32 `logits [rows, vocab]` on CPU, for groups whose
-    parameters are `by_temperature_alone`; None without the library."""
+    """The target's token for every row of float32 `logits [rows, vocab]` on CPU, `NO_TOKEN` where
+    its score is not finite, for groups whose parameters are `by_temperature_alone`; None without
+    the library."""
     library = loaded_library()
     if library is None:
         return None

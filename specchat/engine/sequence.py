@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import torch
 
@@ -120,8 +121,7 @@ class Counters:
 
     def stats(self, prompt_tokens: int, completion_tokens: int) -> TurnStats:
         """The finished request's statistics."""
-        drafted_depths, accepted_depths = Counter(self.depths), Counter(self.lengths)
-        depths = range(1, max(drafted_depths, default=0) + 1)
+        deepest = max(self.depths, default=0)
         ms_by_speculator: dict[str, float] = {}
         for speculator, ms in self.asked:
             ms_by_speculator[speculator] = ms_by_speculator.get(speculator, 0.0) + ms
@@ -135,8 +135,8 @@ class Counters:
             steps=len(self.lengths),
             drafted=len(self.drafted),
             accepted=len(self.accepted),
-            drafted_by_depth=tuple(_at_least(d, drafted_depths) for d in depths),
-            accepted_by_depth=tuple(_at_least(d, accepted_depths) for d in depths),
+            drafted_by_depth=_reaching(self.depths, deepest),
+            accepted_by_depth=_reaching(self.lengths, deepest),
             drafted_by_source=dict(Counter(self.drafted)),
             accepted_by_source=dict(Counter(self.accepted)),
             accepted_lengths=tuple(self.lengths),
@@ -150,8 +150,12 @@ class Counters:
         )
 
 
-def _at_least(depth: int, steps: Counter[int]) -> int:
-    return sum(count for reached, count in steps.items() if reached >= depth)
+def _reaching(reached: list[int], deepest: int) -> tuple[int, ...]:
+    """How many are at least 1, 2, ..., `deepest`."""
+    counts = [0] * (deepest + 1)
+    for depth in reached:
+        counts[depth] += 1
+    return tuple(accumulate(reversed(counts[1:])))[::-1]
 
 
 @dataclass(slots=True, eq=False)
@@ -173,9 +177,11 @@ class Sequence:
     state: int = 0  # of these, the one that produced the last token
     aux: AuxTape = field(default_factory=AuxTape)  # filled where the runner collects states
     plain: bool = field(init=False)  # its tokens are those of the largest logits, no more is wanted
+    prompt_length: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.plain = takes_largest(self.request.params)
+        self.prompt_length = len(self.request.prompt_ids)
 
     @property
     def hidden(self) -> torch.Tensor | None:
@@ -194,10 +200,6 @@ class Sequence:
         return self.randomness.draw_noise
 
     @property
-    def prompt_length(self) -> int:
-        return len(self.request.prompt_ids)
-
-    @property
     def pending(self) -> int:
         """Tokens that are not in the cache yet."""
         return len(self.tokens) - (self.table.length if self.table else 0)
@@ -210,7 +212,12 @@ class Sequence:
     @property
     def decodes(self) -> bool:
         """True when the latest token of the answer is all that still has to be computed."""
-        return self.pending == 1 and self.answered
+        length = len(self.tokens)
+        return (
+            length > self.prompt_length
+            and self.table is not None
+            and (length - self.table.length == 1)
+        )
 
     @property
     def remaining(self) -> int:

@@ -21,7 +21,7 @@ from specchat.engine.sampling import NO_TOKEN, RowGroup
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
 from specchat.engine.step_output import StepOutput
-from specchat.engine.verify import Walk, sound, verify, walk_all
+from specchat.engine.verify import Walk, verify, walk_all
 
 
 class Update(NamedTuple):
@@ -61,12 +61,8 @@ class _Job(NamedTuple):
     rows: Rows
     tree: DraftTree  # what is verified; empty in a prefill chunk
     decodes: bool  # False: a prefill chunk
+    choices: int  # rows after which the target chooses a token: the first ones of those wanted
     place: int = -1  # among the requests that were drafted for
-
-    @property
-    def choices(self) -> int:
-        """Rows after which the target chooses a token: the first ones of those wanted."""
-        return 1 + len(self.tree.tokens) if self.rows.wanted else 0
 
 
 def run(
@@ -111,7 +107,8 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
         if held < needed:
             tree = tree.first(held - 1)
         own = Rows.tree(sequence.table, sequence.tokens[-1], tree, min(rows, held))
-        jobs.append(_Job(sequence, sequence.table, own, tree, True, place))
+        choices = 1 + len(tree.tokens)
+        jobs.append(_Job(sequence, sequence.table, own, tree, True, choices, place))
     nothing = DraftTree()
     for prefill in plan.prefill:
         sequence = prefill.sequence
@@ -120,14 +117,14 @@ def _prepare(plan: Plan, drafts: Drafts, scheduler: Scheduler, rows: int) -> lis
         start = sequence.table.length
         tokens = sequence.tokens[start : start + prefill.count]
         own = Rows.chunk(sequence.table, tokens, last=prefill.count == sequence.pending)
-        jobs.append(_Job(sequence, sequence.table, own, nothing, False))
+        jobs.append(_Job(sequence, sequence.table, own, nothing, False, len(own.wanted)))
     return jobs
 
 
 def _verify(jobs: Seq[_Job], out: StepOutput, runner: ModelRunner) -> list[Walk]:
     trees = [job.tree for job in jobs]
     if out.best is not None and all(job.sequence.plain for job in jobs):
-        return walk_all(sound(out.best, out.logits), trees)
+        return walk_all(out.best, trees)
     by_kernel = runner.geometry is not None and all(
         by_temperature_alone(job.sequence.request.params) for job in jobs
     )

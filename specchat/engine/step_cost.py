@@ -62,7 +62,7 @@ class StepCost:
         # Since the last time they moved: of each backend and size, and by rows.
         self._sizes: dict[tuple[str, int], float] = {}
         self._known: dict[int, float] = {}
-        self._tables: dict[int, array[float]] = {}  # by the rows they begin with, likewise
+        self._times = array("d")  # of steps of 0, 1, ... rows, likewise
 
     def observe(self, rows: int, ms: float) -> None:
         """Take in a step's time."""
@@ -96,17 +96,15 @@ class StepCost:
 
     def table(self, rows: int, more: int) -> array[float]:
         """Expected times of steps of `rows` rows, and of those with up to `more` added."""
-        known = self._tables.get(rows)
-        if known is None:
-            known = self._tables[rows] = array("d")
-        for place in range(len(known), more + 1):
-            known.append(self.step_ms(rows + place))
-        return known
+        times = self._times
+        for known in range(len(times), rows + more + 1):
+            times.append(self.step_ms(known))
+        return times[rows : rows + more + 1]
 
     def _forget_times(self) -> None:
         self._sizes.clear()
         self._known.clear()
-        self._tables.clear()
+        del self._times[:]
 
     def _key(self, rows: int) -> tuple[str, int]:
         backend, padded = self._place(rows)

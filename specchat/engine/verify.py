@@ -46,13 +46,13 @@ def verify(
     one row per node; `best` the largest of each, where that is known already. `by_kernel` samples
     on a card in one launch; every group must be `by_temperature_alone`, and none needs noise."""
     if best is not None and all(group.is_plain for group in groups):
-        return walk_all(sound(best, logits), trees)
+        return walk_all(best, trees)
     if by_kernel:
         return walk_all(choose_by_kernel(logits, groups, trees, best), trees)
     if best is not None and all(by_temperature_alone(group.params) for group in groups):
         choices = choose_natively(logits, groups)
         if choices is not None:
-            return walk_all(sound(choices, logits), trees)
+            return walk_all(choices, trees)
     targets = target_logits(logits, groups)
     kept = _rows_to_keep(targets, groups)
     choices = best_tokens(add_noise(targets, groups))
@@ -70,15 +70,6 @@ def verify(
             found = Walk(found.nodes, found.token, _logprobs(tree, found, rows, group))
         walks.append(found)
     return walks
-
-
-def sound(choices: Sequence[int], logits: torch.Tensor) -> Sequence[int]:
-    """`choices` after the rows of float32 `logits [rows, vocab]`, `NO_TOKEN` in the place of those
-    whose logit is not finite. On a card they stay as they are: to look is to wait for it again."""
-    if not logits.is_cpu:
-        return choices
-    score, finite = logits.numpy().item, math.isfinite
-    return [t if finite(score(row, t)) else NO_TOKEN for row, t in enumerate(choices)]
 
 
 def walk_all(choices: Sequence[int], trees: Sequence[DraftTree]) -> list[Walk]:

@@ -6,7 +6,8 @@
 #include "vectors.h"
 
 // best [rows]: the first of the largest of logits / temperature + noise in each row of logits
-// [rows, vocab]. noise[i] [vocab] or null; a temperature of 0 leaves the logits as they are.
+// [rows, vocab]; NO_TOKEN where it is not finite. noise[i] [vocab] or null; a temperature of 0
+// leaves the logits as they are.
 extern "C" void choose_tokens(const float* logits, int64_t rows, int64_t vocab,
                               const float* const* noise, const float* temperature, int64_t* best,
                               int64_t threads) {

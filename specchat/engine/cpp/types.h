@@ -54,7 +54,7 @@ struct Step {
     void* const* values;
     float* hidden_out;  // [wanted_rows, hidden]
     float* logits_out;  // [wanted_rows, vocab]
-    int64_t* best_out;  // [wanted_rows] the first of the largest logits
+    int64_t* best_out;  // [wanted_rows] the first of the largest logits, -1 if not finite
     int64_t longest;    // keys that a row of this step sees at the most
     int64_t cached;     // cache rows of all segments together, those of this step included
 };

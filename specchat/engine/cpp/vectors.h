@@ -187,6 +187,9 @@ static inline float largest(Vec v) {
 #endif
 }
 
+static const int64_t NO_TOKEN = -1;
+
+// Where the largest number stands, the first of them; NO_TOKEN where it is not finite.
 static inline int64_t first_of_largest(const float* x, int64_t n) {
     float most = x[0];
     int64_t i = 0;
@@ -197,8 +200,8 @@ static inline int64_t first_of_largest(const float* x, int64_t n) {
     }
     for (; i < n; i++) most = x[i] > most ? x[i] : most;
     for (i = 0; i < n; i++)
-        if (x[i] == most) return i;
-    return 0;  // not a number anywhere
+        if (x[i] == most) return std::isfinite(most) ? i : NO_TOKEN;
+    return NO_TOKEN;  // not a number anywhere
 }
 
 // Four by four in each four lanes of four vectors: lane i of the four of v[j] becomes lane j of those
