@@ -2,15 +2,20 @@
 
 Saxena, "Prompt lookup decoding" (2023), with the longest match instead of the first one and, among
 equally long ones, the latest. The index holds where the conversation's n-grams of the shortest
-length end and grows with it; the longest match is found by looking back from these places.
+length end and grows with it; the longest match is found by looking back from these places. Where
+the library is there, it looks through the whole text instead, which takes no longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+from array import array
+from collections.abc import Callable, Sequence
+from ctypes import c_int64, c_void_p
 from dataclasses import dataclass, field
 
 from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.native import loaded_library
 
 
 @dataclass(slots=True)
@@ -37,32 +42,48 @@ class NgramSpeculator:
         self._longest = longest
         self._shortest = shortest
         self._length = length
-        self._indices: dict[str, _Index] = {}
+        self._indices: dict[str, _Index] = {}  # without the library
+        self._texts: dict[str, array[int]] = {}  # of requests, for the library
+        self._search: Callable[..., int] | None = None
+        self._size = array("q", (0,))
 
     def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
         """The continuation of the longest match, as a chain."""
+        if self._search is None:
+            self._search = _native_search()
         return [self._propose(context) for context in batch]
 
     def observe(self, request_id: str, tokens: Sequence[int]) -> None:
         """Nothing to do: `propose` catches up with the tokens it is shown."""
 
     def forget(self, request_id: str) -> None:
-        """Drop a request's index."""
+        """Drop what was made of a request's tokens."""
         self._indices.pop(request_id, None)
+        self._texts.pop(request_id, None)
 
     def _propose(self, context: DraftContext) -> DraftTree:
-        index = self._indices.get(context.request_id)
-        if index is None:
-            index = self._indices[context.request_id] = _Index(self._shortest)
         tokens = context.tokens
-        self._catch_up(index, tokens)
-        end, size = self._longest_match(index, tokens)
+        end, size = self._find(context.request_id, tokens)
         if not size:
             return DraftTree()
         draft = list(tokens[end : end + min(self._length, context.max_depth)])
         confidence = size / (self._longest + 1)
         parents = list(range(ROOT, len(draft) - 1))
         return DraftTree.of_one(draft, parents, self.name, [confidence] * len(draft))
+
+    def _find(self, request_id: str, tokens: Sequence[int]) -> tuple[int, int]:
+        """Where the longest match of the latest tokens ends, and its size; 0, 0 without one."""
+        if self._search is None:
+            index = self._indices.setdefault(request_id, _Index(self._shortest))
+            self._catch_up(index, tokens)
+            return self._longest_match(index, tokens)
+        text = self._texts.setdefault(request_id, array("i"))
+        text.extend(tokens[len(text) :])
+        end = self._search(
+            text.buffer_info()[0], len(text), self._shortest, self._longest, self.MOST_PLACES,
+            self._size.buffer_info()[0],
+        )  # fmt: skip
+        return end, self._size[0]
 
     def _catch_up(self, index: _Index, tokens: Sequence[int]) -> None:
         """Add the n-grams that end before the last token, each once."""
@@ -72,7 +93,6 @@ class NgramSpeculator:
         index.seen = max(index.seen, len(tokens))
 
     def _longest_match(self, index: _Index, tokens: Sequence[int]) -> tuple[int, int]:
-        """Where the longest match of the latest tokens ends, and its size; 0, 0 without one."""
         best = best_end = 0
         most = min(self._longest, len(tokens) - 1)
         ends = index.ends.get(tuple(tokens[-self._shortest :]), ())
@@ -85,3 +105,15 @@ class NgramSpeculator:
             if best == most:
                 break
         return best_end, best
+
+
+def _native_search() -> Callable[..., int] | None:
+    """`longest_ngram` of the library, once it is built."""
+    library = loaded_library()
+    if library is None:
+        return None
+    # A call so short that to let others have the interpreter meanwhile would take longer.
+    search = ctypes.PyDLL(library._name).longest_ngram
+    search.restype = c_int64
+    search.argtypes = [c_void_p, c_int64, c_int64, c_int64, c_int64, c_void_p]
+    return search

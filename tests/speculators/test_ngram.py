@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specchat.engine import native
 from specchat.engine.draft import DraftContext, DraftTree
+from specchat.speculators import ngram
 from specchat.speculators.ngram import NgramSpeculator
+
+
+@pytest.fixture(autouse=True, scope="module", params=["native", "python"])
+def _searching(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "native":
+            assert native.load_library() is not None
+        else:
+            patch.setattr(ngram, "_native_search", lambda: None)
+        yield
 
 
 def context(tokens: Sequence[int], request_id: str = "r", max_depth: int = 100) -> DraftContext:

@@ -13,6 +13,7 @@
 #include "attention.h"
 #include "choose.h"
 #include "draft.h"
+#include "ngram.h"
 #include "noise.h"
 #include "offers.h"
 #include "suffix.h"
