@@ -94,12 +94,12 @@ class NativeModel:
 
     def _first_logits(self, rows: int) -> torch.Tensor:
         """Room for the logits of so many rows."""
-        if rows > len(self._logits):
-            self._logits = torch.empty(2 * rows, self._vocab)
-            self._logits_at = self._logits.data_ptr()
-            self._firsts.clear()
         known = self._firsts.get(rows)
         if known is None:
+            if rows > len(self._logits):
+                self._logits = torch.empty(2 * rows, self._vocab)
+                self._logits_at = self._logits.data_ptr()
+                self._firsts.clear()
             known = self._firsts[rows] = self._logits[:rows]
         return known
 
