@@ -39,6 +39,7 @@ class Drafting:
     """Speculators and the policy that decides between them. The engine thread owns it."""
 
     ORDER_FOR = 32  # steps that speculators are sorted by their costs for, once these are known
+    MANY = 8  # requests from which on every other step says enough
 
     def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
         """
@@ -62,6 +63,7 @@ class Drafting:
         self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
         self._orders: dict[tuple[int, str], list[Speculator]] = {}  # by requests and who leads
         self._steps = 0
+        self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
         self._offers: Offers = TreeOffers(policy, vocab_size)  # of this step
         self._in_python = self._offers
@@ -140,9 +142,11 @@ class Drafting:
         accepted: Seq[Seq[int]],
         tokens: Seq[Seq[int]],
     ) -> None:
-        """Take in how a step went: each request's accepted nodes, and the tokens it got."""
+        """Take in how a step went: each request's accepted nodes, and the tokens it got. With many
+        requests every other step is passed over."""
         self.policy.calibration.begin_step()
-        if not self._asked:
+        self._passed_over = len(sequences) >= self.MANY and not self._passed_over
+        if not self._asked or self._passed_over:
             return
         self._offers.learn(drafts.places, tokens)
         if self._hope is not None:
