@@ -39,7 +39,7 @@ class SuffixOptions:
 
     longest: int = 24  # tokens of a match
     shortest: int = 1
-    often: tuple[int, ...] = (3, 10)  # how often each match beside the longest has to occur
+    often: tuple[int, ...] = (3, 10)  # what occurrences of each match beside the longest weigh
     most_nodes: int = 32
     branches: int = 2
     least_chance: float = 0.2  # of a node's whole path
@@ -47,6 +47,10 @@ class SuffixOptions:
     sampled_doubt: float = 0.3  # the same where the target samples
 
     def __post_init__(self) -> None:
+        if self.doubt <= 0 or self.sampled_doubt <= 0:
+            raise ValueError(
+                f"what is doubted must be above 0, got {self.doubt}, {self.sampled_doubt}"
+            )
         if len(self.often) > MOST_BLENDED or list(self.often) != sorted(self.often):
             raise ValueError(
                 f"often must be at most {MOST_BLENDED} rising counts, got {self.often}"

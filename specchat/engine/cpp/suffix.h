@@ -29,7 +29,7 @@ struct SuffixOptions {
     double doubt;          // occurrences of something else that are added to those of a match
     double sampled_doubt;  // the same where there is noise
     int64_t blended;       // matches beside the longest, at most
-    int64_t often[4];      // how often each of these has to occur, rising
+    int64_t often[4];      // what the occurrences of each of these weigh at least, rising
 };
 
 struct Lookup {  // of one request
@@ -56,15 +56,10 @@ static inline int32_t at(const Suffixes& s, int64_t place, int64_t depth) {
     return i < s.count ? std::max(s.tokens[i], -1) : -1;
 }
 
-// The part of `in`, whose suffixes agree on `depth` tokens, that goes on with `token`.
-static inline Range narrow(const Suffixes& s, Range in, int64_t depth, int32_t token) {
-    int64_t low = in.low, high = in.high;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        at(s, middle, depth) < token ? low = middle + 1 : high = middle;
-    }
-    int64_t first = low;
-    high = in.high;
+// The first part of `in`, whose suffixes agree on `depth` tokens: those that go on with the `token`
+// that the very first one goes on with.
+static inline Range first_part(const Suffixes& s, Range in, int64_t depth, int32_t token) {
+    int64_t low = in.low + 1, high = in.high;
     // Most often few: look close by first.
     for (int64_t step = 1; low < high; step *= 2) {
         int64_t probe = std::min(low + step, high) - 1;
@@ -78,7 +73,7 @@ static inline Range narrow(const Suffixes& s, Range in, int64_t depth, int32_t t
         int64_t middle = (low + high) / 2;
         at(s, middle, depth) <= token ? low = middle + 1 : high = middle;
     }
-    return {first, low};
+    return {in.low, low};
 }
 
 // How the suffix at a place of the order compares with `count` tokens: below, at or above 0.
@@ -214,7 +209,7 @@ static double count_children(const Lookup& l, size_t ranges, int64_t depth, doub
             total += each * (in.high - in.low);
             while (in.low < in.high) {
                 int32_t token = at(s, in.low, match.length + depth);
-                Range same = narrow(s, in, match.length + depth, token);
+                Range same = first_part(s, in, match.length + depth, token);
                 in.low = same.high;
                 if (token < 0) continue;
                 auto known = std::find_if(room.children.begin(), room.children.end(),
@@ -256,7 +251,9 @@ static void draft(const Lookup& l, const SuffixOptions& o, Room& room, Found out
     for (int64_t p = 0; p < l.many; p++) deepest = std::min(deepest, l.parts[p].sorted - longest);
     if (l.noise) deepest = std::min(deepest, l.noise_rows);
     double doubt = l.noise ? o.sampled_doubt : o.doubt;
-    auto less_likely = [](const Candidate& a, const Candidate& b) { return a.chance < b.chance; };
+    auto less_likely = [](const Candidate& a, const Candidate& b) {
+        return a.chance != b.chance ? a.chance < b.chance : a.node > b.node;
+    };
     std::vector<Candidate>& heap = room.heap;
     std::vector<Child>& children = room.children;
     heap.assign(1, {1.0, 0, -1, 0});
@@ -301,14 +298,14 @@ static const int64_t KEY_TOKENS = 3, KEY_BITS = 21;
 
 // Tokens `depth` and behind it of a suffix; what is behind a sequence's end is all the same.
 static inline uint64_t key(const Text& text, int64_t start, int64_t depth) {
-    uint64_t key = 0;
+    uint64_t packed = 0;
     int64_t i = start + depth, last = std::min(KEY_TOKENS, text.sorted - depth);
     for (int64_t k = 0; k < KEY_TOKENS; k++, i++) {
         bool over = k >= last || i >= text.count || text.tokens[i] < 0;
         if (over) last = 0;
-        key = key << KEY_BITS | (over ? 0 : uint64_t(text.tokens[i]) + 1);
+        packed = packed << KEY_BITS | (over ? 0 : uint64_t(text.tokens[i]) + 1);
     }
-    return key;
+    return packed;
 }
 
 // Sort suffixes that agree on `depth` tokens: a key's tokens at a time (Bentley, Sedgewick 1997),
