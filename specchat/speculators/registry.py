@@ -9,12 +9,16 @@ without being asked for.
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from specchat.engine.compiled import CompileQueue
 from specchat.engine.draft import Speculator
@@ -30,6 +34,8 @@ from specchat.speculators.ngram import NgramSpeculator
 from specchat.speculators.suffix import SuffixSpeculator
 from specchat.speculators.suffix_array import SuffixOptions, frequent_tokens
 from specchat.speculators.suffix_file import load_store, vocabulary_of
+
+log = logging.getLogger(__name__)
 
 MLP_DIRECTORY = "mlp_speculator"
 DRAFT_DIRECTORY = "draft"
@@ -121,7 +127,7 @@ def _part_of_store(entry: str, target: Target) -> Speculator:
     return speculator
 
 
-def _read_store(path: Path, target: Target) -> list[list[int]]:
+def _read_store(path: Path, target: Target) -> list[npt.NDArray[np.int32]]:
     return load_store(path, vocabulary_of(target.tokenizer), target.runner.shape.vocab_size)
 
 
@@ -213,4 +219,9 @@ def _draft_vocabulary(target: Target) -> list[int] | None:
     path = target.family / SUFFIX_STORE
     if not path.is_file():
         return None
-    return frequent_tokens(_read_store(path, target), DRAFT_VOCABULARY_SHARE) or None
+    try:
+        answers = _read_store(path, target)
+    except ModelLoadError as error:
+        log.warning("drafts of the MLP speculator come from the whole vocabulary: %s", error)
+        return None
+    return frequent_tokens(answers, DRAFT_VOCABULARY_SHARE) or None

@@ -1,15 +1,18 @@
 """The file of a seed store: earlier answers as token ids, compressed.
 
-safetensors with `tokens` and `lengths`, each a little-endian integer array as an xz stream; the
-metadata names the format's version and the vocabulary. Answers that repeat each other shrink to an
-eighth of a byte a token.
+safetensors of little-endian integer arrays, each as an xz stream; the metadata names the format's
+version and the vocabulary. Every different answer is there once, sorted, so that those which begin
+alike are neighbours, with the ends of all prompts it was given to. Sequences stand end to end, one
+added to each token and a zero behind each sequence. Answers that repeat each other shrink to a
+tenth of a byte a token.
 """
 
 from __future__ import annotations
 
 import hashlib
 import lzma
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,9 @@ from safetensors.numpy import save_file
 
 from specchat.engine.errors import ModelLoadError
 
-FORMAT = "specchat suffix store 2"
+FORMAT = "specchat suffix store 3"
+_COLUMNS = ("answers", "prompts", "openings")
+_KINDS = ("<u1", "<u2", "<i4")
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 2, "lp": 1, "pb": 1}]
 
 
@@ -31,17 +36,28 @@ def vocabulary_of(tokenizer: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def save_store(path: Path, answers: Sequence[Sequence[int]], vocabulary: str) -> None:
-    """Write answers as a store for a vocabulary (`vocabulary_of`)."""
-    tokens = np.asarray([token for answer in answers for token in answer], dtype="<i4")
-    small = tokens.astype("<u2") if len(tokens) and tokens.max() < 2**16 else tokens
-    lengths = np.asarray([len(answer) for answer in answers], dtype="<i4")
-    metadata = {"format": FORMAT, "vocabulary": vocabulary, "type": small.dtype.str}
-    save_file({"tokens": _packed(small), "lengths": _packed(lengths)}, path, metadata)
+def save_store(
+    path: Path, answers: Iterable[tuple[Sequence[int], Sequence[int]]], vocabulary: str
+) -> None:
+    """Write the ends of prompts and the answers they got as a store for a vocabulary
+    (`vocabulary_of`)."""
+    openings: defaultdict[tuple[int, ...], set[tuple[int, ...]]] = defaultdict(set)
+    for opening, answer in answers:
+        openings[tuple(answer)].add(tuple(opening))
+    different = sorted(openings)
+    columns = {
+        "answers": _joined(different),
+        "prompts": [len(openings[answer]) for answer in different],  # of each answer
+        "openings": _joined(own for answer in different for own in sorted(openings[answer])),
+    }
+    kinds = {name: _kind(column) for name, column in columns.items()}
+    packed = {name: _packed(np.asarray(c, dtype=kinds[name])) for name, c in columns.items()}
+    save_file(packed, path, {"format": FORMAT, "vocabulary": vocabulary, **kinds})
 
 
-def load_store(path: Path, vocabulary: str, vocab_size: int) -> list[list[int]]:
-    """Read the answers of a store made for this vocabulary.
+def load_store(path: Path, vocabulary: str, vocab_size: int) -> list[npt.NDArray[np.int32]]:
+    """Read the sequences of a store made for this vocabulary: each the end of a prompt and its
+    answer.
 
     Raises:
         ModelLoadError: missing, damaged, of another version, or made for another tokenizer.
@@ -60,16 +76,38 @@ def load_store(path: Path, vocabulary: str, vocab_size: int) -> list[list[int]]:
                     f"{path} was made for the vocabulary {made_for}, but the target's is "
                     f"{vocabulary}; make it anew with `specchat train store`"
                 )
-            tokens = _unpacked(file.get_tensor("tokens"), metadata["type"])
-            lengths = _unpacked(file.get_tensor("lengths"), "<i4")
+            columns = {name: _unpacked(file.get_tensor(name), metadata[name]) for name in _COLUMNS}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, lzma.LZMAError) as error:
         raise ModelLoadError(f"{path} is missing or no suffix store: {error}") from None
-    within = not len(tokens) or (tokens.min() >= 0 and tokens.max() < vocab_size)
-    if lengths.sum() != len(tokens) or (len(lengths) and lengths.min() < 0) or not within:
+    answers, openings = _cut(columns["answers"]), _cut(columns["openings"])
+    prompts = columns["prompts"]
+    fits = len(prompts) == len(answers) and prompts.sum() == len(openings)
+    known = all((columns[name] <= vocab_size).all() for name in ("answers", "openings"))
+    if not (fits and known and all((column >= 0).all() for column in columns.values())):
         raise ModelLoadError(f"{path} is damaged: its lengths or tokens do not fit together")
-    ends = np.cumsum(lengths)
-    pairs = zip(ends.tolist(), lengths.tolist(), strict=True)
-    return [tokens[end - size : end].tolist() for end, size in pairs]
+    behind = iter(openings)
+    return [
+        np.concatenate([next(behind), answer])
+        for answer, count in zip(answers, prompts.tolist(), strict=True)
+        for _ in range(count)
+    ]
+
+
+def _joined(sequences: Iterable[Sequence[int]]) -> list[int]:
+    return [number for tokens in sequences for number in (*(t + 1 for t in tokens), 0)]
+
+
+def _cut(numbers: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int32]]:
+    """The sequences that were joined; what has no end is one too many."""
+    pieces = np.split(numbers - 1, np.flatnonzero(numbers == 0) + 1)
+    last = [pieces[-1]] if len(pieces[-1]) else []
+    return [piece[:-1] for piece in pieces[:-1]] + last
+
+
+def _kind(column: Sequence[int]) -> str:
+    """The smallest type that holds these numbers."""
+    most = max(column, default=0)
+    return next(kind for kind in _KINDS if most <= np.iinfo(kind).max)
 
 
 def _packed(values: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
@@ -77,5 +115,7 @@ def _packed(values: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, dtype=np.uint8)
 
 
-def _unpacked(data: npt.NDArray[np.uint8], kind: str) -> npt.NDArray[np.int64]:
-    return np.frombuffer(lzma.decompress(data.tobytes()), dtype=np.dtype(kind)).astype(np.int64)
+def _unpacked(data: npt.NDArray[np.uint8], kind: str) -> npt.NDArray[np.int32]:
+    if kind not in _KINDS:
+        raise ValueError(f"its numbers must be {', '.join(_KINDS)}, got {kind!r}")
+    return np.frombuffer(lzma.decompress(data.tobytes()), dtype=np.dtype(kind)).astype(np.int32)

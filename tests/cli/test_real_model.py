@@ -114,4 +114,4 @@ def _save_answers(model: Path, prompts_file: Path, store: Path) -> None:
     requests = [arm_request(p.ids, params, speculate=False, salt="") for p in prompts]
     answers = [result.token_ids for result in run_together(loaded.engine, requests)]
     loaded.engine.close()
-    save_store(store, answers, vocabulary_of(loaded.tokenizer))
+    save_store(store, [((), answer) for answer in answers], vocabulary_of(loaded.tokenizer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import lzma
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from specchat.engine.draft import ROOT, DraftContext, DraftTree
@@ -324,6 +326,12 @@ def test_frequent_tokens_make_up_the_share_asked_for() -> None:
     assert frequent_tokens([], 0.9) == []
 
 
+@pytest.mark.parametrize("doubts", [{"doubt": 0.0}, {"sampled_doubt": -1.0}])
+def test_something_must_be_doubted(doubts: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        SuffixOptions(**doubts)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("often", [(5, 3), (1, 2, 3, 4, 5)])
 def test_matches_that_cannot_be_blended_are_refused(often: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="rising counts"):
@@ -347,30 +355,35 @@ def test_impossible_lengths_are_refused(longest: int, shortest: int) -> None:
         SuffixOptions(longest=longest, shortest=shortest)
 
 
-@given(st.lists(st.lists(st.integers(0, 79), max_size=9), max_size=9))
-def test_a_store_is_the_same_after_saving(answers: list[list[int]]) -> None:
+SHORT = st.lists(st.integers(0, 79), max_size=9)
 
+
+@given(st.lists(st.tuples(SHORT, SHORT), max_size=9))
+def test_a_store_is_the_same_after_saving(answers: list[tuple[list[int], list[int]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.safetensors"
         save_store(path, answers, VOCABULARY)
-        assert load_store(path, VOCABULARY, 80) == answers
+        found = [sequence.tolist() for sequence in load_store(path, VOCABULARY, 80)]
+    different = {(tuple(opening), tuple(answer)) for opening, answer in answers}
+    assert sorted(found) == sorted([*opening, *answer] for opening, answer in different)
 
 
 def test_repeated_answers_shrink(tmp_path: Path) -> None:
     path = tmp_path / "store.safetensors"
-    save_store(path, [list(range(100))] * 200, VOCABULARY)
+    save_store(path, [([n % 50], list(range(n // 50, 100))) for n in range(200)], VOCABULARY)
     assert path.stat().st_size < 4000
 
 
 def test_large_token_ids_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "store.safetensors"
-    save_store(path, [[5, 150_000]], VOCABULARY)
-    assert load_store(path, VOCABULARY, 151_000) == [[5, 150_000]]
+    save_store(path, [([], [5, 150_000])], VOCABULARY)
+    (found,) = load_store(path, VOCABULARY, 151_000)
+    assert found.tolist() == [5, 150_000]
 
 
 def test_a_store_for_another_tokenizer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "store.safetensors"
-    save_store(path, [[1, 2]], VOCABULARY)
+    save_store(path, [([1], [2])], VOCABULARY)
     with pytest.raises(ModelLoadError, match="made for the vocabulary abc, but the target's is xy"):
         load_store(path, "xy", 80)
 
@@ -379,7 +392,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "store.safetensors"
     arrays = {"tokens": np.asarray([1]), "lengths": np.asarray([1])}
     save_file(arrays, path, {"format": "specchat suffix store 9"})
-    with pytest.raises(ModelLoadError, match=r"store 9.*store 2.*specchat train store"):
+    with pytest.raises(ModelLoadError, match=r"store 9.*store 3.*specchat train store"):
         load_store(path, VOCABULARY, 80)
 
 
@@ -391,13 +404,25 @@ def test_a_damaged_or_missing_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="no suffix store"):
         load_store(garbage, VOCABULARY, 80)
     torn = tmp_path / "torn.safetensors"
-    metadata = {"format": FORMAT, "vocabulary": VOCABULARY, "type": "<u2"}
-    arrays = {name: np.frombuffer(b"no xz", np.uint8) for name in ("tokens", "lengths")}
-    save_file(arrays, torn, metadata)
+    metadata = {"format": FORMAT, "vocabulary": VOCABULARY, "answers": "<u2"}
+    save_file({"answers": np.frombuffer(b"no xz", np.uint8)}, torn, metadata)
     with pytest.raises(ModelLoadError, match="no suffix store"):
         load_store(torn, VOCABULARY, 80)
+    wide = tmp_path / "wide.safetensors"
+    save_store(wide, [([1], [2])], VOCABULARY)
+    with safe_open(wide, framework="numpy") as file:
+        columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = {**file.metadata(), "answers": "<i8"}
+    save_file(columns, wide, metadata)
+    with pytest.raises(ModelLoadError, match="got '<i8'"):
+        load_store(wide, VOCABULARY, 80)
+    endless = tmp_path / "endless.safetensors"
+    columns["answers"] = np.frombuffer(lzma.compress(bytes([3, 0, 4])), np.uint8)
+    save_file(columns, endless, {**metadata, "answers": "<u1", "prompts": "<u1"})
+    with pytest.raises(ModelLoadError, match="damaged"):
+        load_store(endless, VOCABULARY, 80)
     foreign = tmp_path / "foreign.safetensors"
-    save_store(foreign, [[1, 99]], VOCABULARY)
+    save_store(foreign, [([1], [99])], VOCABULARY)
     with pytest.raises(ModelLoadError, match="damaged"):
         load_store(foreign, VOCABULARY, 80)
 
