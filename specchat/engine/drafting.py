@@ -144,9 +144,11 @@ class Drafting:
     ) -> None:
         """Take in how a step went: each request's accepted nodes, and the tokens it got. With many
         requests every other step is passed over."""
-        self.policy.calibration.begin_step()
         self._passed_over = len(sequences) >= self.MANY and not self._passed_over
-        if not self._asked or self._passed_over:
+        if self._passed_over:
+            return
+        self.policy.calibration.begin_step()
+        if not self._asked:
             return
         self._offers.learn(drafts.places, tokens)
         if self._hope is not None:

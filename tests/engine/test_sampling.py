@@ -21,6 +21,7 @@ from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.native_sampling import choose_natively
 from specchat.engine.request import SamplingParams
 from specchat.engine.sampling import (
+    NO_TOKEN,
     NoiseTape,
     RowGroup,
     choose,
@@ -253,3 +254,17 @@ def test_the_native_choice_is_that_of_torch() -> None:
         row += 8
     logits[3, 700] = logits[3, 20] = logits[3].max() + 1  # the first of equals
     assert choose_natively(logits, groups) == choose(logits, groups)
+
+
+def test_a_row_without_a_finite_score_chooses_no_token_natively() -> None:
+    native.load_library()
+    logits = torch.randn(3, 40, generator=torch.Generator().manual_seed(3))
+    logits[1] = math.nan
+    logits[2, 7] = math.inf
+    for temperature in (0.0, 0.8):
+        noise = None if temperature == 0 else gumbel_noise(7, 5, 3, 40, CPU)
+        group = RowGroup(SamplingParams(temperature=temperature), 3, noise, None)
+        found = choose_natively(logits, [group])
+        assert found is not None
+        assert found[0] >= 0
+        assert found[1:] == [NO_TOKEN, NO_TOKEN]
