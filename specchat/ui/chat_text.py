@@ -179,4 +179,5 @@ FORGOTTEN = "Everything of yours has been erased. You are a new customer to us n
 RENAMED = "The title has been changed."
 DELETED = "The conversation has been erased."
 NOT_KEPT = "This conversation is not kept, so it has no title to change."
+NOTHING_NEW_KEPT = "You have not agreed that we keep anything new, so the title stays as it is."
 NOTHING_OPEN = "Open a conversation first."

@@ -200,6 +200,9 @@ TEXTS: dict[str, str] = {
     chat.RENAMED: "Der Titel ist geändert.",
     chat.DELETED: "Das Gespräch ist gelöscht.",
     chat.NOT_KEPT: "Dieses Gespräch wird nicht aufbewahrt und hat daher keinen Titel.",
+    chat.NOTHING_NEW_KEPT: (
+        "Sie haben nicht zugestimmt, dass wir Neues aufbewahren; der Titel bleibt, wie er ist."
+    ),
     chat.NOTHING_OPEN: "Bitte zuerst ein Gespräch öffnen.",
     # desk
     desk.TAB: "Betreuung",

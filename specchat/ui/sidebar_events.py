@@ -36,10 +36,13 @@ class SidebarEvents:
         )
 
     def rename(self, title: str | None, stored: Any) -> Screen:
-        """Give the open conversation another title."""
+        """Give the open conversation another title, which is something new to keep."""
         who = identity_of(stored)
         if not who.conversation:
             return Screen(listed=say.hint(text.NOTHING_OPEN))
+        if who.keeps is False:
+            kept = who.conversation in [key for _, key in self._view.titles(who)]
+            return Screen(listed=say.hint(text.NOTHING_NEW_KEPT if kept else text.NOT_KEPT))
         try:
             self._service.rename_conversation(who.conversation, title or "", owner=who.owner)
         except LookupError:

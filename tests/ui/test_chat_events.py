@@ -198,6 +198,20 @@ def test_saving_and_forgetting_without_a_conversation_say_so(
     assert "not kept" in (sidebar.rename("x", who.stored()).listed or "")
 
 
+def test_no_new_title_is_kept_after_consent_is_withdrawn(
+    service: ChatService, events: ChatEvents, view: ChatView
+) -> None:
+    sidebar = SidebarEvents(service, view)
+    who = asked(events, "Where is my violet teapot?", kept())[-1].identity
+    assert who is not None
+    before = view.titles(who)
+    withdrawn = who.consenting(False)
+    assert "not agreed" in (sidebar.rename("My secret", withdrawn.stored()).listed or "")
+    assert view.titles(withdrawn) == before
+    assert "changed" in (sidebar.rename("The teapot", who.stored()).listed or "")
+    assert view.titles(who)[0][0] == "The teapot"
+
+
 def test_the_desk_does_nothing_without_its_key(
     service: ChatService, care: CareEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
