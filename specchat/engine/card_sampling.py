@@ -13,7 +13,7 @@ import torch
 from specchat.engine.draft import DraftTree
 from specchat.engine.hardware import on_card
 from specchat.engine.request import SamplingParams
-from specchat.engine.sampling import RowGroup, noise_key
+from specchat.engine.sampling import RowGroup, best_tokens, noise_key
 
 
 def by_temperature_alone(params: SamplingParams) -> bool:
@@ -31,9 +31,10 @@ def choose_by_kernel(
     trees: Sequence[DraftTree],
     best: Sequence[int] | None = None,
 ) -> list[int]:
-    """The target's token for every row of `logits [rows, vocab]`, for groups whose parameters are
-    `by_temperature_alone`. `best` holds the largest logit of each row where it is known. What is
-    sampled is what `sampling.choose` samples, up to rounding of the noise."""
+    """The target's token for every row of `logits [rows, vocab]`, `NO_TOKEN` where its score is not
+    finite, for groups whose parameters are `by_temperature_alone`. `best` holds the largest logit
+    of each row where it is known. What is sampled is what `sampling.choose` samples, up to rounding
+    of the noise."""
     from specchat.engine import kernels
 
     rows: list[int] = []
@@ -47,7 +48,7 @@ def choose_by_kernel(
             keys += [noise_key(params.seed, group.position + depth) for depth in (0, *tree.depths)]
             temperatures += [params.temperature] * group.count
         row += group.count
-    choices = list(best) if best is not None else logits.argmax(-1).tolist()
+    choices = list(best) if best is not None else best_tokens(logits)
     if rows:
         where, number, heat = (
             torch.tensor(values, dtype=dtype).to(logits.device)

@@ -23,6 +23,7 @@ import torch
 from specchat.engine import attention
 from specchat.engine.draft import MAX_NODES
 from specchat.engine.hardware import on_card
+from specchat.engine.sampling import largest
 from specchat.engine.step_output import StepOutput
 from specchat.engine.step_tables import StepTables, TableSize, fill, table_length
 
@@ -196,7 +197,7 @@ class StepGraphs:
         def step() -> Any:
             attention.set_step(attention.StepContext(runner.cache, tables["slots"], [], tables))
             logits, hidden, aux = runner.forward_rows(tables["input_ids"], tables["positions"])
-            return logits, hidden, aux, logits.argmax(-1)
+            return logits, hidden, aux, largest(logits)
 
         recording = self._recorder(step)
         return _RecordedStep(tables, recording, _time_ms(recording, runner.device))

@@ -15,6 +15,7 @@ import torch
 import triton
 import triton.language as tl
 
+from specchat.engine.sampling import NO_TOKEN
 from specchat.engine.step_tables import MAX_SPLITS, StepTables
 
 _VOCAB_BLOCK = 1024
@@ -92,7 +93,8 @@ def attend(
 def sample(
     logits: torch.Tensor, rows: torch.Tensor, keys: torch.Tensor, temperatures: torch.Tensor
 ) -> torch.Tensor:
-    """`argmax(logits / temperature + Gumbel noise)` `[n]` int64 of some rows of `logits`.
+    """`argmax(logits / temperature + Gumbel noise)` `[n]` int64 of some rows of `logits`;
+    `NO_TOKEN` where that score is not finite.
 
     `rows [n]` int64 picks them, `keys [n]` int64 are their noise keys (`sampling.noise_key`),
     `temperatures [n]` float32 are above 0. The noise is that of `sampling.gumbel_noise` up to
@@ -106,7 +108,8 @@ def sample(
         logits, rows, keys, temperatures, best, where, logits.stride(0), vocab, part,
         PARTS=_VOCAB_PARTS, BLOCK=_VOCAB_BLOCK, num_warps=4,
     )  # fmt: skip
-    return where.gather(1, best.argmax(1, keepdim=True))[:, 0]
+    highest, piece = best.max(1, keepdim=True)
+    return where.gather(1, piece).where(highest.isfinite(), NO_TOKEN)[:, 0]
 
 
 @triton.jit
@@ -302,7 +305,8 @@ def _sample_kernel(
         wait = tl.where(uniform < 0.02, small, -tl.log(1.0 - uniform))
         score = tl.load(line + token, mask=inside, other=float("-inf")).to(tl.float32)
         score = score / temperature - tl.log(wait)
-        score = tl.where(inside, score, float("-inf"))
+        sound = inside & (score == score)  # a number
+        score = tl.where(sound, score, float("-inf"))
         high = tl.max(score, 0)
         spot = at + tl.argmax(score, 0)
         where = tl.where(high > best, spot.to(tl.int64), where)

@@ -128,10 +128,16 @@ def scores(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:
     return add_noise(target_logits(logits, groups), groups)
 
 
-def best_tokens(scores: torch.Tensor) -> list[int]:
-    """The first of the largest of each row of `scores [rows, vocab]`, or `NO_TOKEN`."""
+def largest(scores: torch.Tensor) -> torch.Tensor:
+    """`[rows]` int64: the first of the largest of each row of `scores [rows, vocab]`, `NO_TOKEN`
+    where that is not finite."""
     found = scores.argmax(-1, keepdim=True)
-    return found.where(scores.gather(1, found).isfinite(), NO_TOKEN)[:, 0].tolist()
+    return found.where(scores.gather(1, found).isfinite(), NO_TOKEN)[:, 0]
+
+
+def best_tokens(scores: torch.Tensor) -> list[int]:
+    """`largest` on the host."""
+    return largest(scores).tolist()
 
 
 def target_logits(logits: torch.Tensor, groups: Sequence[RowGroup]) -> torch.Tensor:

@@ -13,5 +13,4 @@ class StepOutput(NamedTuple):
     logits: torch.Tensor  # [wanted, vocab]; a later step may overwrite it
     hidden: torch.Tensor  # [wanted, hidden_size]
     aux: torch.Tensor | None = None  # [rows, layers x hidden_size] of all rows, where collected
-    best: list[int] | None = None  # the largest logit of each row, where the step found it;
-    # `NO_TOKEN` where it is not finite, on CPU
+    best: list[int] | None = None  # of each row, where the step found it (`largest`)

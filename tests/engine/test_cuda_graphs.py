@@ -21,13 +21,13 @@ from specchat.engine.cuda_graphs import Recording, StepGraphs, recorded_function
 from specchat.engine.draft import DraftTree
 from specchat.engine.fused import fuse
 from specchat.engine.pages import PagePool, PageTable
-from specchat.engine.request import SamplingParams
+from specchat.engine.request import FinishReason, SamplingParams
 from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import RowGroup, choose, gumbel_noise
 from specchat.engine.step_output import StepOutput
 from specchat.engine.step_tables import Geometry
 
-from .running import Engines, Oracle, ask, request, wait_idle
+from .running import Engines, Oracle, ask, poisoned, request, wait_idle
 from .test_attention import CONFIGS, GROUPED, build, bushy
 
 PAGES = 24
@@ -174,6 +174,17 @@ def test_sampled_answers_are_those_of_an_eager_engine(
     with_graphs(engine._runner, (1, 8, 16))
     for params, answer in zip(wanted, answers, strict=True):
         assert ask(engine, prompt, max_tokens=8, **params).said == answer.said
+
+
+@pytest.mark.parametrize("params", [{}, {"temperature": 0.9, "seed": 3}], ids=str)
+def test_logits_that_are_no_numbers_end_a_request_on_recorded_steps(
+    engines: Engines, tiny_model: Any, params: dict[str, Any]
+) -> None:
+    engine = engines(model=poisoned(tiny_model, 299), pages=PAGES)
+    with_graphs(engine._runner, (1, 8, 16))
+    assert ask(engine, [*range(5, 18), 299], max_tokens=5, **params).finish is FinishReason.ERROR
+    other = [*range(20, 33)]
+    assert len(ask(engine, other, max_tokens=5, ignore_eos=True, **params).tokens) == 5
 
 
 def test_rows_are_sampled_by_their_own_depth() -> None:

@@ -6,6 +6,7 @@ gpu` checks them there against float64.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import subprocess
@@ -17,7 +18,7 @@ import torch
 
 from specchat.bench.gpu.cases import KINDS, PAGE, Case, Size, random_case
 from specchat.engine import kernels, step_tables
-from specchat.engine.sampling import gumbel_noise, noise_key
+from specchat.engine.sampling import NO_TOKEN, gumbel_noise, noise_key
 from specchat.engine.step_tables import Geometry, StepTables, TableSize, fill
 
 CPU = torch.device("cpu")
@@ -129,6 +130,15 @@ def test_sampling_picks_what_the_noise_of_the_engine_picks() -> None:
     )
     expected = (logits[rows] / temperatures[:, None] + noise).argmax(-1)
     assert kernels.sample(logits, rows, keys, temperatures).equal(expected)
+
+
+def test_a_row_that_is_not_finite_samples_no_token() -> None:
+    logits = torch.randn(3, 5000)
+    logits[1] = math.nan
+    rows, keys = torch.arange(3), torch.tensor([noise_key(1, p) for p in range(3)])
+    found = kernels.sample(logits, rows, keys, torch.full((3,), 0.8)).tolist()
+    assert found[1] == NO_TOKEN
+    assert min(found[0], found[2]) >= 0
 
 
 COMPILED = Path(__file__).with_name("compile_kernels.py")
