@@ -282,7 +282,11 @@ class DraftContext(NamedTuple):
 
 
 class Speculator(Protocol):
-    """Proposes continuations. Nothing it proposes can change the answer, only its speed."""
+    """Proposes continuations. Nothing it proposes can change the answer, only its speed.
+
+    It may also have `observe(request_id, tokens)`, which is called with the tokens just committed
+    to a request, in order.
+    """
 
     name: str
     needs_hidden: bool  # reads `DraftContext.hidden`
@@ -290,10 +294,6 @@ class Speculator(Protocol):
 
     def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """One tree per context, in order; an empty tree where it has nothing to offer."""
-        ...
-
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Tokens just committed to a request, in order."""
         ...
 
     def forget(self, request_id: str) -> None:

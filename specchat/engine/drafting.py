@@ -51,6 +51,7 @@ class Drafting:
             raise ValueError(f"at most {MOST_DRAFTERS} speculators can draft, got {names}")
         self.speculators = list(speculators)
         self._aux_readers = _names_of_aux_readers(speculators)
+        self._observers = _observers(speculators)
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
@@ -174,10 +175,10 @@ class Drafting:
         return chosen is None or not readers.isdisjoint(chosen)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
-        """Tell the speculators what was committed."""
-        for speculator in self.speculators:
+        """Tell the speculators that want to know what was committed."""
+        for speculator in self._observers:
             try:
-                speculator.observe(request_id, tokens)
+                speculator.observe(request_id, tokens)  # type: ignore[attr-defined]
             except Exception:
                 self._switch_off(speculator)
 
@@ -323,11 +324,16 @@ class Drafting:
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
         self._aux_readers = _names_of_aux_readers(self.speculators)
+        self._observers = _observers(self.speculators)
         self._orders.clear()
 
 
 def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:
     return frozenset(speculator.name for speculator in speculators if speculator.needs_aux)
+
+
+def _observers(speculators: Seq[Speculator]) -> list[Speculator]:
+    return [speculator for speculator in speculators if hasattr(speculator, "observe")]
 
 
 def _any_drawn(trees: Seq[DraftTree]) -> bool:

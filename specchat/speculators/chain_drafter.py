@@ -49,9 +49,6 @@ class ChainDrafter(ABC, Generic[B]):
                 self._extend(drafts, place)
         return [DraftTree() if draft is None else draft.chain.tree for draft in begun]
 
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Nothing to do: `propose` catches up with what it is shown."""
-
     def forget(self, request_id: str) -> None:
         """Give the request's pages back."""
         self.cache.forget(request_id)

@@ -53,9 +53,6 @@ class MedusaSpeculator:
             trees[place] = likely_paths(level, self.name)
         return trees
 
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Nothing to keep: the hidden state holds it all."""
-
     def forget(self, request_id: str) -> None:
         """Nothing was kept."""
 

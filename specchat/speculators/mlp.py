@@ -98,9 +98,6 @@ class MlpSpeculator:
                     trees[i] = tree
         return trees
 
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Nothing to keep: the hidden state holds it all."""
-
     def forget(self, request_id: str) -> None:
         """Nothing was kept."""
 

@@ -53,9 +53,6 @@ class NgramSpeculator:
             self._search = _native_search()
         return [self._propose(context) for context in batch]
 
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Nothing to do: `propose` catches up with the tokens it is shown."""
-
     def forget(self, request_id: str) -> None:
         """Drop what was made of a request's tokens."""
         self._indices.pop(request_id, None)

@@ -96,9 +96,6 @@ class SuffixSpeculator:
             return lookups.draft(self.name, native, batch)
         return [self._tree(self._draft(*each)) for each in zip(stores, batch, strict=True)]
 
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        """Answers in flight are not learned from: they may still be redacted."""
-
     def forget(self, request_id: str) -> None:
         """Nothing is kept of a request."""
 

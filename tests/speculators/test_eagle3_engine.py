@@ -54,9 +54,6 @@ class Watched:
             self.skipped.append(self.inner.cache._rows[context.request_id].skipped)
         return trees
 
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        self.inner.observe(request_id, tokens)
-
     def forget(self, request_id: str) -> None:
         self.inner.forget(request_id)
 

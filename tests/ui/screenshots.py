@@ -20,7 +20,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WAIT_MS = 180_000
-MOST_BYTES = 70_000
+MOST_BYTES = 42_000
+MOST_HEIGHT = 1_900  # of a page that is longer
+MOVING_WIDTH = 700
 MOST_FRAMES = 150
 WIDE, PHONE = (1280, 860), (360, 740)
 QUESTIONS = (
@@ -184,6 +186,8 @@ def _animate(browser: Browser, url: str, file: Path) -> None:
     frames.append(Image.open(io.BytesIO(lanes.screenshot())).convert("RGB"))
     width, height = (max(sizes) for sizes in zip(*(frame.size for frame in frames), strict=True))
     frames = [ImageOps.pad(frame, (width, height), color="white") for frame in frames]
+    smaller = MOVING_WIDTH, round(height * MOVING_WIDTH / width)
+    frames = [frame.resize(smaller, Image.Resampling.LANCZOS) for frame in frames]
     gaps = [round(1000 * (b - a)) for a, b in pairwise(taken)]
     frames[0].save(
         file,
@@ -191,8 +195,8 @@ def _animate(browser: Browser, url: str, file: Path) -> None:
         append_images=frames[1:],
         duration=[*gaps, 100, 2_500],
         loop=0,
-        quality=60,
-        method=4,
+        quality=50,
+        method=6,
     )
     context.close()
 
@@ -201,10 +205,11 @@ def _shrink(file: Path) -> None:
     """As WebP, with as many colours as the limit on a picture's size leaves; few are enough for a
     page."""
     with Image.open(file) as picture:
-        whole = picture.convert("RGB")
+        height = min(picture.height, MOST_HEIGHT)
+        whole = picture.convert("RGB").crop((0, 0, picture.width, height))
     file.unlink()
     smaller = file.with_suffix(".webp")
-    for colours in (256, 128, 64, 32, 24):
+    for colours in (256, 128, 64, 32, 24, 16):
         few = whole.quantize(colours).convert("RGB")
         few.save(smaller, lossless=True, quality=100, method=6)
         if smaller.stat().st_size <= MOST_BYTES:
