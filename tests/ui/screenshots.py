@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WAIT_MS = 180_000
-MOST_BYTES = 42_000
-MOST_HEIGHT = 1_900  # of a page that is longer
+MOST_BYTES = 28_000
+MOST_HEIGHT = 1_500  # of a page that is longer
 MOVING_WIDTH = 700
 MOST_FRAMES = 150
 WIDE, PHONE = (1280, 860), (360, 740)
@@ -195,7 +195,7 @@ def _animate(browser: Browser, url: str, file: Path) -> None:
         append_images=frames[1:],
         duration=[*gaps, 100, 2_500],
         loop=0,
-        quality=50,
+        quality=40,
         method=6,
     )
     context.close()
