@@ -302,7 +302,8 @@ class Engine:
         emitted: tuple = (),
         draft: DraftTrace | None = None,
     ) -> None:
-        self._scheduler.remove(sequence)
+        # Numbers that are not finite may have reached the rows before them.
+        self._scheduler.remove(sequence, sound=reason is not FinishReason.ERROR)
         self._drafting.forget(sequence.request.request_id)
         del self._sequences[sequence.request.request_id]
         self._delivery.put(sequence.stream, sequence.final_delta(reason, emitted, draft))

@@ -161,6 +161,12 @@ class PagePool:
             self._free.append(page)
         return len(freed)
 
+    def withdraw(self, pages: Sequence[int]) -> None:
+        """Let nobody find these pages any more; they are all held."""
+        for page in pages:
+            if page in self._index:
+                self._index.remove(page)
+
     def check(self) -> None:
         """Assert that every page is in exactly one state and every count is right."""
         free = set(self._free)
@@ -319,6 +325,10 @@ class PageTable:
         if self.length > start:
             page, name = self.pages[self._published], tuple(tokens[start : self.length])
             self.pool.publish_tail(Node(page, self._tenant, self._last, name))
+
+    def withdraw(self) -> None:
+        """Offer none of the pages any more: what is in them may be wrong."""
+        self.pool.withdraw(self.pages)
 
     def close(self) -> None:
         """Give back every page."""

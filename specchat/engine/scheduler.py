@@ -78,12 +78,18 @@ class Scheduler:
             self.counters.refused += 1
             raise
 
-    def remove(self, sequence: Sequence) -> None:
-        """Drop a request that ended and give its pages back, published for reuse."""
+    def remove(self, sequence: Sequence, *, sound: bool = True) -> None:
+        """Drop a request that ended and give its pages back, published for reuse where they are
+        `sound`."""
         if sequence.table is None:
             self.waiting.remove(sequence)
+            return
+        self.running.remove(sequence)
+        if not sound:
+            sequence.table.withdraw()
+            sequence.table.close()
+            sequence.table = None
         else:
-            self.running.remove(sequence)
             self._give_up(sequence)
 
     def plan(self, *, admit: bool = True) -> Plan:

@@ -183,8 +183,7 @@ def test_logits_that_are_no_numbers_end_a_request_on_recorded_steps(
     engine = engines(model=poisoned(tiny_model, 299), pages=PAGES)
     with_graphs(engine._runner, (1, 8, 16))
     assert ask(engine, [*range(5, 18), 299], max_tokens=5, **params).finish is FinishReason.ERROR
-    other = [*range(20, 33)]
-    assert len(ask(engine, other, max_tokens=5, ignore_eos=True, **params).tokens) == 5
+    assert len(ask(engine, [*range(5, 18)], max_tokens=5, ignore_eos=True, **params).tokens) == 5
 
 
 def test_rows_are_sampled_by_their_own_depth() -> None:

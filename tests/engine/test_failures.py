@@ -13,9 +13,10 @@ import torch
 
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
-from specchat.engine.request import FinishReason
+from specchat.engine.request import FinishReason, Request, SamplingParams
 
 from .running import (
+    Answer,
     Bushy,
     Engines,
     Oracle,
@@ -178,6 +179,27 @@ def test_logits_that_are_no_numbers_end_only_the_request_they_belong_to(
     assert other.said == plain.said
     wait_idle(engine)
     assert engine.snapshot().failed_steps == 0
+
+
+def test_what_a_request_without_finite_logits_computed_is_used_by_nobody(
+    engines: Engines, tiny_model: Any
+) -> None:
+    public = [*range(5, 45)]
+    plain = ask(engines(), (*public, 7, 8), max_tokens=6, ignore_eos=True)
+    poison = next(t for t in range(50, 300) if t not in plain.tokens)
+    engine = engines(model=poisoned(tiny_model, poison))
+    params = SamplingParams(max_tokens=6, ignore_eos=True)
+
+    def asked(salt: str, *end: int) -> Answer:
+        own = Request((*public, *end), params, salt, public_tokens=len(public))
+        return read(engine.submit(own))
+
+    for end in ((7, poison), (poison,)):
+        assert asked("a", *end).finish is FinishReason.ERROR
+        assert engine.snapshot().pages_cached == 0
+    for salt in ("a", "b"):
+        assert asked(salt, 7, 8).said == plain.said
+    engine.pool.check()
 
 
 @pytest.mark.usefixtures("keep_all_drafts")
