@@ -17,7 +17,11 @@ const board = element.querySelector(".sc-race");
 const replayButton = element.querySelector("[data-replay]");
 const speedMenu = element.querySelector("[data-speed]");
 const marksBox = element.querySelector("[data-marks]");
+const paceWords = element.querySelector("[data-pace]");
 const lettersBox = element.querySelector("[data-letters]");
+// A race of 0.1 s is over before it is seen: shown by eye, the slower lane takes this long.
+const EYE_MS = 4000;
+const SLOWER = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 500];
 let frame = 0;
 let run = "";
 
@@ -41,10 +45,14 @@ function draw(name, recorded, now, scale) {
   const lane = lanes[name];
   const pieces = recorded.pieces;
   if (lane.shown > pieces.length) clear(lane);
+  const { scrollTop, clientHeight, scrollHeight } = lane.text;
+  const before = lane.shown;
   while (lane.shown < pieces.length && pieces[lane.shown][3] <= now) {
     append(lane, pieces[lane.shown]);
     lane.shown += 1;
   }
+  const atEnd = scrollTop + clientHeight >= scrollHeight - 8; // who has scrolled up reads there
+  if (atEnd && lane.shown > before) lane.text.scrollTop = lane.text.scrollHeight;
   const count = lane.shown ? pieces[lane.shown - 1][4] : 0;
   const end = recorded.total_ms;
   const finished = recorded.state === "done" && now >= end;
@@ -65,15 +73,28 @@ function showAll(value) {
   for (const name of NAMES) draw(name, value.lanes[name], Infinity, scaleOf(value));
 }
 
+// Milliseconds of the race shown in one of the watch.
+function paceOf(value) {
+  if (speedMenu.value !== "auto") return Number(speedMenu.value);
+  return 1 / SLOWER.findLast((slower) => slower === 1 || slower * scaleOf(value) <= EYE_MS);
+}
+
+function sayPace(pace) {
+  paceWords.textContent = pace < 1
+    ? `Shown ${Math.round(1 / pace)} times slower than it was. The clocks count real time.`
+    : "";
+}
+
 function replay(value) {
   cancelAnimationFrame(frame);
   NAMES.forEach((name) => clear(lanes[name]));
   const scale = scaleOf(value);
+  sayPace(paceOf(value));
   let last = performance.now();
   let position = 0;
   board.dataset.phase = "replaying";
   const tick = (time) => {
-    position += Math.max(0, time - last) * Number(speedMenu.value);
+    position += Math.max(0, time - last) * paceOf(value);
     last = time;
     for (const name of NAMES) draw(name, value.lanes[name], position, scale);
     if (position < scale) frame = requestAnimationFrame(tick);
@@ -91,6 +112,7 @@ function update() {
   run = value.run;
   replayButton.disabled = value.phase !== "done";
   speedMenu.disabled = value.phase !== "done";
+  sayPace(1);
   if (value.phase !== "done") {
     board.dataset.phase = value.phase;
     showAll(value);
@@ -98,12 +120,16 @@ function update() {
     replay(value);
   } else {
     showAll(value);
+    NAMES.forEach((name) => { lanes[name].text.scrollTop = 0; });
     board.dataset.phase = "replayed";
   }
 }
 
 replayButton.addEventListener("click", () => {
   if (props.value && props.value.phase === "done") replay(props.value);
+});
+speedMenu.addEventListener("change", () => {
+  if (board.dataset.phase === "replaying") sayPace(paceOf(props.value));
 });
 marksBox.addEventListener("change", () => {
   board.classList.toggle("sc-unmarked", !marksBox.checked);

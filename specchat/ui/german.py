@@ -83,6 +83,7 @@ TEXTS: dict[str, str] = {
     "Race all five": "Alle fünf Rennen",
     "↻ Replay from a common start": "↻ Wiederholen vom gemeinsamen Start",
     "Speed": "Tempo",
+    "to follow by eye": "zum Mitlesen",
     "Mark drafted tokens": "Entworfene Token markieren",
     "With letters": "Mit Buchstaben",
     "Plain": "Einfach",
@@ -178,6 +179,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"user's message: ([\s\S]+)", "Sie: $1"),
     (r"(?:number input|range slider) for (.+)", "{1}"),
     # race
+    (
+        r"Shown (\d+) times slower than it was\. The clocks count real time\.",
+        "$1-mal langsamer gezeigt, als es war. Die Uhren zählen echte Zeit.",
+    ),
     (
         r"([\d.]+)x faster, (.+) saved, same answer ✓",
         "$1-mal so schnell, $2 gespart, gleiche Antwort ✓",
