@@ -63,6 +63,8 @@ def _check_file(database: Database, connection: Connection) -> None:
 
 
 def _check_revision(database: Database, connection: Connection) -> None:
+    # The tables first: another process that migrates meanwhile adds its revision with them.
+    tables = inspect(connection).get_table_names()
     revision = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
     if revision is not None and revision not in known:
@@ -70,7 +72,7 @@ def _check_revision(database: Database, connection: Connection) -> None:
             f"database {_name(database)} has the schema revision {revision!r}, unknown to this "
             "version of specchat: use a newer version, or another file"
         )
-    if revision is None and database.sqlite and inspect(connection).get_table_names():
+    if revision is None and database.sqlite and tables:
         raise StoreError(f"database {_name(database)} belongs to another program; name a new file")
 
 

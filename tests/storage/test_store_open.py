@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from storage import Store, StoreError, open_store
+from storage import Store, StoreError, open_store, schema
 from storage.database import connect, default_url
 from storage.models import Base
 from tests.storage.stored_examples import turn
@@ -44,6 +45,19 @@ def test_many_can_open_a_new_file_at_once(url: str) -> None:
     assert len(stores[0].conversations("ann")) == 4
     for store in stores:
         store.close()
+
+
+def test_a_file_that_another_process_creates_meanwhile_is_no_other_programs(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inspected_later(connection: sa.Connection) -> Any:
+        monkeypatch.setattr(schema, "inspect", sa.inspect)
+        open_store(url).close()
+        return sa.inspect(connection)
+
+    monkeypatch.setattr(schema, "inspect", inspected_later)
+    with open_store(url) as store:
+        store.create_conversation("ann")
 
 
 def test_the_default_file_is_in_the_users_data_directory(

@@ -16,10 +16,10 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"
 
 
 def faults(page: Page) -> list[str]:
-    """Serious and critical findings, with the elements that have them."""
+    """Serious and critical findings: the elements that have them, and what to mend."""
     found = Axe().run(page, options=RULES).response["violations"]
     return [
-        f"{fault['id']}: {fault['help']}: {node['target']}"
+        f"{node['target']}: {node['failureSummary']}"
         for fault in found
         if fault["impact"] in ("serious", "critical")
         for node in fault["nodes"]
