@@ -241,6 +241,8 @@ class PageTable:
         return self.length - start
 
     def _adopt_tail(self, tokens: Sequence[int]) -> None:
+        if self._owner(self._published) is None:
+            return  # others will find this page: it is to hold nothing that was a tenant's
         tail = self.pool.find_tail(self._tenant, self._last)
         if tail is None:
             return
