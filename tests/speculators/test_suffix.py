@@ -1,26 +1,19 @@
-"""Suffix drafting: longest match, continuations by frequency, growth, and the store's file."""
+"""Suffix drafting: longest match, continuations by frequency, and growth."""
 
 from __future__ import annotations
 
 import ctypes
 import itertools
-import lzma
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from specchat.engine.draft import ROOT, DraftContext, DraftTree
-from specchat.engine.errors import ModelLoadError
 from specchat.speculators import suffix_native
 from specchat.speculators.suffix import SuffixSpeculator
 from specchat.speculators.suffix_array import (
@@ -30,11 +23,9 @@ from specchat.speculators.suffix_array import (
     draft,
     frequent_tokens,
 )
-from specchat.speculators.suffix_file import FORMAT, load_store, save_store
 from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory
 
 ANSWERS = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=30), min_size=1, max_size=6)
-VOCABULARY = "abc"
 
 
 def context(
@@ -353,78 +344,6 @@ def test_a_shorter_match_that_occurs_more_often_has_its_say(native: bool) -> Non
 def test_impossible_lengths_are_refused(longest: int, shortest: int) -> None:
     with pytest.raises(ValueError, match="must hold"):
         SuffixOptions(longest=longest, shortest=shortest)
-
-
-SHORT = st.lists(st.integers(0, 79), max_size=9)
-
-
-@given(st.lists(st.tuples(SHORT, SHORT), max_size=9))
-def test_a_store_is_the_same_after_saving(answers: list[tuple[list[int], list[int]]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store.safetensors"
-        save_store(path, answers, VOCABULARY)
-        found = [sequence.tolist() for sequence in load_store(path, VOCABULARY, 80)]
-    different = {(tuple(opening), tuple(answer)) for opening, answer in answers}
-    assert sorted(found) == sorted([*opening, *answer] for opening, answer in different)
-
-
-def test_repeated_answers_shrink(tmp_path: Path) -> None:
-    path = tmp_path / "store.safetensors"
-    save_store(path, [([n % 50], list(range(n // 50, 100))) for n in range(200)], VOCABULARY)
-    assert path.stat().st_size < 4000
-
-
-def test_large_token_ids_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "store.safetensors"
-    save_store(path, [([], [5, 150_000])], VOCABULARY)
-    (found,) = load_store(path, VOCABULARY, 151_000)
-    assert found.tolist() == [5, 150_000]
-
-
-def test_a_store_for_another_tokenizer_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "store.safetensors"
-    save_store(path, [([1], [2])], VOCABULARY)
-    with pytest.raises(ModelLoadError, match="made for the vocabulary abc, but the target's is xy"):
-        load_store(path, "xy", 80)
-
-
-def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "store.safetensors"
-    arrays = {"tokens": np.asarray([1]), "lengths": np.asarray([1])}
-    save_file(arrays, path, {"format": "specchat suffix store 9"})
-    with pytest.raises(ModelLoadError, match=r"store 9.*store 3.*specchat train store"):
-        load_store(path, VOCABULARY, 80)
-
-
-def test_a_damaged_or_missing_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"absent\.safetensors"):
-        load_store(tmp_path / "absent.safetensors", VOCABULARY, 80)
-    garbage = tmp_path / "garbage.safetensors"
-    garbage.write_bytes(b"not a store")
-    with pytest.raises(ModelLoadError, match="no suffix store"):
-        load_store(garbage, VOCABULARY, 80)
-    torn = tmp_path / "torn.safetensors"
-    metadata = {"format": FORMAT, "vocabulary": VOCABULARY, "answers": "<u2"}
-    save_file({"answers": np.frombuffer(b"no xz", np.uint8)}, torn, metadata)
-    with pytest.raises(ModelLoadError, match="no suffix store"):
-        load_store(torn, VOCABULARY, 80)
-    wide = tmp_path / "wide.safetensors"
-    save_store(wide, [([1], [2])], VOCABULARY)
-    with safe_open(wide, framework="numpy") as file:
-        columns = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = {**file.metadata(), "answers": "<i8"}
-    save_file(columns, wide, metadata)
-    with pytest.raises(ModelLoadError, match="got '<i8'"):
-        load_store(wide, VOCABULARY, 80)
-    endless = tmp_path / "endless.safetensors"
-    columns["answers"] = np.frombuffer(lzma.compress(bytes([3, 0, 4])), np.uint8)
-    save_file(columns, endless, {**metadata, "answers": "<u1", "prompts": "<u1"})
-    with pytest.raises(ModelLoadError, match="damaged"):
-        load_store(endless, VOCABULARY, 80)
-    foreign = tmp_path / "foreign.safetensors"
-    save_store(foreign, [([1], [99])], VOCABULARY)
-    with pytest.raises(ModelLoadError, match="damaged"):
-        load_store(foreign, VOCABULARY, 80)
 
 
 def test_closing_waits_for_the_thread_that_sorts() -> None:
