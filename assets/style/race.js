@@ -19,7 +19,7 @@ const speedMenu = element.querySelector("[data-speed]");
 const marksBox = element.querySelector("[data-marks]");
 const paceWords = element.querySelector("[data-pace]");
 const lettersBox = element.querySelector("[data-letters]");
-// A race of 0.1 s is over before it is seen: shown by eye, the slower lane takes this long.
+// A race of 0.1 s is over before it is seen; to be followed it is shown slower, at most for so long.
 const EYE_MS = 4000;
 const SLOWER = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 500];
 let frame = 0;
@@ -45,14 +45,16 @@ function draw(name, recorded, now, scale) {
   const lane = lanes[name];
   const pieces = recorded.pieces;
   if (lane.shown > pieces.length) clear(lane);
-  const { scrollTop, clientHeight, scrollHeight } = lane.text;
-  const before = lane.shown;
-  while (lane.shown < pieces.length && pieces[lane.shown][3] <= now) {
-    append(lane, pieces[lane.shown]);
-    lane.shown += 1;
+  const due = () => lane.shown < pieces.length && pieces[lane.shown][3] <= now;
+  if (due()) {
+    const { scrollTop, clientHeight, scrollHeight } = lane.text;
+    while (due()) {
+      append(lane, pieces[lane.shown]);
+      lane.shown += 1;
+    }
+    const atEnd = scrollTop + clientHeight >= scrollHeight - 8; // who has scrolled up reads there
+    if (atEnd) lane.text.scrollTop = lane.text.scrollHeight;
   }
-  const atEnd = scrollTop + clientHeight >= scrollHeight - 8; // who has scrolled up reads there
-  if (atEnd && lane.shown > before) lane.text.scrollTop = lane.text.scrollHeight;
   const count = lane.shown ? pieces[lane.shown - 1][4] : 0;
   const end = recorded.total_ms;
   const finished = recorded.state === "done" && now >= end;

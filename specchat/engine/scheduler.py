@@ -85,12 +85,7 @@ class Scheduler:
             self.waiting.remove(sequence)
             return
         self.running.remove(sequence)
-        if not sound:
-            sequence.table.withdraw()
-            sequence.table.close()
-            sequence.table = None
-        else:
-            self._give_up(sequence)
+        self._give_up(sequence, sound)
 
     def plan(self, *, admit: bool = True) -> Plan:
         """Admit what fits and divide the step's tokens."""
@@ -243,10 +238,13 @@ class Scheduler:
         self.counters.preemptions += 1
         self.waiting.give_back(sequence)
 
-    def _give_up(self, sequence: Sequence) -> None:
+    def _give_up(self, sequence: Sequence, sound: bool = True) -> None:
         assert sequence.table is not None
-        sequence.table.publish(sequence.tokens)
-        sequence.table.publish_tail(sequence.tokens)
+        if sound:
+            sequence.table.publish(sequence.tokens)
+            sequence.table.publish_tail(sequence.tokens)
+        else:
+            sequence.table.withdraw()
         sequence.table.close()
         sequence.table = None
 
