@@ -45,7 +45,7 @@ constexpr bool MAY_PAIR = false;
 // total + numbers * *factor.
 template <bool PAIRS>
 static inline Vec plus_products(Vec total, Vec numbers, const float* factor) {
-    if (!PAIRS) return total + numbers * *factor;
+    if (!PAIRS) return multiply_add(numbers, *factor, total);
     Bits pairs;
     uint32_t both;
     memcpy(&pairs, &numbers, sizeof pairs);
@@ -151,8 +151,9 @@ static void add_values(const Query* queries, const KV* values, const int64_t* sl
     for (; at < dim; at++)
         for (int q = 0; q < Q; q++)
             for (int64_t i = 0; i < count; i++)
-                queries[q].out[at] +=
-                    queries[q].score[first + i] * value(values + slots[i] * stride + at);
+                queries[q].out[at] =
+                    multiply_add(queries[q].score[first + i],
+                                 value(values + slots[i] * stride + at), queries[q].out[at]);
 }
 
 template <bool PAIRS, typename KV>

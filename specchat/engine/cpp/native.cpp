@@ -134,7 +134,7 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
             };
             auto add_to_x = [&](int64_t n, int64_t t, Vec v, int64_t many) {
                 float* sum = b.x + t * m.hidden + n;
-                store_some(sum, load_some(sum, many) + m.residual_scale * v, many);
+                store_some(sum, multiply_add(v, m.residual_scale, load_some(sum, many)), many);
             };
             product(team, w.query, x, s.rows, room, w.key, to(b.query, q_width));
             product(team, w.key, x, s.rows, room, w.value, to(b.key, kv_width), &w.query);

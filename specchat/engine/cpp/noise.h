@@ -18,16 +18,14 @@ static inline Vec logarithm(Vec x) {
     exponent += low;
     m = (low ? m + m : m) - 1.0f;
     Vec e = __builtin_convertvector(exponent, Vec), z = m * m;
-    Vec y = m * 7.0376836292e-2f - 1.1514610310e-1f;
-    y = y * m + 1.1676998740e-1f;
-    y = y * m - 1.2420140846e-1f;
-    y = y * m + 1.4249322787e-1f;
-    y = y * m - 1.6668057665e-1f;
-    y = y * m + 2.0000714765e-1f;
-    y = y * m - 2.4999993993e-1f;
-    y = y * m + 3.3333331174e-1f;
-    y = y * m * z - e * 2.12194440e-4f - z * 0.5f;
-    return m + y + e * 0.693359375f;
+    constexpr float SERIES[] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
+                                -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
+                                2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
+    Vec y = {};
+    EACH(float coefficient : SERIES) y = multiply_add(y, m, every(coefficient));
+    y = multiply_add(y * m, z, e * -2.12194440e-4f);
+    y = multiply_add(z, -0.5f, y);
+    return multiply_add(e, 0.693359375f, m + y);
 }
 
 static inline Words mix_words(Words x) {

@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void sums(const float* w, const flo
     each_line<R, (B > 4)>(w, cols, ahead, [&](const char* line) __attribute__((always_inline)) {
         EACH(int r = 0; r < R; r++) {
             Vec weight = load(reinterpret_cast<const float*>(line + r * cols * LINE));
-            EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
+            EACH(int b = 0; b < B; b++) total[r][b] = multiply_add(weight, x[b], total[r][b]);
         }
         x += B;
     });
@@ -130,11 +130,11 @@ static inline __attribute__((always_inline)) void sums(const bf16* w, const floa
         EACH(int r = 0; r < R; r++) memcpy(&pair[r], line + r * n * LINE, LINE);
         EACH(int r = 0; r < R; r++) {
             Vec weight = first_of(pair[r]);
-            EACH(int b = 0; b < B; b++) total[r][b] += weight * x[b];
+            EACH(int b = 0; b < B; b++) total[r][b] = multiply_add(weight, x[b], total[r][b]);
         }
         EACH(int r = 0; r < R; r++) {
             Vec weight = second_of(pair[r]);
-            EACH(int b = 0; b < B; b++) total[r][b] += weight * x[B + b];
+            EACH(int b = 0; b < B; b++) total[r][b] = multiply_add(weight, x[B + b], total[r][b]);
         }
         x += 2 * B;
     });
@@ -301,7 +301,7 @@ static inline void rotate(float* head, const float* norm, float epsilon, const f
     int64_t half = dim / 2;
     for (int64_t i = 0; i < half; i++) {
         float a = head[i], b = head[i + half];
-        head[i] = a * cosine[i] - b * sine[i];
-        head[i + half] = b * cosine[i] + a * sine[i];
+        head[i] = multiply_add(a, cosine[i], -(b * sine[i]));
+        head[i + half] = multiply_add(b, cosine[i], a * sine[i]);
     }
 }

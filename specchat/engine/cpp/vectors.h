@@ -1,4 +1,10 @@
 // Vectors of LANES floats, and bf16 numbers, in the compiler's portable vector types.
+//
+// A row's bits must not depend on what else is in its step, and so on which copy of a loop the
+// compiler made for it. Left to itself it fuses a product with the sum behind it here and not there:
+// by where a value is used again, and where the processor is said to chain fused sums slowly, by how
+// many of them run side by side. So it is built with -ffp-contract=off, which makes every operation
+// round by itself, and what shall be fused says so: `multiply_add`.
 
 #pragma once
 
@@ -30,6 +36,33 @@ typedef uint32_t HalfBits __attribute__((vector_size(LANES * 2)));
 struct bf16 {
     uint16_t bits;
 };
+
+static inline Vec every(float number) { return number - Vec{}; }  // x - 0 is x, whatever its sign
+
+// a * b + c, rounded once where the processor can; elsewhere twice, likewise everywhere.
+static inline Vec multiply_add(Vec a, Vec b, Vec c) {
+#if defined __AVX512F__
+    return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined __FMA__
+    return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined __FP_FAST_FMAF
+    Vec v;
+    EACH(int i = 0; i < LANES; i++) v[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return v;
+#else
+    return a * b + c;
+#endif
+}
+
+static inline float multiply_add(float a, float b, float c) {
+#if defined __FMA__ || defined __FP_FAST_FMAF
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline Vec multiply_add(Vec a, float b, Vec c) { return multiply_add(a, every(b), c); }
 
 static inline Vec load(const float* p) {
     Vec v;
@@ -68,8 +101,8 @@ static inline Vec add_pair_products(Vec total, Bits pairs, uint32_t both) {
                                  (__m512bh)_mm512_set1_epi32(int32_t(both)));
 #else
     Bits all = Bits{} + both;
-    total += first_of(pairs) * first_of(all);
-    return total + second_of(pairs) * second_of(all);
+    total = multiply_add(first_of(pairs), first_of(all), total);
+    return multiply_add(second_of(pairs), second_of(all), total);
 #endif
 }
 
@@ -266,14 +299,16 @@ static inline Vec exponential(Vec x) {
     constexpr float WHOLE = 3 << 22;
     Vec low = Vec{} - 87.0f, inside = larger(low, x);  // in this order what is no number stays so
     inside = smaller(-low, inside);
-    Vec shifted = inside * 1.44269504088896341f + WHOLE, n = shifted - WHOLE;
-    Vec r = inside - n * 0.693359375f + n * 2.12194440e-4f;
-    Vec y = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    y = y * r + 8.3334519073e-3f;
-    y = y * r + 4.1665795894e-2f;
-    y = y * r + 1.6666665459e-1f;
-    y = y * r + 5.0000001201e-1f;
-    y = y * r * r + r + 1.0f;
+    Vec shifted = multiply_add(inside, 1.44269504088896341f, every(WHOLE)), n = shifted - WHOLE;
+    Vec r = multiply_add(n, -0.693359375f, inside);
+    r = multiply_add(n, 2.12194440e-4f, r);
+    Vec y = every(1.9875691500e-4f);
+    y = multiply_add(y, r, every(1.3981999507e-3f));
+    y = multiply_add(y, r, every(8.3334519073e-3f));
+    y = multiply_add(y, r, every(4.1665795894e-2f));
+    y = multiply_add(y, r, every(1.6666665459e-1f));
+    y = multiply_add(y, r, every(5.0000001201e-1f));
+    y = multiply_add(y * r, r, r) + 1.0f;
     Ints power;
     memcpy(&power, &shifted, sizeof power);
     power = (power + 127) << 23;
@@ -303,8 +338,8 @@ template <typename T>
 static inline float dot(const T* a, const float* b, int64_t n) {
     Vec total = {};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) total += load(a + i) * load(b + i);
+    for (; i + LANES <= n; i += LANES) total = multiply_add(load(a + i), load(b + i), total);
     float rest = 0;
-    for (; i < n; i++) rest += value(a + i) * b[i];
+    for (; i < n; i++) rest = multiply_add(value(a + i), b[i], rest);
     return sum(total) + rest;
 }
