@@ -8,7 +8,9 @@ work on disk, so a second start is quicker.
 
 from __future__ import annotations
 
+import atexit
 import bisect
+import ctypes
 import logging
 import os
 import shutil
@@ -134,7 +136,11 @@ class Job(Protocol):
 
 
 class CompileQueue:
-    """Does jobs one after the other, on a background thread or right away at the start."""
+    """Does jobs one after the other, on a background thread or right away at the start.
+
+    A process that ends waits for its thread: one that is still inside a compiler's C++ when the
+    interpreter is taken down brings the process down with it.
+    """
 
     def __init__(self, enabled: bool, *, in_background: bool = True) -> None:
         self._jobs: list[Job] = []
@@ -179,17 +185,27 @@ class CompileQueue:
             return
         self._started = True
         self._thread = threading.Thread(target=self._run, name="specchat-compile", daemon=True)
+        atexit.register(self._end)
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the job at hand."""
+        """Give up the job at hand as soon as it is back in Python, and begin no other."""
         self._stop.set()
+        thread = self._thread
+        if thread is not None and thread.is_alive() and thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+            )
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until everything is done; False when `timeout_s` was not enough."""
         if self._thread is not None:
             self._thread.join(timeout_s)
         return self.done
+
+    def _end(self) -> None:
+        while not self.wait(0.1):
+            self.stop()  # again: what a job catches and goes on from does not end it
 
     def _run(self) -> None:
         for job in self._jobs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -54,3 +56,32 @@ def test_a_queue_that_is_switched_off_compiles_nothing() -> None:
     assert queue.done
     assert queue.description == "eager"
     assert runner.place(4) == ("eager", 4)
+
+
+ENDS_WHILE_COMPILING = """
+import time
+import torch
+from specchat.engine.compiled import CompileQueue
+
+class Endless:
+    name = "a job inside the compiler's C++ nearly all the time"
+    ready = False
+    def wanted(self): return True
+    def compile(self):
+        numbers = torch.ones(200, 200)
+        while True:
+            numbers @ numbers
+
+queue = CompileQueue(enabled=True)
+queue.add(Endless())
+queue.start()
+time.sleep(0.3)
+"""
+
+
+def test_a_process_that_ends_while_something_is_compiled_ends_well() -> None:
+    """A thread that comes back from C++ to an interpreter that is gone takes the process down."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_WHILE_COMPILING], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
