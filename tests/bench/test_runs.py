@@ -8,8 +8,7 @@ import pytest
 
 from specchat.bench import runs
 from specchat.bench.load import PLAIN
-
-from .made_up_load import cell, report
+from tests.bench.made_up_load import cell, report
 
 
 @pytest.fixture

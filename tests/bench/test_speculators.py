@@ -16,8 +16,7 @@ from specchat.bench.prompts import BenchPrompt
 from specchat.bench.report import to_json
 from specchat.cli import app
 from specchat.engine.request import SamplingParams
-
-from .double import FakeEngine
+from tests.bench.double import FakeEngine
 
 PROMPTS = [BenchPrompt(f"p{i}", (i + 1, 3)) for i in range(7)]
 PARAMS = SamplingParams(max_tokens=10)

@@ -14,9 +14,8 @@ from specchat.chat.task import salt
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
 from storage.care_records import HandoffStatus
-
-from .conftest import Chat
-from .test_service import OWNER, ask, stored
+from tests.chat.conftest import Chat
+from tests.chat.test_service import OWNER, ask, stored
 
 Make = Callable[..., Chat]
 SECRET = "Zebulon Quackenbush"

@@ -10,8 +10,7 @@ import pytest
 from specchat.chat.prompt import PROMPT_TOKENS
 from specchat.chat.service import AnswerUpdate
 from storage import Store
-
-from .conftest import Chat, ScriptedEngine
+from tests.chat.conftest import Chat, ScriptedEngine
 
 ANSWER = (
     ("Your order ", "target"), ("{{order_number}}", "target"), (" is ", "target"),

@@ -13,8 +13,7 @@ from specchat.chat.types import AnswerOptions
 from specchat.engine.step_cost import StepCost
 from specchat.loader import LoadOptions, load
 from storage import Store, TurnMetrics
-
-from .test_real_engine import save_tiny_care
+from tests.chat.test_real_engine import save_tiny_care
 
 OPTIONS = AnswerOptions(max_tokens=60)
 

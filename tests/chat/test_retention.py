@@ -11,9 +11,8 @@ import pytest
 from specchat.chat import retention
 from storage import Store, Subject
 from storage.records import utc_now
+from tests.chat.conftest import Chat
 from tests.storage.stored_examples import turn
-
-from .conftest import Chat
 
 
 @pytest.fixture(autouse=True)

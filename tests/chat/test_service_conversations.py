@@ -13,9 +13,8 @@ from specchat.chat.conversation import LiveConversation, LiveConversations, Live
 from specchat.chat.slots import SlotValues
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
-
-from .asked import OWNER, Make, ask, stored
-from .conftest import Chat, pause
+from tests.chat.asked import OWNER, Make, ask, stored
+from tests.chat.conftest import Chat, pause
 
 
 @pytest.mark.parametrize("restarted", [False, True])

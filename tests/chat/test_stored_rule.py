@@ -13,8 +13,7 @@ from specchat.chat.service import ChatService
 from specchat.loader import LoadOptions
 from specchat.ui.dashboard_export import as_csv
 from storage import Subject
-
-from .conftest import Chat
+from tests.chat.conftest import Chat
 
 
 @pytest.mark.parametrize("rule", ["coupled", "rejection"])

@@ -13,8 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat.engine.payoff import Payoff, Worth
 from specchat.engine.policy import Policy, Prices
-
-from .running import Engines
+from tests.engine.running import Engines
 
 
 @pytest.fixture(scope="session")

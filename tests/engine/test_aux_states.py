@@ -12,8 +12,17 @@ from specchat.engine.aux_states import AuxStates
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.runner import ModelRunner
-
-from .running import Bushy, Engines, Scripted, Stepped, ask, ask_all, ask_at_once, prompts, request
+from tests.engine.running import (
+    Bushy,
+    Engines,
+    Scripted,
+    Stepped,
+    ask,
+    ask_all,
+    ask_at_once,
+    prompts,
+    request,
+)
 
 LAYERS = (1, 0)
 

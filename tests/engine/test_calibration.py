@@ -6,8 +6,7 @@ import pytest
 
 from specchat.engine.calibration import Calibration
 from specchat.engine.draft import ROOT, SILENT, DraftTree, merge
-
-from .drafts import OTHER, SURE, chain
+from tests.engine.drafts import OTHER, SURE, chain
 
 
 def test_a_drafter_that_boasts_is_believed_less_and_less() -> None:

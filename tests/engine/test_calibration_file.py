@@ -12,8 +12,7 @@ import pytest
 from specchat.engine.calibration import Calibration
 from specchat.engine.calibration_file import restore_calibration, save_calibration
 from specchat.engine.draft import DraftTree
-
-from .running import Engines, Oracle, ask, prompts
+from tests.engine.running import Engines, Oracle, ask, prompts
 
 SURE = 0.99
 

@@ -8,8 +8,7 @@ import pytest
 
 from specchat.engine.errors import RequestError
 from specchat.engine.step_cost import StepCost
-
-from .running import Engines, Liar, Oracle, ask, ask_all, prompts, request
+from tests.engine.running import Engines, Liar, Oracle, ask, ask_all, prompts, request
 
 PROMPT = prompts(1)[0]
 

@@ -14,8 +14,7 @@ from specchat.engine.compiled import CompileQueue
 from specchat.engine.draft import DraftTree
 from specchat.engine.pages import PagePool
 from specchat.engine.runner import ModelRunner
-
-from .test_attention import GPT2, build, path_to, reference, scattered
+from tests.engine.test_attention import GPT2, build, path_to, reference, scattered
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 

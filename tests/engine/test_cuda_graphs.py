@@ -26,9 +26,8 @@ from specchat.engine.runner import ModelRunner
 from specchat.engine.sampling import RowGroup, choose, gumbel_noise
 from specchat.engine.step_output import StepOutput
 from specchat.engine.step_tables import Geometry
-
-from .running import Engines, Oracle, ask, poisoned, request, wait_idle
-from .test_attention import CONFIGS, GROUPED, build, bushy
+from tests.engine.running import Engines, Oracle, ask, poisoned, request, wait_idle
+from tests.engine.test_attention import CONFIGS, GROUPED, build, bushy
 
 PAGES = 24
 

@@ -17,9 +17,8 @@ from specchat.engine.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sampling import NoiseTape
 from specchat.engine.sequence import Counters
-
-from .drafts import OTHER, SURE, UNSURE, VOCAB, chain, policy
-from .running import Oracle
+from tests.engine.drafts import OTHER, SURE, UNSURE, VOCAB, chain, policy
+from tests.engine.running import Oracle
 
 
 @pytest.fixture(params=["natively", "in Python"], autouse=True)

@@ -18,8 +18,7 @@ from specchat.engine.batch import Rows
 from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.engine import Engine
 from specchat.engine.request import Request
-
-from .running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
+from tests.engine.running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
 
 PROMPTS = int(os.environ.get("EXACTNESS_PROMPTS", "8"))
 TOKENS = 64

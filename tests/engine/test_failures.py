@@ -14,8 +14,7 @@ import torch
 from specchat.engine.draft import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
 from specchat.engine.request import FinishReason, Request, SamplingParams
-
-from .running import (
+from tests.engine.running import (
     Answer,
     Bushy,
     Engines,

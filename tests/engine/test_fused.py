@@ -11,8 +11,7 @@ from specchat.engine.batch import Rows, pack
 from specchat.engine.fused import FusedModules, fuse
 from specchat.engine.pages import PagePool, PageTable
 from specchat.engine.runner import ModelRunner
-
-from .test_native import FAMILIES, KINDS, SIZES, bushy_tree, ids, make_runner
+from tests.engine.test_native import FAMILIES, KINDS, SIZES, bushy_tree, ids, make_runner
 
 
 def logits(runner: ModelRunner) -> torch.Tensor:

@@ -17,8 +17,17 @@ from hypothesis import strategies as st
 
 from specchat.engine.errors import QueueFullError
 from specchat.engine.request import FinishReason, Request, SamplingParams, Verification
-
-from .running import Answer, Bushy, Engines, Liar, Oracle, Stepped, ask_all, prompts, read
+from tests.engine.running import (
+    Answer,
+    Bushy,
+    Engines,
+    Liar,
+    Oracle,
+    Stepped,
+    ask_all,
+    prompts,
+    read,
+)
 
 pytestmark = pytest.mark.usefixtures("keep_all_drafts")
 

@@ -16,8 +16,7 @@ from specchat.engine.native import NativeUnavailableError, load_library
 from specchat.engine.native_steps import NativeSteps, StepTimes
 from specchat.engine.request import FinishReason, Request
 from specchat.engine.runner import ModelRunner
-
-from .running import (
+from tests.engine.running import (
     Bushy,
     Engines,
     ask,

@@ -16,9 +16,8 @@ from specchat.engine.native import NativeUnavailableError, load_library
 from specchat.engine.native_offers import BuildOffers, NativeOffers
 from specchat.engine.offers import Offers, TreeOffers
 from specchat.engine.packed_trees import PackedTrees
-
-from .drafts import OTHER, SURE, VOCAB, chain, policy
-from .running import Oracle
+from tests.engine.drafts import OTHER, SURE, VOCAB, chain, policy
+from tests.engine.running import Oracle
 
 DRAFTERS = ("a", "b", "c")
 MOST = 6  # nodes of a request

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
-
-from .page_tables import SIZE, cached_length, filled
+from tests.engine.page_tables import SIZE, cached_length, filled
 
 
 @pytest.mark.parametrize("size", [0, 3, 12, -4])

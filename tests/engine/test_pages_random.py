@@ -15,8 +15,7 @@ from hypothesis.stateful import (
 )
 
 from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
-
-from .page_tables import SIZE, cached_length
+from tests.engine.page_tables import SIZE, cached_length
 
 
 class Pages(RuleBasedStateMachine):

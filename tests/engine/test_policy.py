@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from specchat.engine.draft import DraftTree
 from specchat.engine.policy import Policy
 from specchat.engine.step_cost import Overhead, StepCost
-
-from .drafts import SURE, UNSURE, chain, policy
-from .test_draft import paths, trees
+from tests.engine.drafts import SURE, UNSURE, chain, policy
+from tests.engine.test_draft import paths, trees
 
 
 def chosen(policy: Policy, *trees: DraftTree, draft_ms: float = 0.0) -> list[DraftTree]:

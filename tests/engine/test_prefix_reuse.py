@@ -12,8 +12,7 @@ from specchat.engine.engine import Engine
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.snapshot import EngineSnapshot
 from specchat.speculators.ngram import NgramSpeculator
-
-from .running import (
+from tests.engine.running import (
     Bushy,
     Engines,
     Oracle,

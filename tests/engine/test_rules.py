@@ -11,10 +11,19 @@ from specchat.engine.draft import ROOT, DraftContext, DraftTree
 from specchat.engine.engine import Engine
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sampling import RowGroup, target_logits
-
-from .running import Answer, Bushy, Engines, Oracle, Scripted, ask, ask_all, prompts, request
-from .test_rejection import improbable
-from .test_speculation import KINDS, asked, balanced, known, plain_answers
+from tests.engine.running import (
+    Answer,
+    Bushy,
+    Engines,
+    Oracle,
+    Scripted,
+    ask,
+    ask_all,
+    prompts,
+    request,
+)
+from tests.engine.test_rejection import improbable
+from tests.engine.test_speculation import KINDS, asked, balanced, known, plain_answers
 
 pytestmark = pytest.mark.usefixtures("keep_all_drafts")
 

@@ -14,8 +14,7 @@ from specchat.engine.pages import PagePool
 from specchat.engine.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
 from specchat.engine.waiting import Waiting
-
-from .queued import queued
+from tests.engine.queued import queued
 
 SIZE = 4
 

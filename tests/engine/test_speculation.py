@@ -13,8 +13,7 @@ from specchat.engine.engine import Engine
 from specchat.engine.request import Request, TurnStats
 from specchat.engine.sampling import gumbel_noise
 from specchat.speculators.ngram import NgramSpeculator
-
-from .running import (
+from tests.engine.running import (
     Answer,
     Bushy,
     Engines,

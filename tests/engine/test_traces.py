@@ -10,8 +10,7 @@ import pytest
 
 from specchat.engine.errors import RequestError
 from specchat.engine.request import DraftTrace, SamplingParams
-
-from .running import Bushy, Engines, Oracle, ask_all, prompts, request
+from tests.engine.running import Bushy, Engines, Oracle, ask_all, prompts, request
 
 PROMPT = prompts(1, 30)[0]
 

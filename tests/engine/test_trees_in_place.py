@@ -17,8 +17,7 @@ from specchat.engine.batch import Rows
 from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.engine import Engine
 from specchat.engine.kv_cache import KVCache
-
-from .running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
+from tests.engine.running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
 
 pytestmark = pytest.mark.usefixtures("keep_all_drafts")
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from specchat.engine.draft import ROOT, DraftTree
 from specchat.engine.verify import Walk, walk
-
-from .test_draft import paths, trees
+from tests.engine.test_draft import paths, trees
 
 
 def test_the_empty_tree_gives_the_targets_token() -> None:

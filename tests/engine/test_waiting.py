@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from specchat.engine.errors import QueueFullError
 from specchat.engine.sequence import Sequence
 from specchat.engine.waiting import BATCH_EVERY, Waiting
-
-from .queued import queued
+from tests.engine.queued import queued
 
 
 def start_all(waiting: Waiting) -> list[Sequence]:

@@ -15,8 +15,7 @@ from specchat.engine.draft import MAX_NODES
 from specchat.engine.payoff import Payoff, Worth
 from specchat.engine.policy import Policy, Prices
 from tests.engine.running import Engines
-
-from .eagle3_reference import Tensors, make_tensors
+from tests.speculators.eagle3_reference import Tensors, make_tensors
 
 
 @pytest.fixture(scope="session")

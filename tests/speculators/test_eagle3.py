@@ -14,8 +14,7 @@ from specchat.engine.sampling import gumbel_noise
 from specchat.speculators.chain import SIBLINGS
 from specchat.speculators.eagle3 import CHUNK, DEPTH, Eagle3Speculator
 from specchat.speculators.eagle3_checkpoint import VARIANTS, load_network
-
-from .eagle3_reference import (
+from tests.speculators.eagle3_reference import (
     DRAFTED,
     LAYERS,
     LAYOUTS,

@@ -11,8 +11,7 @@ import torch
 
 from specchat.engine.errors import ModelLoadError
 from specchat.speculators.eagle3_checkpoint import load_network
-
-from .eagle3_reference import (
+from tests.speculators.eagle3_reference import (
     LAYERS,
     LAYOUTS,
     TARGET_HIDDEN,

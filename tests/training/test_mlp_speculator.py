@@ -31,8 +31,7 @@ from specchat.training.speculator import (
     greedy_acceptance,
 )
 from specchat.training.target import target_config
-
-from .test_training import TINY
+from tests.training.test_training import TINY
 
 CONFIG = MLPSpeculatorConfig(50, 32, 16, 3, (2, 1, 1), 2)
 

@@ -18,8 +18,7 @@ from specchat.training.corpus import Conversation, in_split, question_key
 from specchat.training.generate import OwnAnswer, answer_line, read_answers
 from specchat.training.self_talk import generate_conversations
 from specchat.training.target import export, target_config
-
-from .test_training import TINY
+from tests.training.test_training import TINY
 
 COUNT = 16  # conversations
 

@@ -27,8 +27,7 @@ from specchat.loader import LoadOptions
 from specchat.settings import Settings
 from specchat.ui import build_app, listen
 from storage import MetricRow, Store, open_store
-
-from .double import ScriptedEngine
+from tests.ui.double import ScriptedEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 CARE = ROOT / "assets" / "models" / "care"

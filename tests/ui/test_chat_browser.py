@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from .chat_page import ask, bot, finished, open_page, open_sidebar, user
-from .conftest import DESK_KEY, WAIT_MS, Site, eventually, wait_for_rows
+from tests.ui.chat_page import ask, bot, finished, open_page, open_sidebar, user
+from tests.ui.conftest import DESK_KEY, WAIT_MS, Site, eventually, wait_for_rows
 
 expect.set_options(timeout=WAIT_MS)
 DESKTOP = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}

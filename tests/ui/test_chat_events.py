@@ -31,8 +31,7 @@ from specchat.ui.screen import Screen
 from specchat.ui.sidebar import build_sidebar
 from specchat.ui.sidebar_events import SidebarEvents
 from storage import Store, StoreError, open_store
-
-from .double import ScriptedEngine
+from tests.ui.double import ScriptedEngine
 
 OPTIONS = AnswerOptions()
 

@@ -14,9 +14,8 @@ from specchat.ui.dashboard_html import empty_html, headline_html, live_html, til
 from specchat.ui.dashboard_savings import savings_html
 from specchat.ui.dashboard_tab import PLOTS, _drawn, _figures
 from storage import Store, TurnRecord, open_store
-
-from .double import ScriptedEngine
-from .made_up import metrics, pair, plain_stats, race, stats
+from tests.ui.double import ScriptedEngine
+from tests.ui.made_up import metrics, pair, plain_stats, race, stats
 
 
 @pytest.fixture

@@ -22,9 +22,8 @@ from specchat.evidence.savings import Assumptions, extrapolate
 from specchat.ui import dashboard_data as data
 from specchat.ui.dashboard_compare import configurations
 from storage import MetricRow, RaceArm
-
-from .conftest import WAIT_MS, Site
-from .made_up import fill_charts, metrics, race, record_turn
+from tests.ui.conftest import WAIT_MS, Site
+from tests.ui.made_up import fill_charts, metrics, race, record_turn
 
 expect.set_options(timeout=WAIT_MS)
 FILTERS = (

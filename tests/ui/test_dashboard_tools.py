@@ -17,9 +17,8 @@ from specchat.ui.dashboard_export import as_csv, as_json
 from specchat.ui.dashboard_html import live_html
 from specchat.ui.dashboard_savings import savings_html
 from storage import RaceArm, Store, open_store
-
-from .double import ScriptedEngine
-from .made_up import metrics, race
+from tests.ui.double import ScriptedEngine
+from tests.ui.made_up import metrics, race
 
 
 @pytest.fixture

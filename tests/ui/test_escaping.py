@@ -20,8 +20,7 @@ from specchat.ui.page import header_html
 from specchat.ui.race_record import headline_html
 from specchat.ui.transcript import colleague_message, transcript
 from storage import Desk, HandoffRow, OrderRow, TurnRow
-
-from .made_up import metrics, pair, plain_stats, stats
+from tests.ui.made_up import metrics, pair, plain_stats, stats
 
 PAYLOADS = (
     "<script>alert(1)</script>",

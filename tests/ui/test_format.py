@@ -7,8 +7,7 @@ import math
 import pytest
 
 from specchat.ui.format import duration, footer, model_name, race_headline
-
-from .made_up import metrics, plain_stats, stats
+from tests.ui.made_up import metrics, plain_stats, stats
 
 
 def test_the_footer_of_a_speculative_answer() -> None:

@@ -9,11 +9,10 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from specchat.evidence.scenario import SCENARIOS
-
-from . import chat_page
-from .conftest import DESK_KEY, WAIT_MS, Site
-from .double import ANSWER
-from .made_up import fill_charts
+from tests.ui import chat_page
+from tests.ui.conftest import DESK_KEY, WAIT_MS, Site
+from tests.ui.double import ANSWER
+from tests.ui.made_up import fill_charts
 
 expect.set_options(timeout=WAIT_MS)
 

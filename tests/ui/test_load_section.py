@@ -22,8 +22,7 @@ from specchat.bench.runs import LoadRun
 from specchat.ui.load_charts import LOOKS, load_figures
 from specchat.ui.load_section import PLOTS, _chosen, _opened, run_html
 from tests.bench.made_up_load import cell, record, report
-
-from .conftest import WAIT_MS, Site
+from tests.ui.conftest import WAIT_MS, Site
 
 LATE = tuple(record(i, ttft_ms=5_000.0) for i in range(20))
 ARMS = (SEQUENTIAL, contiguous_arm(4_096, 2_048), PAGED, PLAIN, SPECULATIVE, NULL)

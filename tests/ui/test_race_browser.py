@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .conftest import WAIT_MS, Site, eventually
+from tests.ui.conftest import WAIT_MS, Site, eventually
 
 expect.set_options(timeout=WAIT_MS)
 

@@ -18,8 +18,7 @@ from specchat.loader import LoadOptions
 from specchat.ui.race_events import RaceEvents, RaceSettings
 from specchat.ui.race_record import situation
 from storage import Store, open_store
-
-from .double import ScriptedEngine
+from tests.ui.double import ScriptedEngine
 
 SETTINGS = RaceSettings(0.0, 64, 3)
 OWNER = "owner-0a1b2c"

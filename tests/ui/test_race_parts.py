@@ -18,8 +18,7 @@ from specchat.ui.race_record import about
 from specchat.ui.race_set import SetRow, set_html
 from specchat.ui.race_steps import drawn_step, text_of
 from specchat.ui.race_tab import RaceTab, build_race_tab, opener, race_settings
-
-from .made_up import pair, plain_stats, stats
+from tests.ui.made_up import pair, plain_stats, stats
 
 MOST = Limits(temperature=2.0, max_tokens=256, nodes=16)
 

@@ -12,8 +12,7 @@ import app
 from specchat.chat.company import load_company
 from specchat.settings import Settings
 from specchat.ui.serve import address, blocked_paths, compose, launch_options
-
-from .conftest import free_port
+from tests.ui.conftest import free_port
 
 
 def test_a_port_in_use_ends_with_a_message(

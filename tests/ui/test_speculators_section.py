@@ -17,8 +17,7 @@ from specchat.ui.speculators_section import (
     stored_html,
 )
 from storage import Store, TurnRecord, open_store
-
-from .made_up import metrics
+from tests.ui.made_up import metrics
 
 
 @pytest.fixture
