@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.speculators.choosing import Drawn, best_tokens, drawn_tokens, noise_depth
 
 SIBLINGS = 2

@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from specchat.engine import attention
-from specchat.engine.batch import Rows, pack
-from specchat.engine.draft import DraftContext
-from specchat.engine.kv_cache import KVCache, KVShape
-from specchat.engine.runner import ModelRunner
+from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.kv.cache import KVCache, KVShape
+from specchat.engine.model import attention
+from specchat.engine.model.batch import Rows, pack
+from specchat.engine.model.runner import ModelRunner
 from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
 from specchat.speculators.chain_drafter import ChainDrafter
 from specchat.speculators.eagle3_checkpoint import load_network

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.speculators.choosing import best_tokens, noise_depth
 from specchat.speculators.medusa_heads import MedusaHeads, load_heads
 

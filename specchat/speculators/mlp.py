@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from specchat.engine.compiled import CompileQueue, Graph
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.model.compiled import CompileQueue, Graph
 from specchat.speculators.checkpoint import read_config, read_tensors
 from specchat.speculators.mlp_heads import MlpConfig, MlpHeads, refuse_strangers
 from specchat.speculators.mlp_native import NativeMlp, stage_parents

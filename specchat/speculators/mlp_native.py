@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from specchat.engine import native
-from specchat.engine.draft import ROOT, DraftContext
-from specchat.engine.native import NativeUnavailableError
-from specchat.engine.packed_trees import Column, PackedTrees
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext
+from specchat.engine.drafting.packed_trees import Column, PackedTrees
+from specchat.engine.native import library as native
+from specchat.engine.native.library import NativeUnavailableError
 from specchat.speculators.mlp_heads import MlpHeads
 
 log = logging.getLogger(__name__)

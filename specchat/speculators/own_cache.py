@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.kv_cache import KVShape
-from specchat.engine.pages import OutOfPagesError, PagePool, PageTable
-from specchat.engine.runner import ModelRunner
+from specchat.engine.kv.cache import KVShape
+from specchat.engine.kv.page_pool import OutOfPagesError, PagePool, PageTable
+from specchat.engine.model.runner import ModelRunner
 
 CACHE_SHARE = 0.25
 """Of the target's KV memory, at the most, for a drafter's own pages."""

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specchat.engine.compiled import CompileQueue
-from specchat.engine.draft import Speculator
+from specchat.engine.drafting.draft_tree import Speculator
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.pretrained import MODEL_FILES, find_files
-from specchat.engine.runner import ModelRunner
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.pretrained import MODEL_FILES, find_files
+from specchat.engine.model.runner import ModelRunner
 from specchat.speculators import eagle3_checkpoint, medusa_heads
 from specchat.speculators.draft_model import load_draft_model
 from specchat.speculators.eagle3 import load_eagle3

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
 from specchat.speculators import suffix_native
 from specchat.speculators.suffix_array import Nodes, SuffixArray, SuffixOptions, Tokens, draft
 from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory

@@ -10,10 +10,10 @@ from ctypes import c_double, c_int64, c_void_p
 
 import torch
 
-from specchat.engine import native
-from specchat.engine.draft import DraftContext
-from specchat.engine.native import NativeUnavailableError
-from specchat.engine.packed_trees import Column, PackedTrees
+from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.drafting.packed_trees import Column, PackedTrees
+from specchat.engine.native import library as native
+from specchat.engine.native.library import NativeUnavailableError
 from specchat.speculators.suffix_array import (
     MOST_BLENDED,
     SORTED_TOKENS,

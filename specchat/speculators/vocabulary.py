@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.pretrained import load_tokenizer
+from specchat.engine.model.pretrained import load_tokenizer
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from tqdm import tqdm
 
-from specchat.engine.pretrained import load_tokenizer
+from specchat.engine.model.pretrained import load_tokenizer
 from specchat.loader import resolve
 from specchat.training.corpus import Message, in_split, load_corpus
 from specchat.training.dialogues import (

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from specchat.engine.pretrained import find_files, load_causal_lm, load_tokenizer
+from specchat.engine.model.pretrained import find_files, load_causal_lm, load_tokenizer
 from specchat.loader import LoadOptions, load, resolve
 from specchat.training.dialogues import Task
 from specchat.training.distil import DistilSettings, DistilTrainer, measure_acceptance

@@ -20,9 +20,9 @@ from specchat.bench.gpu.cli import gpu_app
 from specchat.bench.gpu.run import gpu_text, run_gpu_bench
 from specchat.bench.measure import RacePlan
 from specchat.bench.prompts import BenchPrompt
-from specchat.engine import kernels
-from specchat.engine.runner import ModelRunner
-from specchat.engine.step_output import StepOutput
+from specchat.engine.cuda import kernels
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.step_output import StepOutput
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--tiny", "--device", "cpu"]

@@ -10,7 +10,7 @@ import pytest
 from specchat.chat.company import Company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions
-from specchat.engine.step_cost import StepCost
+from specchat.engine.policy.cost_model import StepCost
 from specchat.loader import LoadOptions, load
 from storage import Store, TurnMetrics
 from tests.chat.test_real_engine import save_tiny_care

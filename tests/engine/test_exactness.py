@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from specchat.engine.batch import Rows
-from specchat.engine.draft import ROOT, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.engine import Engine
+from specchat.engine.model.batch import Rows
 from specchat.engine.request import Request
 from tests.engine.running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.aux_states import AuxTape
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
-from specchat.engine.sampling import gumbel_noise
+from specchat.engine.drafting.aux_states import AuxTape
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.sampling.sampler import gumbel_noise
 from specchat.speculators.chain import SIBLINGS
 from specchat.speculators.eagle3 import CHUNK, DEPTH, Eagle3Speculator
 from specchat.speculators.eagle3_checkpoint import VARIANTS, load_network

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
 from specchat.engine.engine import Engine
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.model.runner import ModelRunner
 from specchat.engine.options import EngineOptions
-from specchat.engine.runner import ModelRunner
 from specchat.engine.snapshot import ModelInfo
 from specchat.loader import LoadOptions
 from specchat.loader import load as load_model
@@ -60,7 +60,7 @@ class Watched:
 @pytest.fixture
 def served(tiny_model: Any, tiny_tokenizer: Any, tensors: Tensors, tmp_path: Path):  # type: ignore[no-untyped-def]
     """Engines on the tiny model with an EAGLE-3 head; closed afterwards."""
-    from specchat.engine.detokenizer import Detokenizer
+    from specchat.engine.output.detokenizer import Detokenizer
 
     directory = native(tmp_path / "head", tensors, **CONFIG)
     made = []

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.sampling import gumbel_noise
+from specchat.engine.sampling.sampler import gumbel_noise
 from specchat.speculators.mlp import MAX_SIBLINGS, MlpSpeculator, load_mlp
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.speculators import suffix_native
 from specchat.speculators.suffix import SuffixSpeculator
 from specchat.speculators.suffix_array import (

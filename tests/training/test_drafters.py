@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from specchat.engine.aux_states import AuxTape
-from specchat.engine.draft import DraftContext
+from specchat.engine.drafting.aux_states import AuxTape
+from specchat.engine.drafting.draft_tree import DraftContext
 from specchat.speculators.chain import SIBLINGS
 from specchat.speculators.eagle3 import Eagle3Speculator
 from specchat.speculators.eagle3_checkpoint import load_network

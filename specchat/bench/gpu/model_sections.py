@@ -16,10 +16,10 @@ from specchat.bench.gpu.clock import wall_ms
 from specchat.bench.gpu.models import Measured
 from specchat.bench.measure import RacePlan, run_race
 from specchat.bench.report import race_report
-from specchat.engine.batch import Rows, pack
-from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.model.batch import Rows, pack
+from specchat.engine.model.runner import ModelRunner
 from specchat.engine.request import SamplingParams
-from specchat.engine.runner import ModelRunner
 
 ROWS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)

@@ -14,15 +14,15 @@ from specchat.bench.gpu.bench import GpuBench
 from specchat.bench.gpu.standin import Shape, build_standin
 from specchat.bench.gpu.standin_mlp import enlarge_heads
 from specchat.bench.prompts import BenchPrompt
-from specchat.engine.compiled import CompileQueue
-from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import Speculator
+from specchat.engine.drafting.draft_tree import Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.hardware import describe_hardware
-from specchat.engine.memory import MemoryPlan, stored_bytes
+from specchat.engine.kv.memory_plan import MemoryPlan, stored_bytes
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.pretrained import load_causal_lm, load_tokenizer
+from specchat.engine.model.runner import ModelRunner, read_shape
 from specchat.engine.options import EngineOptions
-from specchat.engine.pretrained import load_causal_lm, load_tokenizer
-from specchat.engine.runner import ModelRunner, read_shape
+from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.snapshot import ModelInfo
 from specchat.loader import BUNDLED, PAGE_SIZE, PREFILL_ROWS, LoadOptions, load, plan_memory
 from specchat.speculators.checkpoint import read_config, read_tensors
