@@ -136,7 +136,7 @@ def test_imports_point_down_only() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("specchat.engine.engine", "from specchat.speculators.mlp import MlpSpeculator"),
+        ("specchat.engine.engine", "from specchat.speculators.mlp.speculator import MlpSpeculator"),
         ("specchat.engine.engine", "def f():\n    import specchat.chat.prompt"),
         ("storage.store", "import torch.nn"),
         ("storage.store", "from specchat.engine.request import TurnStats"),

@@ -18,10 +18,10 @@ from specchat.engine.model.batch import Rows
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.pretrained import load_causal_lm
 from specchat.engine.model.runner import ModelRunner, read_shape
-from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
-from specchat.speculators.chain_drafter import ChainDrafter
-from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
-from specchat.speculators.vocabulary import check_same_vocabulary
+from specchat.speculators.shared.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
+from specchat.speculators.shared.chain_drafter import ChainDrafter
+from specchat.speculators.shared.own_cache import OwnCache, OwnRows, own_pages
+from specchat.speculators.shared.same_vocabulary import check_same_vocabulary
 
 DEPTH = 6
 

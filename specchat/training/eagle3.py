@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import LlamaConfig
 
-from specchat.speculators.eagle3_network import Attend, Eagle3Config, Eagle3Network
+from specchat.speculators.eagle3.network import Attend, Eagle3Config, Eagle3Network
 from specchat.training.drafters import FrozenTarget, Places, View, at, later
 
 DEPTH = 5

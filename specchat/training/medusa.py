@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from specchat.speculators.medusa_heads import MedusaHeads, original_tensors
+from specchat.speculators.medusa.heads import MedusaHeads, original_tensors
 from specchat.training.drafters import FrozenTarget, Places, View, at
 
 HEADS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from specchat.speculators.registry import SUFFIX_STORE
-from specchat.speculators.suffix_file import save_store, vocabulary_of
+from specchat.speculators.suffix.store_file import save_store, vocabulary_of
 from specchat.training.generate import read_answers
 from specchat.training.stages import Workplace
 from specchat.training.tokenizer import load_tokenizer

@@ -13,8 +13,8 @@ from specchat.bench.gpu.copies import NONE, adding_up, cancelling, enlarge, fact
 from specchat.bench.gpu.standin import SHAPES, TINY, Shape, build_standin
 from specchat.bench.gpu.standin_mlp import enlarge_heads
 from specchat.loader import BUNDLED
-from specchat.speculators.checkpoint import read_config, read_tensors
-from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
+from specchat.speculators.shared.checkpoint_files import read_config, read_tensors
 
 CPU = torch.device("cpu")
 CARE = BUNDLED / "care"

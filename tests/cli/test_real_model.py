@@ -14,7 +14,7 @@ from specchat.bench.arms import arm_request, run_together
 from specchat.bench.prompts import read_prompts
 from specchat.engine.request import SamplingParams
 from specchat.loader import LoadOptions, load
-from specchat.speculators.suffix_file import save_store, vocabulary_of
+from specchat.speculators.suffix.store_file import save_store, vocabulary_of
 
 QUESTIONS = ("Where is my refund?", "cancel cancel cancel my order my order", "order order order")
 

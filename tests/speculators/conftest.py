@@ -15,7 +15,7 @@ from specchat.engine.drafting.draft_tree import MAX_NODES
 from specchat.engine.policy.policy import Policy, Prices
 from specchat.engine.policy.profitability import Payoff, Worth
 from tests.engine.running import Engines
-from tests.speculators.eagle3_reference import Tensors, make_tensors
+from tests.speculators.eagle3.reference import Tensors, make_tensors
 
 
 @pytest.fixture(scope="session")

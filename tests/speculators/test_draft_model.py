@@ -15,8 +15,8 @@ from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.sampling.sampler import gumbel_noise
-from specchat.speculators.chain import SIBLINGS
 from specchat.speculators.draft_model import CHUNK, DEPTH, DraftModelSpeculator, load_draft_model
+from specchat.speculators.shared.chain import SIBLINGS
 from tests.engine.running import ask, ask_all, prompts, request, wait_idle
 
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat.engine.drafting.aux_states import AuxTape
 from specchat.engine.drafting.draft_tree import DraftContext
-from specchat.speculators.chain import SIBLINGS
-from specchat.speculators.eagle3 import Eagle3Speculator
-from specchat.speculators.eagle3_checkpoint import load_network
+from specchat.speculators.eagle3.checkpoint import load_network
+from specchat.speculators.eagle3.speculator import Eagle3Speculator
+from specchat.speculators.shared.chain import SIBLINGS
 from specchat.training.distil import DistilSettings, DistilTrainer
 from specchat.training.draft_distil import DraftDrafter
 from specchat.training.drafters import (

@@ -25,13 +25,13 @@ from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.snapshot import ModelInfo
 from specchat.loader import BUNDLED, PAGE_SIZE, PREFILL_ROWS, LoadOptions, load, plan_memory
-from specchat.speculators.checkpoint import read_config, read_tensors
-from specchat.speculators.mlp import MlpSpeculator
-from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp.speculator import MlpSpeculator
 from specchat.speculators.ngram import NgramSpeculator
 from specchat.speculators.registry import DRAFT_DIRECTORY, MLP_DIRECTORY, SUFFIX_STORE
-from specchat.speculators.suffix import SuffixSpeculator
-from specchat.speculators.suffix_file import load_store, vocabulary_of
+from specchat.speculators.shared.checkpoint_files import read_config, read_tensors
+from specchat.speculators.suffix.speculator import SuffixSpeculator
+from specchat.speculators.suffix.store_file import load_store, vocabulary_of
 
 CARE = BUNDLED / "care"
 FAQ = BUNDLED.parent / "company" / "faq.toml"

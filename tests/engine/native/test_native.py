@@ -32,9 +32,9 @@ from specchat.engine.native import library as native
 from specchat.engine.native.library import NativeUnavailableError
 from specchat.engine.native.model import NativeModel
 from specchat.engine.native.steps import without_disturbance
-from specchat.speculators import mlp_native
-from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
-from specchat.speculators.mlp_native import NativeMlp
+from specchat.speculators.mlp import native as mlp_native
+from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp.native import NativeMlp
 
 SIZES = {
     "vocab_size": 133,  # no multiple of a vector

@@ -14,9 +14,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
-from specchat.speculators import suffix_native
-from specchat.speculators.suffix_array import Nodes, SuffixArray, SuffixOptions, Tokens, draft
-from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory
+from specchat.speculators.suffix import native as suffix_native
+from specchat.speculators.suffix.history import MOST_SALTS, SuffixHistory
+from specchat.speculators.suffix.suffix_array import (
+    Nodes,
+    SuffixArray,
+    SuffixOptions,
+    Tokens,
+    draft,
+)
 
 log = logging.getLogger(__name__)
 

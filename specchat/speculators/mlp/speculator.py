@@ -19,9 +19,9 @@ import torch
 from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.compiled import CompileQueue, Graph
-from specchat.speculators.checkpoint import read_config, read_tensors
-from specchat.speculators.mlp_heads import MlpConfig, MlpHeads, refuse_strangers
-from specchat.speculators.mlp_native import NativeMlp, stage_parents
+from specchat.speculators.mlp.heads import MlpConfig, MlpHeads, refuse_strangers
+from specchat.speculators.mlp.native import NativeMlp, stage_parents
+from specchat.speculators.shared.checkpoint_files import read_config, read_tensors
 
 BATCH_BUCKETS = (1, 4, 16)
 """Requests per compiled call."""

@@ -16,8 +16,8 @@ from torch import nn
 from transformers import LlamaConfig
 
 from specchat.engine.errors import ModelLoadError
-from specchat.speculators.checkpoint import read_config, read_tensors, take
-from specchat.speculators.eagle3_network import Eagle3Config, Eagle3Network
+from specchat.speculators.eagle3.network import Eagle3Config, Eagle3Network
+from specchat.speculators.shared.checkpoint_files import read_config, read_tensors, take
 
 LEGACY_FILE = "pytorch_model.bin"
 VARIANTS = ("norm_before_residual", "norm_before_fc", "fc_norm", "norm_output")

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.sampling.sampler import gumbel_noise
-from specchat.speculators.mlp import MAX_SIBLINGS, MlpSpeculator, load_mlp
+from specchat.speculators.mlp.speculator import MAX_SIBLINGS, MlpSpeculator, load_mlp
 
 CPU = torch.device("cpu")
 VOCAB, HIDDEN, INNER, DEPTH = 40, 12, 8, 3

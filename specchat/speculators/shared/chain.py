@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
-from specchat.speculators.choosing import Drawn, best_tokens, drawn_tokens, noise_depth
+from specchat.speculators.shared.draft_sampling import Drawn, best_tokens, drawn_tokens, noise_depth
 
 SIBLINGS = 2
 """Tokens drafted for each place: the chain's own and its runners-up, which are leaves."""

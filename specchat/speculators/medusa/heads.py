@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from specchat.engine.errors import ModelLoadError
-from specchat.speculators.checkpoint import read_config, read_tensors, take
+from specchat.speculators.shared.checkpoint_files import read_config, read_tensors, take
 
 LEGACY_FILE = "medusa_lm_head.pt"
 PREFIX = "medusa_head."

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from specchat.speculators.suffix_array import SuffixArray
+from specchat.speculators.suffix.suffix_array import SuffixArray
 
 MOST_SALTS = 256
 

@@ -11,10 +11,10 @@ import torch
 from specchat.engine.drafting.aux_states import AuxTape
 from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.engine.sampling.sampler import gumbel_noise
-from specchat.speculators.chain import SIBLINGS
-from specchat.speculators.eagle3 import CHUNK, DEPTH, Eagle3Speculator
-from specchat.speculators.eagle3_checkpoint import VARIANTS, load_network
-from tests.speculators.eagle3_reference import (
+from specchat.speculators.eagle3.checkpoint import VARIANTS, load_network
+from specchat.speculators.eagle3.speculator import CHUNK, DEPTH, Eagle3Speculator
+from specchat.speculators.shared.chain import SIBLINGS
+from tests.speculators.eagle3.reference import (
     DRAFTED,
     LAYERS,
     LAYOUTS,

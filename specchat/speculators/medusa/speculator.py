@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
-from specchat.speculators.choosing import best_tokens, noise_depth
-from specchat.speculators.medusa_heads import MedusaHeads, load_heads
+from specchat.speculators.medusa.heads import MedusaHeads, load_heads
+from specchat.speculators.shared.draft_sampling import best_tokens, noise_depth
 
 TOP_K = 8
 """Tokens of each head that may enter the tree."""

@@ -14,7 +14,13 @@ from safetensors.torch import save_file
 from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.sampling.sampler import gumbel_noise
-from specchat.speculators.medusa import LEAST_CHANCE, NODES, TOP_K, MedusaSpeculator, load_medusa
+from specchat.speculators.medusa.speculator import (
+    LEAST_CHANCE,
+    NODES,
+    TOP_K,
+    MedusaSpeculator,
+    load_medusa,
+)
 from tests.engine.running import ask, ask_all, prompts, request
 
 CPU = torch.device("cpu")

@@ -21,11 +21,11 @@ from specchat.engine.kv.cache import KVCache, KVShape
 from specchat.engine.model import attention
 from specchat.engine.model.batch import Rows, pack
 from specchat.engine.model.runner import ModelRunner
-from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
-from specchat.speculators.chain_drafter import ChainDrafter
-from specchat.speculators.eagle3_checkpoint import load_network
-from specchat.speculators.eagle3_network import Drafted, Eagle3Network
-from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
+from specchat.speculators.eagle3.checkpoint import load_network
+from specchat.speculators.eagle3.network import Drafted, Eagle3Network
+from specchat.speculators.shared.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
+from specchat.speculators.shared.chain_drafter import ChainDrafter
+from specchat.speculators.shared.own_cache import OwnCache, OwnRows, own_pages
 
 DEPTH = 6
 

@@ -16,7 +16,7 @@ from specchat.engine.drafting.draft_tree import ROOT, DraftContext
 from specchat.engine.drafting.packed_trees import Column, PackedTrees
 from specchat.engine.native import library as native
 from specchat.engine.native.library import NativeUnavailableError
-from specchat.speculators.mlp_heads import MlpHeads
+from specchat.speculators.mlp.heads import MlpHeads
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from specchat.engine.options import EngineOptions
 from specchat.engine.snapshot import ModelInfo
 from specchat.loader import LoadOptions
 from specchat.loader import load as load_model
-from specchat.speculators.eagle3 import DEPTH, Eagle3Speculator, load_eagle3
+from specchat.speculators.eagle3.speculator import DEPTH, Eagle3Speculator, load_eagle3
 from tests.engine.running import EOS, ask_all, ask_at_once, prompts, request, wait_idle
-from tests.speculators.eagle3_reference import Reference, Tensors, make_tensors, native, speculators
+from tests.speculators.eagle3.reference import Reference, Tensors, make_tensors, native, speculators
 
 TARGET_LAYERS, TARGET_HIDDEN, TARGET_VOCAB = [1, 0, 1], 64, 320
 CONFIG: dict[str, Any] = {

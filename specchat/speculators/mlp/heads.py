@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from specchat.engine.errors import ModelLoadError
-from specchat.speculators.checkpoint import take
+from specchat.speculators.shared.checkpoint_files import take
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
-from specchat.speculators import suffix_native
-from specchat.speculators.suffix import SuffixSpeculator
-from specchat.speculators.suffix_array import (
+from specchat.speculators.suffix import native as suffix_native
+from specchat.speculators.suffix.history import MOST_SALTS, SuffixHistory
+from specchat.speculators.suffix.speculator import SuffixSpeculator
+from specchat.speculators.suffix.suffix_array import (
     SORTED_TOKENS,
     SuffixArray,
     SuffixOptions,
     draft,
     frequent_tokens,
 )
-from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory
 
 ANSWERS = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=30), min_size=1, max_size=6)
 

@@ -14,7 +14,7 @@ from specchat.engine.drafting.draft_tree import DraftContext
 from specchat.engine.drafting.packed_trees import Column, PackedTrees
 from specchat.engine.native import library as native
 from specchat.engine.native.library import NativeUnavailableError
-from specchat.speculators.suffix_array import (
+from specchat.speculators.suffix.suffix_array import (
     MOST_BLENDED,
     SORTED_TOKENS,
     SuffixArray,

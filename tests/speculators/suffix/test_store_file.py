@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from specchat.engine.errors import ModelLoadError
-from specchat.speculators.suffix_file import FORMAT, load_store, save_store
+from specchat.speculators.suffix.store_file import FORMAT, load_store, save_store
 
 VOCABULARY = "abc"
 SHORT = st.lists(st.integers(0, 79), max_size=9)

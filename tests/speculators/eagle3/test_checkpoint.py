@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from specchat.engine.errors import ModelLoadError
-from specchat.speculators.eagle3_checkpoint import load_network
-from tests.speculators.eagle3_reference import (
+from specchat.speculators.eagle3.checkpoint import load_network
+from tests.speculators.eagle3.reference import (
     LAYERS,
     LAYOUTS,
     TARGET_HIDDEN,

@@ -9,8 +9,8 @@ from typing import Generic, Protocol, TypeVar
 import torch
 
 from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
-from specchat.speculators.chain import Chain
-from specchat.speculators.own_cache import OwnCache
+from specchat.speculators.shared.chain import Chain
+from specchat.speculators.shared.own_cache import OwnCache
 
 
 class Begun(Protocol):
