@@ -186,7 +186,7 @@ def _answer(
     settings: Settings, question: str, *, plain: bool, seed: int | None, echo: bool
 ) -> AnswerUpdate:
     """Streams the answer to the terminal (when `echo`) and returns its last state."""
-    from specchat.chat.company import load_company
+    from specchat.chat.company.profile import load_company
     from specchat.chat.service import ChatService
     from specchat.chat.types import AnswerOptions
     from storage import open_store

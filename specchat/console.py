@@ -89,9 +89,9 @@ def encode_each(
 ) -> list[BenchPrompt | PromptsError]:
     """Prompt ids as the chat makes them; an error in place of a prompt over `budget` tokens."""
     from specchat.bench.prompts import BenchPrompt, PromptsError
-    from specchat.chat.prompt import PromptBuilder
+    from specchat.chat.answer.prompt import PromptBuilder
+    from specchat.chat.slots.written_message import written_message
     from specchat.chat.types import ChatError
-    from specchat.chat.written import written_message
 
     builder = PromptBuilder(loaded.tokenizer)
     encoded: list[BenchPrompt | PromptsError] = []
@@ -148,7 +148,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from specchat.bench.prompts import PromptsError
     from specchat.bench.report import ReportError
     from specchat.bench.sender_process import SenderError
-    from specchat.chat.company import CompanyError
+    from specchat.chat.company.profile import CompanyError
     from specchat.chat.types import ChatError
     from specchat.engine.errors import ModelLoadError, QueueFullError, RequestError
     from storage.errors import StoreError

@@ -54,7 +54,7 @@ def export(
 ) -> None:
     """What is stored of an owner or a conversation; without either, of everybody."""
     with explained(), _store(load_settings()) as store:
-        from specchat.chat.export_data import data_as_json, data_as_markdown
+        from specchat.chat.turns.personal_data_export import data_as_json, data_as_markdown
         from storage import Subject
 
         subject = _subject(owner, conversation, mine)
@@ -128,7 +128,7 @@ def redaction(
     as_json: AsJson = False,
 ) -> None:
     """Precision and recall of redaction on made-up messages, by kind of personal data."""
-    from specchat.chat import redaction_check as check
+    from specchat.bench.redaction import recall as check
 
     report: dict[str, Any] = {}
     for templates in get_args(check.Templates):

@@ -15,8 +15,8 @@ from specchat.bench.load_cell import LoadArm
 from specchat.bench.load_report import KvCapacity
 from specchat.bench.prompts import BenchPrompt, PromptsError, read_prompts
 from specchat.bench.scenarios import Question, Scenario, faq_scenario, single_turns
-from specchat.chat.company import load_company
-from specchat.chat.grounding import system_messages
+from specchat.chat.company.grounding import system_messages
+from specchat.chat.company.profile import load_company
 
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel

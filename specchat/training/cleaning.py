@@ -2,7 +2,7 @@
 
 import re
 
-from specchat.chat.slots_vocab import slot_token
+from specchat.chat.slots.vocabulary import slot_token
 
 Turn = tuple[str, str]  # role, text
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from specchat.chat.slots_vocab import canonical_text
+from specchat.chat.slots.vocabulary import canonical_text
 from specchat.training.cleaning import clean_turns
 
 BITEXT_FILE = "bitext_support.jsonl.gz"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specchat.chat.prompt import PromptBuilder
-from specchat.chat.redact import WITHHELD
+from specchat.chat.answer.prompt import PromptBuilder
+from specchat.chat.redaction.redact import WITHHELD
+from specchat.chat.slots.written_message import written_message
 from specchat.chat.types import ChatError
-from specchat.chat.written import written_message
 from specchat.training.corpus import Message
 from specchat.training.generate import Prompt
 from specchat.training.packing import Sample

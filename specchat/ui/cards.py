@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from specchat.chat.company import FaqEntry
-from specchat.chat.orders import OrderLookup
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
 from specchat.ui import chat_text as text
 from specchat.ui.marks import one_line
 from storage import HandoffRow, OrderRow

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from specchat.chat.company import Company
+from specchat.chat.company.profile import Company
 from specchat.ui import chat_text as text
 from specchat.ui.options import Options, build_options
 from specchat.ui.screen import Screen

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from html import escape
 
-from specchat.chat.company import Company
+from specchat.chat.company.profile import Company
 from specchat.chat.handoff import Handoffs
 from specchat.ui import desk_text as text
 from specchat.ui import messages as say

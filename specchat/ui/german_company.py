@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specchat.chat.company import Company
+from specchat.chat.company.profile import Company
 
 
 def company_texts(company: Company) -> dict[str, str]:

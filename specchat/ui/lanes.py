@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 import gradio as gr
 
-from specchat.chat.slots import Piece
+from specchat.chat.slots.filler import Piece
 from specchat.engine.request import Token
 from specchat.ui.marks import style_of
 from specchat.ui.theme import STYLE_DIRECTORY

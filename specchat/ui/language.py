@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from specchat.chat.company import Company
+from specchat.chat.company.profile import Company
 from specchat.ui.german import PATTERNS, TEXTS
 from specchat.ui.german_company import company_texts
 from specchat.ui.theme import STYLE_DIRECTORY

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from specchat.bench.race import PairResult, RaceEvent, race_pair
-from specchat.chat.record import metrics_from
 from specchat.chat.service import ChatService
+from specchat.chat.turns.turn_metrics import metrics_from
 from specchat.engine.request import SamplingParams
 from specchat.engine.snapshot import EngineSnapshot
 from specchat.evidence.scenario import SCENARIOS, Scenario

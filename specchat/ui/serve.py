@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from specchat import garbage
-from specchat.chat.company import Company, load_company
+from specchat.chat.company.profile import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
 from specchat.ui.language import language_head

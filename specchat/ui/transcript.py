@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from specchat.chat.company import FaqEntry
-from specchat.chat.orders import OrderLookup
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
 from specchat.chat.types import ChatTurn
 from specchat.ui import cards
 from specchat.ui import chat_text as text

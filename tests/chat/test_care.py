@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from specchat.chat.task import salt
+from specchat.chat.answer.task import salt
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
 from storage.care_records import HandoffStatus

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from specchat.chat.company import Company
-from specchat.chat.conversation import LiveConversation, LiveConversations, LiveTurn
-from specchat.chat.slots import SlotValues
+from specchat.chat.company.profile import Company
+from specchat.chat.slots.filler import SlotValues
+from specchat.chat.turns.conversation import LiveConversation, LiveConversations, LiveTurn
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
 from tests.chat.asked import OWNER, Make, ask, stored

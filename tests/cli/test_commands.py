@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from specchat import cli, console
-from specchat.chat.parts import Slot
+from specchat.chat.slots.message import Slot
 from specchat.engine.errors import ModelLoadError
 from specchat.own_id import id_file, own_id
 from specchat.settings import Settings
@@ -222,7 +222,7 @@ def test_ask_plain_drafts_nothing(run: Run) -> None:
 
 
 def test_slots_in_a_prompts_file_are_slots_of_the_bundled_model() -> None:
-    from specchat.chat.written import written_message
+    from specchat.chat.slots.written_message import written_message
 
     text = "Where is order {{order_number}}?"
     parts = written_message("user", text, uses_slots=True).parts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from specchat.chat.slots_vocab import SLOT_TOKENS
+from specchat.chat.slots.vocabulary import SLOT_TOKENS
 from specchat.training import corpus as corpus_module
 from specchat.training.cleaning import clean_turns, with_slots, without_honorifics, without_retailer
 from specchat.training.cli import train_app

@@ -9,9 +9,9 @@ import pytest
 from transformers import AutoTokenizer
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
-from specchat.chat.parts import Message as ChatMessage
-from specchat.chat.prompt import build_prompt
-from specchat.chat.redact import WITHHELD
+from specchat.chat.answer.prompt import build_prompt
+from specchat.chat.redaction.redact import WITHHELD
+from specchat.chat.slots.message import Message as ChatMessage
 from specchat.training.corpus import Message
 from specchat.training.dialogues import history_conversations, make_tasks, read_conversations
 from storage import Dialogue, Exchange

@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from transformers import AutoTokenizer
 
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.chat.service import ChatService
 from specchat.loader import LoadOptions
 from specchat.settings import Settings

@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 from transformers import AutoTokenizer
 
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.loader import LoadOptions

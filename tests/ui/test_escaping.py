@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from specchat.chat.company import FaqEntry
-from specchat.chat.orders import OrderLookup
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
 from specchat.chat.types import ChatTurn, Segment
 from specchat.engine.errors import RequestError
 from specchat.ui import cards, messages

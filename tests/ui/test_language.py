@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.evidence.scenario import SCENARIOS
 from specchat.ui.dashboard_data import LOADS, PERIODS
 from specchat.ui.german import PATTERNS, TEXTS

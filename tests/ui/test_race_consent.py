@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.chat.service import ChatService
 from specchat.evidence.scenario import SCENARIOS, scenario_of
 from specchat.loader import LoadOptions

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import app
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.settings import Settings
 from specchat.ui.serve import address, blocked_paths, compose, launch_options
 from tests.ui.conftest import free_port
