@@ -19,7 +19,7 @@ from specchat.chat.service import ChatService
 from specchat.settings import Settings
 from specchat.ui.language import language_head
 from specchat.ui.page import build_app
-from specchat.ui.theme import HEAD, STYLE_SHEET, theme
+from specchat.ui.shared.theme import HEAD, STYLE_SHEET, theme
 from storage import Store, open_store
 
 if TYPE_CHECKING:

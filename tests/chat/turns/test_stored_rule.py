@@ -11,7 +11,7 @@ import pytest
 from specchat.chat.service import ChatService
 from specchat.chat.turns.personal_data_export import data_as_json
 from specchat.loader import LoadOptions
-from specchat.ui.dashboard_export import as_csv
+from specchat.ui.dashboard.export import as_csv
 from storage import Subject
 from tests.chat.conftest import Chat
 
