@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from specchat import garbage
+from specchat import gc_pauses
 from specchat.chat.company.profile import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
@@ -83,7 +83,7 @@ def launch(settings: Settings) -> None:
     parts = compose(settings)
     try:
         listen(parts.page, settings, parts.company)
-        garbage.settle()
+        gc_pauses.shorten()
         log.info("specchat answers on %s", address(settings))
         parts.page.block_thread()
     finally:

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from specchat.bench.gpu import kernel_sections, model_sections
 from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
-from specchat.bench.gpu.cli import gpu_app
 from specchat.bench.gpu.run import gpu_text, run_gpu_bench
 from specchat.bench.measure import RacePlan
 from specchat.bench.prompts import BenchPrompt
+from specchat.commands.bench_gpu import gpu_app
 from specchat.engine.cuda import kernels
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput
@@ -172,7 +172,7 @@ class Absent(importlib.abc.MetaPathFinder):
         if name.partition(".")[0] in self.names:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
-import specchat.bench.gpu.run, specchat.bench.gpu.cli, specchat.bench.gpu.__main__
+import specchat.bench.gpu.run, specchat.commands.bench_gpu, specchat.bench.gpu.__main__
 """
 
 

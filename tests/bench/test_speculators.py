@@ -14,7 +14,7 @@ from specchat.bench import speculators as bench
 from specchat.bench.environment import describe_environment
 from specchat.bench.prompts import BenchPrompt
 from specchat.bench.report import to_json
-from specchat.cli import app
+from specchat.commands.main import app
 from specchat.engine.request import SamplingParams
 from tests.bench.double import FakeEngine
 

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from specchat.chat.slots.vocabulary import SLOT_TOKENS
+from specchat.commands.train import train_app
 from specchat.training import corpus as corpus_module
 from specchat.training.cleaning import clean_turns, with_slots, without_honorifics, without_retailer
-from specchat.training.cli import train_app
 from specchat.training.corpus import (
     SPLITS,
     Conversation,

@@ -10,10 +10,10 @@ from transformers import LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 from typer.testing import CliRunner
 
+from specchat.commands.train import train_app
 from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
 from specchat.training import self_talk, stages
-from specchat.training.cli import train_app
 from specchat.training.corpus import Conversation, in_split, question_key
 from specchat.training.generate import OwnAnswer, answer_line, read_answers
 from specchat.training.self_talk import generate_conversations

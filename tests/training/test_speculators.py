@@ -12,10 +12,10 @@ import torch
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
+from specchat.commands.train import train_app
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import LoadOptions, load
-from specchat.training.cli import train_app
 from specchat.training.corpus import Message
 from specchat.training.dialogues import Task, make_tasks
 from specchat.training.distil import DistilSettings

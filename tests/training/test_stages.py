@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 from typer.testing import CliRunner
 
+from specchat.commands.train import train_app
 from specchat.training import stages
-from specchat.training.cli import train_app
 from specchat.training.mlp_speculator import load_speculator
 from specchat.training.speculator import SpeculatorSettings
 from specchat.training.target import export, target_config

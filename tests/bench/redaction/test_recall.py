@@ -13,7 +13,7 @@ from specchat.bench.redaction.recall import Item, Labelled, messages, score
 from specchat.chat.redaction.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
 from specchat.chat.redaction.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
 from specchat.chat.redaction.redact import redact
-from specchat.cli import app
+from specchat.commands.main import app
 
 
 def test_known_phrasings_are_found_and_little_else() -> None:

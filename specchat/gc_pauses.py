@@ -10,7 +10,7 @@ YOUNG = 5_000
 there after a few steps of many streams, each time for 0.3 ms; these, most often, never."""
 
 
-def settle() -> None:
+def shorten() -> None:
     """Collect once, and have later collections pass over all that is there now. Call it when
     everything is loaded: to look through PyTorch's and Gradio's objects takes 0.3 s, in which
     every stream stands still.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from specchat.console import AsJson, explained, fail
-from specchat.own_id import id_file, own_id
+from specchat.commands.shared import AsJson, explained, fail
+from specchat.commands.terminal_user import id_file, own_id
 from specchat.settings import Settings, load_settings
 
 if TYPE_CHECKING:

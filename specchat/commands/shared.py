@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from specchat import garbage
+from specchat import gc_pauses
 from specchat.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def warmed_up(engine: Engine) -> None:
     if not wait_until_ready(engine, on_wait=changes("warming up")):
         backend = engine.snapshot().backend
         typer.echo(f"not warm in time, measuring as it is: {backend}", err=True)
-    garbage.settle()
+    gc_pauses.shorten()
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from specchat import console
-from specchat.console import (
+from specchat.commands import shared
+from specchat.commands.shared import (
     AsJson,
     Dtype,
     MaxTokens,
@@ -84,13 +84,13 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        shared = {field.name: given.pop(field.name) for field in fields(Measured)}
-        command(measured=Measured(**shared), **given)
+        common = {field.name: given.pop(field.name) for field in fields(Measured)}
+        command(measured=Measured(**common), **given)
 
-    shared = inspect.signature(Measured, eval_str=True).parameters.values()
+    common = inspect.signature(Measured, eval_str=True).parameters.values()
     own = inspect.signature(command, eval_str=True).parameters.values()
     # What a command has of its own is listed first, then what all of them have.
-    listed = [option for option in own if option.name != "measured"] + list(shared)
+    listed = [option for option in own if option.name != "measured"] + list(common)
     spelt = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in listed]
     run.__signature__ = inspect.Signature(spelt)  # type: ignore[attr-defined]
     run.__annotations__ = {option.name: option.annotation for option in spelt}
@@ -106,9 +106,9 @@ def warm_engine(
 
     settings = measured.settings(exact=exact or None)
     prompts = read_prompts(prompts_file, limit)
-    with console.loaded_engine(settings) as loaded:
-        encoded = console.encode_prompts(loaded, prompts, measured.max_tokens)
-        console.warmed_up(loaded.engine)
+    with shared.loaded_engine(settings) as loaded:
+        encoded = shared.encode_prompts(loaded, prompts, measured.max_tokens)
+        shared.warmed_up(loaded.engine)
         if settings.exact:
             typer.echo(exact_note(loaded.engine.rows_per_request), err=True)
         yield loaded.engine, encoded

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat import cli
 from specchat.bench import runs
+from specchat.commands import main
 
 ROOT = Path(__file__).resolve().parents[2]
 HEARS_CTRL_C = """  # as in a terminal; what a shell runs in its background ignores it
@@ -48,7 +48,7 @@ def prompts_file(tmp_path: Path) -> Path:
 
 
 def load(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, ["bench", "load", *map(str, arguments)])
+    return CliRunner().invoke(main.app, ["bench", "load", *map(str, arguments)])
 
 
 def test_plain_speculative_and_null_under_both_kinds_of_load(

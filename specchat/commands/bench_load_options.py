@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from specchat import console
 from specchat.bench.load import NULL, PLAIN, SPECULATIVE, LoadError, LoadPlan, ablation_arms
 from specchat.bench.load_cell import LoadArm
 from specchat.bench.load_report import KvCapacity
@@ -17,6 +16,7 @@ from specchat.bench.prompts import BenchPrompt, PromptsError, read_prompts
 from specchat.bench.scenarios import Question, Scenario, faq_scenario, single_turns
 from specchat.chat.company.grounding import system_messages
 from specchat.chat.company.profile import load_company
+from specchat.commands import shared
 
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel
@@ -73,7 +73,7 @@ def fitting(
         PromptsError: none fits.
     """
     room = min(capacity.tokens, capacity.reserved_tokens) - max_tokens
-    encoded = console.encode_each(loaded, scenario.prompts, room)
+    encoded = shared.encode_each(loaded, scenario.prompts, room)
     fits = [isinstance(each, BenchPrompt) for each in encoded]
     sessions = [tuple(i for i in session if fits[i]) for session in scenario.sessions]
     kept = tuple(session for session in sessions if session)

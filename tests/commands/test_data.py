@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat.cli import app
+from specchat.commands.main import app
 from storage import FeedbackRecord, HandoffRecord, RaceArm, open_store
 from tests.storage.stored_examples import metrics, race, turn
 

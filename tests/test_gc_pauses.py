@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from specchat import garbage
+from specchat import gc_pauses
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ class Loop:
 
 def test_what_is_there_is_passed_over_and_later_garbage_is_still_collected() -> None:
     kept = [Loop() for _ in range(1000)]
-    garbage.settle()
+    gc_pauses.shorten()
     assert len(kept) < gc.get_freeze_count()
     assert len(gc.get_objects()) < len(kept)
     later = weakref.ref(Loop())
@@ -38,5 +38,5 @@ def test_what_is_there_is_passed_over_and_later_garbage_is_still_collected() -> 
 
 def test_garbage_of_the_start_is_collected_first() -> None:
     left = weakref.ref(Loop())
-    garbage.settle()
+    gc_pauses.shorten()
     assert left() is None

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat import cli, console
 from specchat.bench.arms import arm_request, run_together
 from specchat.bench.prompts import read_prompts
+from specchat.commands import main, shared
 from specchat.engine.request import SamplingParams
 from specchat.loader import LoadOptions, load
 from specchat.speculators.suffix.store_file import save_store, vocabulary_of
@@ -38,7 +38,7 @@ def prompts_file(tmp_path: Path) -> Path:
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main.app, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("temperature", [0, 0.8])
@@ -109,7 +109,7 @@ def test_damaged_weights_are_named(
 def _save_answers(model: Path, prompts_file: Path, store: Path) -> None:
     options = LoadOptions(str(model), (), compile=False, kv_memory_bytes=8 * 2**20)
     loaded = load(options)
-    prompts = console.encode_prompts(loaded, read_prompts(prompts_file), max_tokens=24)
+    prompts = shared.encode_prompts(loaded, read_prompts(prompts_file), max_tokens=24)
     params = SamplingParams(max_tokens=24)
     requests = [arm_request(p.ids, params, speculate=False, salt="") for p in prompts]
     answers = [result.token_ids for result in run_together(loaded.engine, requests)]

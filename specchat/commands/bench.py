@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from specchat import console
-from specchat.bench.gpu.cli import gpu
-from specchat.bench.speculators_cli import speculators
-from specchat.console import Limit
-from specchat.measuring import Measured, measuring
+from specchat.commands import shared
+from specchat.commands.bench_gpu import gpu
+from specchat.commands.bench_speculators import speculators
+from specchat.commands.measurement_options import Measured, measuring
+from specchat.commands.shared import Limit
 
 if TYPE_CHECKING:
     from specchat.bench.report import Report
@@ -79,12 +79,12 @@ def load(
     only so many fit), paged (batched, pages as they are needed), plain (and the prefix cache),
     speculative (and drafts). What does not fit waits in order.
     """
-    with console.explained():
-        from specchat.bench import load_setup as setup
+    with shared.explained():
         from specchat.bench.environment import describe_environment
         from specchat.bench.load import LoadPlan, run_load
         from specchat.bench.load_report import LoadSource, load_report
         from specchat.bench.load_text import load_text
+        from specchat.commands import bench_load_options as setup
         from specchat.evidence.load import Objective
 
         arrivals = setup.numbers("--rates", rates, float)
@@ -94,7 +94,7 @@ def load(
         params = measured.params()
         settings = measured.settings(kv_memory=kv_memory)
         scenario = setup.scenario_of(prompts_file, limit, settings.company, measured.seed)
-        with console.loaded_engine(settings) as loaded:
+        with shared.loaded_engine(settings) as loaded:
             capacity = setup.capacity_of(loaded, reserve_tokens)
             arms = setup.arms_of(loaded, capacity, ablation=ablation, null=null)
             prompts, sessions = setup.fitting(loaded, scenario, capacity, measured.max_tokens)
@@ -102,7 +102,7 @@ def load(
                 params, arms, users, arrivals, sessions, seconds, repeats, measured.seed
             )
             setup.check_users(loaded, plan)
-            console.warmed_up(loaded.engine)
+            shared.warmed_up(loaded.engine)
             environment = describe_environment(loaded.engine)
             with _cells() as on_cell:
                 cells = run_load(loaded.engine, prompts, plan, on_cell)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from specchat import console
-from specchat.console import Limit, PromptsFile
-from specchat.measuring import Measured, measuring
+from specchat.commands import shared
+from specchat.commands.measurement_options import Measured, measuring
+from specchat.commands.shared import Limit, PromptsFile
 
 
 @measuring
@@ -27,7 +27,7 @@ def speculators(
     The arms of each prompt run one after the other in random order. With --history-sizes the
     store of earlier answers is cut to each size instead, alone and with the other speculators.
     """
-    with console.explained():
+    with shared.explained():
         from specchat.bench import speculators as bench
         from specchat.bench.prompts import read_prompts
 
@@ -38,17 +38,17 @@ def speculators(
         if sizes:
             stores = tuple(f"suffix@{size}" for size in sizes)
             settings = settings.model_copy(update={"speculators": (*settings.speculators, *stores)})
-        with console.loaded_engine(settings) as loaded:
+        with shared.loaded_engine(settings) as loaded:
             from specchat.bench.environment import describe_environment
 
             own = loaded.engine.info.speculators
             arms = bench.history_arms(own, sizes) if sizes else bench.drafting_arms(own)
             if len(arms) < 3:
-                console.fail("nothing to compare: no speculator is loaded; see --speculators")
-            encoded = console.encode_prompts(loaded, prompts, measured.max_tokens)
-            console.warmed_up(loaded.engine)
+                shared.fail("nothing to compare: no speculator is loaded; see --speculators")
+            encoded = shared.encode_prompts(loaded, prompts, measured.max_tokens)
+            shared.warmed_up(loaded.engine)
             environment = describe_environment(loaded.engine)
-            with console.progress("speculators", _answers(len(encoded), len(arms), repeats)) as on:
+            with shared.progress("speculators", _answers(len(encoded), len(arms), repeats)) as on:
                 runs = bench.run_arms(loaded.engine, encoded, arms, params, repeats, on)
         report = bench.speculators_report(
             environment, arms, params, repeats, prompts_file.name, runs

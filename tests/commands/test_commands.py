@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat import cli, console
 from specchat.chat.slots.message import Slot
+from specchat.commands import main, shared
+from specchat.commands.terminal_user import id_file, own_id
 from specchat.engine.errors import ModelLoadError
-from specchat.own_id import id_file, own_id
 from specchat.settings import Settings
 from storage import open_store
 from tests.bench.double import FakeEngine
@@ -46,8 +46,8 @@ def run(monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any) -> Run:
                 uses_slots=False,
             )
 
-        monkeypatch.setattr(console, "loaded_engine", loaded)
-        return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+        monkeypatch.setattr(shared, "loaded_engine", loaded)
+        return CliRunner().invoke(main.app, [str(argument) for argument in arguments])
 
     return invoke
 
@@ -169,8 +169,8 @@ def test_a_model_that_cannot_be_loaded_is_explained(
     def refuse(settings: object) -> None:
         raise ModelLoadError("there is no model at /nowhere")
 
-    monkeypatch.setattr(console, "loaded_engine", refuse)
-    result = CliRunner().invoke(cli.app, ["race", str(prompts_file), "--model", "/nowhere"])
+    monkeypatch.setattr(shared, "loaded_engine", refuse)
+    result = CliRunner().invoke(main.app, ["race", str(prompts_file), "--model", "/nowhere"])
     assert result.exit_code == 2
     assert result.stderr == "there is no model at /nowhere\n"
 

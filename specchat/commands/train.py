@@ -192,7 +192,7 @@ def speculator(
                 max_steps=max_steps,
             )
             return
-        from specchat.training.commands import Order, train_for_any_target
+        from specchat.commands.train_speculator import Order, train_for_any_target
         from specchat.training.distil import DistilSettings
 
         train_for_any_target(

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from specchat import console
-from specchat.bench.cli import bench_app
-from specchat.console import (
+from specchat.commands import shared
+from specchat.commands.bench import bench_app
+from specchat.commands.data import data_app
+from specchat.commands.measurement_options import Measured, measuring, warm_engine
+from specchat.commands.shared import (
     AsJson,
     Concurrency,
     Dtype,
@@ -29,9 +31,7 @@ from specchat.console import (
     fail,
     progress,
 )
-from specchat.data_cli import data_app
-from specchat.measuring import Measured, measuring, warm_engine
-from specchat.own_id import id_file, own_id_or_new
+from specchat.commands.terminal_user import id_file, own_id_or_new
 from specchat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def audit(
 )
 def train(context: typer.Context) -> None:
     """Train the bundled model family: corpus, tokenizer, target, speculators; resumable."""
-    from specchat.training.cli import train_app
+    from specchat.commands.train import train_app
 
     train_app(context.args, prog_name="specchat train")
 
@@ -192,7 +192,7 @@ def _answer(
     from storage import open_store
 
     company = load_company(settings.company)
-    with open_store(settings.database_url) as store, console.loaded_engine(settings) as loaded:
+    with open_store(settings.database_url) as store, shared.loaded_engine(settings) as loaded:
         service = ChatService(loaded, store, company)
         options = AnswerOptions(
             mode="plain" if plain else "speculative",
