@@ -13,7 +13,7 @@ from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.turns.repository import Memory
 from specchat.chat.types import ChatError, ChatTurn
 from storage import Desk, HandoffRecord, HandoffRow, Store, StoreError
-from storage.care_records import HandoffReason
+from storage.care.records import HandoffReason
 from storage.records import new_id
 
 TROUBLES = 2

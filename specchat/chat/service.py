@@ -32,7 +32,7 @@ from specchat.chat.types import (
 )
 from specchat.engine.errors import EngineError
 from storage import FeedbackRecord, HandoffRow, Store
-from storage.care_records import HandoffReason
+from storage.care.records import HandoffReason
 
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel

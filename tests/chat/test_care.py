@@ -13,7 +13,7 @@ import pytest
 from specchat.chat.answer.task import salt
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
-from storage.care_records import HandoffStatus
+from storage.care.records import HandoffStatus
 from tests.chat.conftest import Chat
 from tests.chat.test_service import OWNER, ask, stored
 

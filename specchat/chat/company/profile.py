@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from storage import OrderRow
-from storage.care_records import OrderStatus
+from storage.care.records import OrderStatus
 
 COMPANY_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "company"
 """Where the bundled shop lies."""

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from specchat.chat.answer.prompt import PromptBuilder
 from specchat.chat.slots.message import Parts, parsed
 from storage import Store, StoreError
-from storage.written import WrittenAnswer
+from storage.written_answers import WrittenAnswer
 
 log = logging.getLogger(__name__)
 

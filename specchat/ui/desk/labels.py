@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from storage.care_records import HandoffReason, HandoffStatus
+from storage.care.records import HandoffReason, HandoffStatus
 
 TAB = "Desk"
 INTRO = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from storage.care_records import FeedbackRow, HandoffRow
+from storage.care.records import FeedbackRow, HandoffRow
 from storage.records import ConversationRow, MetricRow, Mode, TurnRow
 
 Actor = Literal["customer", "operator", "retention"]

@@ -7,7 +7,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from storage.care_records import FeedbackRow, HandoffRow, OrderRow
+from storage.care.records import FeedbackRow, HandoffRow, OrderRow
 from storage.models import Conversation, Feedback, Handoff, Order
 
 

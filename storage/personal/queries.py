@@ -7,9 +7,10 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
-from storage import care_queries, queries
+from storage import queries
+from storage.care import queries as care_queries
 from storage.models import Conversation, Metrics, Race, Turn
-from storage.personal_records import StoredConversation, StoredData, StoredRace, Subject
+from storage.personal.records import StoredConversation, StoredData, StoredRace, Subject
 from storage.records import ConversationRow, MetricRow
 from storage.writes import storable
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from storage.care_records import FeedbackRecord, HandoffRecord, HandoffStatus, OrderRow
+from storage.care.records import FeedbackRecord, HandoffRecord, HandoffStatus, OrderRow
 from storage.models import Conversation, Feedback, Handoff, Order, Turn
 from storage.writer import Outcome
 from storage.writes import storable

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, delete, false, func, or_, select, text, up
 from sqlalchemy.orm import Session
 
 from storage.models import Base, Conversation, Erasure, Feedback, Handoff, Race, Turn
-from storage.personal_records import Actor, ErasureRow, Extent, Subject
+from storage.personal.records import Actor, ErasureRow, Extent, Subject
 from storage.records import new_id
 from storage.writer import Outcome
 from storage.writes import storable

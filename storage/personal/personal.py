@@ -9,8 +9,9 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from storage import erasures, personal_queries
-from storage.personal_records import Actor, ErasureRow, Extent, StoredData, Subject
+from storage.personal import erasure
+from storage.personal import queries as personal_queries
+from storage.personal.records import Actor, ErasureRow, Extent, StoredData, Subject
 from storage.records import utc_now
 from storage.writer import Outcome
 
@@ -38,12 +39,12 @@ class Personal:
     def extent(self, subject: Subject) -> Extent:
         """How much is kept of an owner or a conversation."""
         with self._reading() as session:
-            return erasures.extent(session, erasures.scope_of(subject))
+            return erasure.extent(session, erasure.scope_of(subject))
 
     def extent_before(self, cutoff: datetime) -> Extent:
         """How much `erase_before` would erase."""
         with self._reading() as session:
-            return erasures.extent(session, erasures.scope_before(cutoff))
+            return erasure.extent(session, erasure.scope_before(cutoff))
 
     def erase(self, subject: Subject, actor: Actor) -> Extent:
         """Erase an owner or a conversation, and say how much it was.
@@ -51,16 +52,16 @@ class Personal:
         Raises:
             StoreError: the database is busy (the erasure stays queued) or refused it.
         """
-        work = partial(erasures.erase, subject=subject, actor=actor, now=utc_now())
+        work = partial(erasure.erase, subject=subject, actor=actor, now=utc_now())
         return self._erase(work).erased
 
     def erase_before(self, cutoff: datetime, actor: Actor) -> Extent:
         """Erase what is older: conversations last used before `cutoff`, and turns, races and
         opinions of before it in those that are still used. Raises as `erase`."""
-        work = partial(erasures.erase_before, cutoff=cutoff, actor=actor, now=utc_now())
+        work = partial(erasure.erase_before, cutoff=cutoff, actor=actor, now=utc_now())
         return self._erase(work).erased
 
     def erasures(self, limit: int = 50) -> list[ErasureRow]:
         """What was erased, newest first."""
         with self._reading() as session:
-            return erasures.erasures(session, limit)
+            return erasure.erasures(session, limit)

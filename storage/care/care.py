@@ -9,8 +9,10 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from storage import care_queries, care_writes, queries
-from storage.care_records import (
+from storage import queries
+from storage.care import queries as care_queries
+from storage.care import writes as care_writes
+from storage.care.records import (
     Desk,
     FeedbackRecord,
     FeedbackRow,
