@@ -81,9 +81,9 @@ def load(
     """
     with shared.explained():
         from specchat.bench.environment import describe_environment
-        from specchat.bench.load import LoadPlan, run_load
-        from specchat.bench.load_report import LoadSource, load_report
-        from specchat.bench.load_text import load_text
+        from specchat.bench.load.plan import LoadPlan, run_load
+        from specchat.bench.load.report import LoadSource, load_report
+        from specchat.bench.load.text import load_text
         from specchat.commands import bench_load_options as setup
         from specchat.evidence.load import Objective
 
@@ -132,7 +132,7 @@ def _cells() -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _keep(report: Report) -> None:
-    from specchat.bench.runs import keep_run
+    from specchat.bench.load.recorded_runs import keep_run
 
     try:
         typer.echo(f"kept for the dashboard in {keep_run(report)}", err=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from specchat.bench.load import NULL, PLAIN, SPECULATIVE, LoadError, LoadPlan, ablation_arms
-from specchat.bench.load_cell import LoadArm
-from specchat.bench.load_report import KvCapacity
+from specchat.bench.load.cell import LoadArm
+from specchat.bench.load.faq_conversations import Question, Scenario, faq_scenario, single_turns
+from specchat.bench.load.plan import NULL, PLAIN, SPECULATIVE, LoadError, LoadPlan, ablation_arms
+from specchat.bench.load.report import KvCapacity
 from specchat.bench.prompts import BenchPrompt, PromptsError, read_prompts
-from specchat.bench.scenarios import Question, Scenario, faq_scenario, single_turns
 from specchat.chat.company.grounding import system_messages
 from specchat.chat.company.profile import load_company
 from specchat.commands import shared

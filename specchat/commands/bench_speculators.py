@@ -28,7 +28,7 @@ def speculators(
     store of earlier answers is cut to each size instead, alone and with the other speculators.
     """
     with shared.explained():
-        from specchat.bench import speculators as bench
+        from specchat.bench import speculator_comparison as bench
         from specchat.bench.prompts import read_prompts
 
         params = measured.params()
@@ -57,7 +57,7 @@ def speculators(
 
 
 def _answers(prompts: int, arms: int, repeats: int) -> int:
-    from specchat.bench.speculators import WARM_UP_PROMPTS
+    from specchat.bench.speculator_comparison import WARM_UP_PROMPTS
 
     return arms * (prompts * repeats + min(WARM_UP_PROMPTS, prompts))
 

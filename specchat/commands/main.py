@@ -127,7 +127,7 @@ def race(
         warm = warm_engine(prompts_file, limit, measured, exact=exact)
         with warm as (engine, prompts):
             from specchat.bench.environment import describe_environment
-            from specchat.bench.measure import RacePlan, run_race
+            from specchat.bench.race_series import RacePlan, run_race
             from specchat.bench.report import race_report, race_text
 
             plan = RacePlan(params, repeats, concurrency, null)

@@ -46,7 +46,7 @@ PromptsFile = Annotated[Path, typer.Argument(metavar="PROMPTS.jsonl", help="One 
 def warmed_up(engine: Engine) -> None:
     """Wait until the engine runs on its final backend and nothing of the start is left to do; say
     so when that takes too long."""
-    from specchat.bench.measure import wait_until_ready
+    from specchat.bench.race_series import wait_until_ready
 
     if not wait_until_ready(engine, on_wait=changes("warming up")):
         backend = engine.snapshot().backend
@@ -144,10 +144,10 @@ def explained() -> Iterator[None]:
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
-    from specchat.bench.load import LoadError
+    from specchat.bench.load.plan import LoadError
+    from specchat.bench.load.sender_process import SenderError
     from specchat.bench.prompts import PromptsError
     from specchat.bench.report import ReportError
-    from specchat.bench.sender_process import SenderError
     from specchat.chat.company.profile import CompanyError
     from specchat.chat.types import ChatError
     from specchat.engine.errors import ModelLoadError, QueueFullError, RequestError

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
-from specchat.bench import runs
+from specchat.bench.load import recorded_runs
 from specchat.commands import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,8 +32,8 @@ def _small_and_eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SPECCHAT_COMPILE", "false")
     monkeypatch.setenv("SPECCHAT_SPECULATORS", "ngram")
     monkeypatch.setenv("SPECCHAT_KV_MEMORY", "8MiB")
-    monkeypatch.setattr("specchat.bench.load.WARM_UP_S", 0.1)
-    monkeypatch.setattr(runs, "own_runs_directory", lambda: tmp_path / "kept")
+    monkeypatch.setattr("specchat.bench.load.plan.WARM_UP_S", 0.1)
+    monkeypatch.setattr(recorded_runs, "own_runs_directory", lambda: tmp_path / "kept")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_plain_speculative_and_null_under_both_kinds_of_load(
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report == json.loads(out.read_text())
-    assert [run.report for run in runs.load_runs() if run.own] == [report]
+    assert [run.report for run in recorded_runs.load_runs() if run.own] == [report]
     points = {(p["arm"], p["users"], p["rate"]): p for p in report["points"]}
     arms, traffics = ("plain", "speculative", "plain again"), ((2, None), (None, 4.0))
     assert set(points) == {(arm, *traffic) for arm in arms for traffic in traffics}
@@ -80,7 +80,7 @@ def test_an_ablation_on_conversations_from_the_faq(tiny_model_dir: Path) -> None
     assert result.exit_code == 0, result.output
     for arm in ("sequential", "contiguous", "paged", "plain", "speculative"):
         assert f"\n{arm}" in result.stdout
-    (run,) = [run for run in runs.load_runs() if run.own]
+    (run,) = [run for run in recorded_runs.load_runs() if run.own]
     assert run.report["settings"]["prompts"] == "conversations from the FAQ"
     slots = {arm["name"]: arm["slots"] for arm in run.report["settings"]["arms"]}
     tokens = run.report["settings"]["kv"]["tokens"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.bench.gpu.bench import GpuBench, Report
 from specchat.bench.gpu.cases import CARD, KINDS, PAGE, Size, random_case
 from specchat.bench.gpu.clock import device_ms, launched_ms
+from specchat.bench.gpu.context import GpuBench, Report
 from specchat.engine.cuda.step_tables import Geometry, build
 from specchat.engine.model.attention import Segment
 from specchat.engine.sampling.sampler import gumbel_noise, noise_key

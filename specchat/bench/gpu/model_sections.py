@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from specchat.bench.environment import describe_environment
-from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.clock import wall_ms
+from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.models import Measured
-from specchat.bench.measure import RacePlan, run_race
+from specchat.bench.race_series import RacePlan, run_race
 from specchat.bench.report import race_report
 from specchat.engine.kv.page_pool import PagePool, PageTable
 from specchat.engine.model.batch import Rows, pack

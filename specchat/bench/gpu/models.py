@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from specchat.bench.gpu.bench import GpuBench
+from specchat.bench.gpu.context import GpuBench
 from specchat.bench.gpu.standin import Shape, build_standin
 from specchat.bench.gpu.standin_mlp import enlarge_heads
 from specchat.bench.prompts import BenchPrompt

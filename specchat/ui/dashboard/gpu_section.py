@@ -14,8 +14,8 @@ from typing import Any
 
 import gradio as gr
 
+from specchat.bench.load.recorded_runs import RECORDED
 from specchat.bench.report import Report
-from specchat.bench.runs import RECORDED
 
 log = logging.getLogger(__name__)
 

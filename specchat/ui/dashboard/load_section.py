@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from specchat.bench.load.recorded_runs import LoadRun, load_runs
 from specchat.bench.report import Report
-from specchat.bench.runs import LoadRun, load_runs
 from specchat.ui.dashboard.load_charts import LOOKS, load_figures, provenance
 from specchat.ui.shared.sampling_controls import EngineQueue
 

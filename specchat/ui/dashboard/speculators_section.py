@@ -14,8 +14,8 @@ from typing import Any
 import gradio as gr
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 
+from specchat.bench.load.recorded_runs import RECORDED
 from specchat.bench.report import Report
-from specchat.bench.runs import RECORDED
 from specchat.evidence.drafters import Drafter, Drafting, drafting
 from specchat.ui.shared.charts import UPPER_LEFT, _figure
 from specchat.ui.shared.format import count, known, percent

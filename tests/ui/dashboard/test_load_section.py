@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from specchat.bench import runs
-from specchat.bench.load import (
-    NULL,
-    PAGED,
-    PLAIN,
-    SEQUENTIAL,
-    SPECULATIVE,
-    contiguous_arm,
-)
+from specchat.bench.load import recorded_runs
+from specchat.bench.load.plan import NULL, PAGED, PLAIN, SEQUENTIAL, SPECULATIVE, contiguous_arm
+from specchat.bench.load.recorded_runs import LoadRun
 from specchat.bench.report import Report, to_json
-from specchat.bench.runs import LoadRun
 from specchat.ui.dashboard.load_charts import LOOKS, load_figures
 from specchat.ui.dashboard.load_section import PLOTS, _chosen, _opened, run_html
-from tests.bench.made_up_load import cell, record, report
+from tests.bench.load.made_up_load import cell, record, report
 from tests.ui.conftest import WAIT_MS, Site
 
 LATE = tuple(record(i, ttft_ms=5_000.0) for i in range(20))
@@ -31,8 +24,8 @@ ARMS = (SEQUENTIAL, contiguous_arm(4_096, 2_048), PAGED, PLAIN, SPECULATIVE, NUL
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where the user's runs lie; there are no recorded ones."""
-    monkeypatch.setattr(runs, "own_runs_directory", lambda: tmp_path / "kept")
-    monkeypatch.setattr(runs, "RECORDED", tmp_path / "none")
+    monkeypatch.setattr(recorded_runs, "own_runs_directory", lambda: tmp_path / "kept")
+    monkeypatch.setattr(recorded_runs, "RECORDED", tmp_path / "none")
     return tmp_path / "kept"
 
 
@@ -99,7 +92,7 @@ def test_opening_without_runs_says_what_to_do(kept: Path) -> None:
 
 
 def test_opening_draws_the_newest_run_and_choosing_another(kept: Path) -> None:
-    file = runs.keep_run(made())
+    file = recorded_runs.keep_run(made())
     (kept / "load-20250101000000.json").write_bytes(file.read_bytes())
     menu, words, *plots = _opened(None)
     assert menu["value"] == file.stem
@@ -113,14 +106,14 @@ def test_opening_draws_the_newest_run_and_choosing_another(kept: Path) -> None:
 def test_a_report_that_is_not_as_expected_is_said(kept: Path) -> None:
     damaged = made()
     del damaged["points"][0]["tokens_per_s"]
-    runs.keep_run(damaged)
+    recorded_runs.keep_run(damaged)
     _, words, *plots = _opened(None)
     assert "cannot be drawn" in words
     assert not any(plot["visible"] for plot in plots)
 
 
 def test_a_person_opens_the_section(page: Page, site: Site, kept: Path) -> None:
-    runs.keep_run(made())
+    recorded_runs.keep_run(made())
     page.goto(site.url)
     page.get_by_role("tab", name="Dashboard").click()
     page.get_by_role("button", name="Under load").click()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from specchat.bench.load_cell import CellResult, LoadArm, run_cell
+from specchat.bench.load.cell import CellResult, LoadArm, run_cell
+from specchat.bench.load.faq_conversations import interleaved
+from specchat.bench.load.sender_process import Sender
+from specchat.bench.load.traffic import ClosedTraffic, OpenTraffic, Traffic
 from specchat.bench.prompts import BenchPrompt
-from specchat.bench.scenarios import interleaved
-from specchat.bench.sender_process import Sender
-from specchat.bench.traffic import ClosedTraffic, OpenTraffic, Traffic
 from specchat.engine.request import SamplingParams
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from specchat.bench.load import NULL, PAGED, PLAIN, SEQUENTIAL, SPECULATIVE, contiguous_arm
-from specchat.bench.load_text import load_text
+from specchat.bench.load.plan import NULL, PAGED, PLAIN, SEQUENTIAL, SPECULATIVE, contiguous_arm
+from specchat.bench.load.text import load_text
 from specchat.bench.report import Report, to_json
-from tests.bench.made_up_load import cell, record, report
+from tests.bench.load.made_up_load import cell, record, report
 
 FAST = [record(i) for i in range(30)]
 SLOW = [record(i, ttft_ms=5_000.0) for i in range(30, 40)]

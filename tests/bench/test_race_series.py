@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from specchat.bench.measure import RacePlan, run_race, wait_until_ready
 from specchat.bench.prompts import BenchPrompt
+from specchat.bench.race_series import RacePlan, run_race, wait_until_ready
 from specchat.engine.errors import EngineError, RequestError
 from specchat.engine.request import FinishReason, SamplingParams
 from tests.bench.double import FakeEngine
@@ -91,7 +91,7 @@ def test_an_early_end_is_no_measurement() -> None:
 
 
 def test_measuring_waits_for_the_warm_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specchat.bench.measure.READY_POLL_S", 0.0)
+    monkeypatch.setattr("specchat.bench.race_series.READY_POLL_S", 0.0)
     told: list[str] = []
     assert wait_until_ready(FakeEngine(waits=3, backend="compiled 2/7"), on_wait=told.append)
     assert told == ["compiled 2/7"] * 3

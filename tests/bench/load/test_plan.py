@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from specchat.bench import load
-from specchat.bench.load import (
+from specchat.bench.load import plan
+from specchat.bench.load.plan import (
     NULL,
     PLAIN,
     SPECULATIVE,
@@ -19,7 +19,7 @@ from specchat.bench.load import (
     contiguous_arm,
     words,
 )
-from specchat.bench.traffic import ClosedTraffic, OpenTraffic
+from specchat.bench.load.traffic import ClosedTraffic, OpenTraffic
 from specchat.engine.request import SamplingParams
 
 PLAN = LoadPlan(
@@ -35,7 +35,7 @@ PLAN = LoadPlan(
 
 
 def test_every_arm_is_measured_under_every_traffic_as_often_as_asked() -> None:
-    cells = list(load._schedule(PLAN))
+    cells = list(plan._schedule(PLAN))
     assert len(cells) == cells_of(PLAN) == 36
     counted = Counter((arm.name, words(traffic)) for arm, traffic, _ in cells)
     assert set(counted.values()) == {4}
@@ -43,7 +43,7 @@ def test_every_arm_is_measured_under_every_traffic_as_often_as_asked() -> None:
 
 
 def test_the_arms_of_a_traffic_run_next_to_each_other_with_the_same_work() -> None:
-    cells = list(load._schedule(PLAN))
+    cells = list(plan._schedule(PLAN))
     orders = set()
     for start in range(0, len(cells), 3):
         together = cells[start : start + 3]
@@ -54,18 +54,18 @@ def test_the_arms_of_a_traffic_run_next_to_each_other_with_the_same_work() -> No
 
 
 def test_repeats_differ_in_their_sessions_and_arrivals() -> None:
-    closed = {t.sessions for _, t, _ in load._schedule(PLAN) if isinstance(t, ClosedTraffic)}
-    opened = {t.seed for _, t, _ in load._schedule(PLAN) if isinstance(t, OpenTraffic)}
+    closed = {t.sessions for _, t, _ in plan._schedule(PLAN) if isinstance(t, ClosedTraffic)}
+    opened = {t.seed for _, t, _ in plan._schedule(PLAN) if isinstance(t, OpenTraffic)}
     assert len(closed) == len(opened) == PLAN.repeats
 
 
 def test_the_same_seed_gives_the_same_cells() -> None:
-    assert list(load._schedule(PLAN)) == list(load._schedule(PLAN))
-    assert list(load._schedule(PLAN)) != list(load._schedule(replace(PLAN, seed=6)))
+    assert list(plan._schedule(PLAN)) == list(plan._schedule(PLAN))
+    assert list(plan._schedule(PLAN)) != list(plan._schedule(replace(PLAN, seed=6)))
 
 
 def test_the_warm_up_sees_both_ways_of_decoding_at_every_level() -> None:
-    seen = {(arm.speculate, traffic.users) for arm, traffic in load._warm_up(PLAN)}  # type: ignore[union-attr]
+    seen = {(arm.speculate, traffic.users) for arm, traffic in plan._warm_up(PLAN)}  # type: ignore[union-attr]
     assert seen == {(False, 1), (False, 4), (True, 1), (True, 4)}
 
 

@@ -13,7 +13,7 @@ from specchat.bench.report import Report, to_json
 
 log = logging.getLogger(__name__)
 
-RECORDED = Path(__file__).resolve().parents[2] / "assets" / "benchmarks"
+RECORDED = Path(__file__).resolve().parents[3] / "assets" / "benchmarks"
 """Where the runs lie that come with this code."""
 NEWEST = 20
 """So many of the user's own runs are read."""

@@ -12,8 +12,16 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from specchat.bench.sender import play, send_traffic
-from specchat.bench.traffic import Begin, ClosedTraffic, Event, OpenTraffic, Played, Send, Traffic
+from specchat.bench.load.sender import play, send_traffic
+from specchat.bench.load.traffic import (
+    Begin,
+    ClosedTraffic,
+    Event,
+    OpenTraffic,
+    Played,
+    Send,
+    Traffic,
+)
 
 CELL = 7
 SESSIONS = ((0, 1), (2,), (3, 4, 5))

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from specchat.bench.load.sender_process import Sender
+from specchat.bench.load.traffic import Event, Outcome, Played, Send, Traffic
 from specchat.bench.prompts import BenchPrompt
-from specchat.bench.sender_process import Sender
-from specchat.bench.traffic import Event, Outcome, Played, Send, Traffic
 from specchat.engine.errors import EngineError, QueueFullError
 from specchat.engine.request import FinishReason, Request, SamplingParams, TurnStats
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from specchat.bench.load import LoadCell
+from specchat.bench.load.plan import LoadCell
+from specchat.bench.load.traffic import ClosedTraffic, RequestRecord
 from specchat.bench.report import Report
-from specchat.bench.traffic import ClosedTraffic, RequestRecord
 from specchat.engine.request import TurnStats
 from specchat.evidence import Interval, Percentiles, draft_acceptance_rate, mean_acceptance_length
 from specchat.evidence.load import Objective, ServedRequest, goodput, latencies

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from specchat.bench.environment import Environment
-from specchat.bench.load import LoadCell, LoadPlan
-from specchat.bench.load_cell import CellResult, LoadArm, Occupancy
-from specchat.bench.load_report import KvCapacity, LoadSource, load_report
+from specchat.bench.load.cell import CellResult, LoadArm, Occupancy
+from specchat.bench.load.plan import LoadCell, LoadPlan
+from specchat.bench.load.report import KvCapacity, LoadSource, load_report
+from specchat.bench.load.traffic import ClosedTraffic, OpenTraffic, Outcome, Played, RequestRecord
 from specchat.bench.report import Report
-from specchat.bench.traffic import ClosedTraffic, OpenTraffic, Outcome, Played, RequestRecord
 from specchat.engine.request import SamplingParams
 from specchat.evidence.load import Objective
 from tests.ui.made_up import plain_stats, stats

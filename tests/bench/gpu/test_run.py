@@ -15,16 +15,16 @@ import torch
 from typer.testing import CliRunner
 
 from specchat.bench.gpu import kernel_sections, model_sections
-from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
+from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.run import gpu_text, run_gpu_bench
-from specchat.bench.measure import RacePlan
 from specchat.bench.prompts import BenchPrompt
+from specchat.bench.race_series import RacePlan
 from specchat.commands.bench_gpu import gpu_app
 from specchat.engine.cuda import kernels
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TINY = ["--tiny", "--device", "cpu"]
 
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from specchat.bench.sender_process import Sender, SenderError
-from specchat.bench.traffic import ClosedTraffic, Event, Played, Send
+from specchat.bench.load.sender_process import Sender, SenderError
+from specchat.bench.load.traffic import ClosedTraffic, Event, Played, Send
 
 TRAFFIC = ClosedTraffic(2, ((0,), (1,)), seconds=0.1)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from specchat.bench.load.faq_conversations import Question, faq_scenario, interleaved, single_turns
 from specchat.bench.prompts import Prompt
-from specchat.bench.scenarios import Question, faq_scenario, interleaved, single_turns
 
 QUESTIONS = [Question(f"q{i}?", f"a{i}.") for i in range(5)]
 

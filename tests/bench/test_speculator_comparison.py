@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from specchat.bench import speculators as bench
+from specchat.bench import speculator_comparison as bench
 from specchat.bench.environment import describe_environment
 from specchat.bench.prompts import BenchPrompt
 from specchat.bench.report import to_json

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from types import TracebackType
 
-from specchat.bench.sender import send_traffic
-from specchat.bench.traffic import Begin, Event, Played, Send, Traffic
+from specchat.bench.load.sender import send_traffic
+from specchat.bench.load.traffic import Begin, Event, Played, Send, Traffic
 
 CLOSE_TIMEOUT_S = 5.0
 

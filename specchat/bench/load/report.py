@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from specchat.bench.environment import Environment
-from specchat.bench.load import LoadCell, LoadPlan
-from specchat.bench.load_points import (
+from specchat.bench.load.plan import LoadCell, LoadPlan
+from specchat.bench.load.points import (
     cpu_ms_per_token,
     interval_of,
     point_of,
@@ -19,8 +19,8 @@ from specchat.bench.load_points import (
     tokens_per_s,
     users_of,
 )
+from specchat.bench.load.traffic import ClosedTraffic
 from specchat.bench.report import Report
-from specchat.bench.traffic import ClosedTraffic
 from specchat.evidence.load import (
     Level,
     Objective,

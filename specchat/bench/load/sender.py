@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from specchat.bench.traffic import (
+from specchat.bench.load.traffic import (
     Begin,
     ClosedTraffic,
     Event,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from specchat.bench.load import PAGED, PLAIN, SEQUENTIAL, SPECULATIVE, contiguous_arm
-from specchat.bench.load_cell import CellResult, Gate, LoadArm, run_cell
+from specchat.bench.load.cell import CellResult, Gate, LoadArm, run_cell
+from specchat.bench.load.plan import PAGED, PLAIN, SEQUENTIAL, SPECULATIVE, contiguous_arm
+from specchat.bench.load.sender_process import Sender, SenderError
+from specchat.bench.load.traffic import ClosedTraffic, OpenTraffic
 from specchat.bench.prompts import BenchPrompt
-from specchat.bench.sender_process import Sender, SenderError
-from specchat.bench.traffic import ClosedTraffic, OpenTraffic
 from specchat.engine.engine import Engine
 from specchat.engine.errors import RequestError
 from specchat.engine.request import Request, SamplingParams
