@@ -42,7 +42,7 @@ def corpus(
     from_hub: FromHub = False,
 ) -> None:
     """Read and clean the corpus, count its splits, write prompts of the test split."""
-    from specchat.training.corpus import (
+    from specchat.training.corpus.care_corpus import (
         SPLITS,
         heldout_prompts,
         in_split,
@@ -182,7 +182,7 @@ def speculator(
     own = target is not None or conversations is not None or from_history or kind != "mlp"
     with _clear_errors():
         if not own:
-            from specchat.training.speculator import SpeculatorSettings
+            from specchat.training.care_mlp.two_stages import SpeculatorSettings
             from specchat.training.stages import Workplace, run_speculator
 
             run_speculator(
@@ -193,7 +193,7 @@ def speculator(
             )
             return
         from specchat.commands.train_speculator import Order, train_for_any_target
-        from specchat.training.distil import DistilSettings
+        from specchat.training.distillation.trainer import DistilSettings
 
         train_for_any_target(
             Order(
@@ -231,7 +231,7 @@ def draft(
 def store(work: Work = WORK, out: Out = DEFAULT_OUT) -> None:
     """Write the target's own answers as the seed store that suffix drafting starts from."""
     from specchat.training.stages import Workplace
-    from specchat.training.store import run_store
+    from specchat.training.suffix_store import run_store
 
     with _clear_errors():
         run_store(Workplace(work, out, say=typer.echo))
@@ -264,8 +264,8 @@ def everything(
 ) -> None:
     """Every stage in order: about two hours on two CPU cores."""
     from specchat.training import stages
-    from specchat.training.speculator import SpeculatorSettings
-    from specchat.training.store import run_store
+    from specchat.training.care_mlp.two_stages import SpeculatorSettings
+    from specchat.training.suffix_store import run_store
     from specchat.training.target import TargetSettings
 
     with _clear_errors():

@@ -10,16 +10,16 @@ from tqdm import tqdm
 
 from specchat.engine.model.pretrained import load_tokenizer
 from specchat.loader import resolve
-from specchat.training.corpus import Message, in_split, load_corpus
-from specchat.training.dialogues import (
+from specchat.training.corpus.care_corpus import Message, in_split, load_corpus
+from specchat.training.corpus.training_tasks import (
     Task,
     history_conversations,
     make_tasks,
     read_conversations,
 )
-from specchat.training.distil import DistilSettings
+from specchat.training.distillation.any_target import KINDS, Assignment, report, train_speculator
+from specchat.training.distillation.trainer import DistilSettings
 from specchat.training.loop import Progress
-from specchat.training.speculators import KINDS, Assignment, report, train_speculator
 from storage import open_store
 
 MOST_NEW_TOKENS = 256

@@ -7,7 +7,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast
 
 from specchat.chat.slots.vocabulary import SLOT_TOKENS
-from specchat.training.corpus import Conversation, Message
+from specchat.training.corpus.care_corpus import Conversation, Message
 
 VOCAB_SIZE = 4096
 PAD, BOS, USER, ASSISTANT, END = "<|pad|>", "<|bos|>", "<|user|>", "<|assistant|>", "<|end|>"

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from specchat.commands.train import train_app
 from specchat.training import stages
-from specchat.training.mlp_speculator import load_speculator
-from specchat.training.speculator import SpeculatorSettings
+from specchat.training.care_mlp.module import load_speculator
+from specchat.training.care_mlp.two_stages import SpeculatorSettings
 from specchat.training.target import export, target_config
 from tests.training.test_training import TINY
 

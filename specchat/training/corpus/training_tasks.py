@@ -16,9 +16,9 @@ from specchat.chat.answer.prompt import PromptBuilder
 from specchat.chat.redaction.redact import WITHHELD
 from specchat.chat.slots.written_message import written_message
 from specchat.chat.types import ChatError
-from specchat.training.corpus import Message
-from specchat.training.generate import Prompt
-from specchat.training.packing import Sample
+from specchat.training.corpus.care_corpus import Message
+from specchat.training.corpus.own_answers import Prompt
+from specchat.training.corpus.packing import Sample
 from storage import Dialogue
 
 HELD_OUT_SHARE = 0.1

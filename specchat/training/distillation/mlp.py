@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from specchat.training.drafters import FrozenTarget, Places, View, at
-from specchat.training.mlp_speculator import MLPSpeculator, bundled_config, save_speculator
+from specchat.training.care_mlp.module import MLPSpeculator, bundled_config, save_speculator
+from specchat.training.distillation.drafter import FrozenTarget, Places, View, at
 
 N_PREDICT = 5
 

@@ -20,17 +20,17 @@ import torch
 
 from specchat.engine.model.pretrained import find_files, load_causal_lm, load_tokenizer
 from specchat.loader import LoadOptions, load, resolve
-from specchat.training.dialogues import Task
-from specchat.training.distil import DistilSettings, DistilTrainer, measure_acceptance
-from specchat.training.draft_distil import DraftDrafter
-from specchat.training.drafters import Drafter, FrozenTarget
-from specchat.training.eagle3 import Eagle3Drafter, default_layers
-from specchat.training.generate import OwnAnswer, generate_answers, read_answers
+from specchat.training.care_mlp.two_stages import Acceptance
+from specchat.training.corpus.own_answers import OwnAnswer, generate_answers, read_answers
+from specchat.training.corpus.packing import Sample
+from specchat.training.corpus.training_tasks import Task
+from specchat.training.distillation.draft_model import DraftDrafter
+from specchat.training.distillation.drafter import Drafter, FrozenTarget
+from specchat.training.distillation.eagle3 import Eagle3Drafter, default_layers
+from specchat.training.distillation.medusa import MedusaDrafter
+from specchat.training.distillation.mlp import MlpDrafter
+from specchat.training.distillation.trainer import DistilSettings, DistilTrainer, measure_acceptance
 from specchat.training.loop import Progress
-from specchat.training.medusa import MedusaDrafter
-from specchat.training.mlp_distil import MlpDrafter
-from specchat.training.packing import Sample
-from specchat.training.speculator import Acceptance
 
 KINDS = ("mlp", "medusa", "eagle3", "draft")
 TEMPERATURES = (0.0, 0.8)

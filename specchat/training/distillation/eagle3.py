@@ -17,7 +17,7 @@ from torch import nn
 from transformers import LlamaConfig
 
 from specchat.speculators.eagle3.network import Attend, Eagle3Config, Eagle3Network
-from specchat.training.drafters import FrozenTarget, Places, View, at, later
+from specchat.training.distillation.drafter import FrozenTarget, Places, View, at, later
 
 DEPTH = 5
 VARIANTS = {"norm_before_residual": True, "norm_before_fc": True}

@@ -16,12 +16,12 @@ from specchat.commands.train import train_app
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import LoadOptions, load
-from specchat.training.corpus import Message
-from specchat.training.dialogues import Task, make_tasks
-from specchat.training.distil import DistilSettings
+from specchat.training.corpus.care_corpus import Message
+from specchat.training.corpus.packing import Sample
+from specchat.training.corpus.training_tasks import Task, make_tasks
+from specchat.training.distillation.any_target import Assignment, frequent_tokens, train_speculator
+from specchat.training.distillation.trainer import DistilSettings
 from specchat.training.loop import Progress
-from specchat.training.packing import Sample
-from specchat.training.speculators import Assignment, frequent_tokens, train_speculator
 from tests.speculators.conftest import keep_all_drafts  # noqa: F401
 
 WORDS = ("refund", "order", "cancel", "status", "account", "number", "please", "sorry")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from specchat.training.drafters import FrozenTarget, Places, View, at
+from specchat.training.distillation.drafter import FrozenTarget, Places, View, at
 
 DEPTH = 5  # places that the report looks ahead
 LAYERS = 2

@@ -11,17 +11,15 @@ from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
-from specchat.training.features import extract_features, sample_features
-from specchat.training.generate import OwnAnswer
-from specchat.training.mlp_speculator import (
+from specchat.training.care_mlp.features import extract_features, sample_features
+from specchat.training.care_mlp.module import (
     MLPSpeculator,
     MLPSpeculatorConfig,
     bundled_config,
     load_speculator,
     save_speculator,
 )
-from specchat.training.packing import Sample
-from specchat.training.speculator import (
+from specchat.training.care_mlp.two_stages import (
     Acceptance,
     SpeculatorSettings,
     SpeculatorTrainer,
@@ -30,6 +28,8 @@ from specchat.training.speculator import (
     draw_runs,
     greedy_acceptance,
 )
+from specchat.training.corpus.own_answers import OwnAnswer
+from specchat.training.corpus.packing import Sample
 from specchat.training.target import target_config
 from tests.training.test_training import TINY
 

@@ -14,9 +14,9 @@ from specchat.engine.drafting.draft_tree import DraftContext
 from specchat.speculators.eagle3.checkpoint import load_network
 from specchat.speculators.eagle3.speculator import Eagle3Speculator
 from specchat.speculators.shared.chain import SIBLINGS
-from specchat.training.distil import DistilSettings, DistilTrainer
-from specchat.training.draft_distil import DraftDrafter
-from specchat.training.drafters import (
+from specchat.training.corpus.packing import Sample, collate
+from specchat.training.distillation.draft_model import DraftDrafter
+from specchat.training.distillation.drafter import (
     SHAPE,
     Drafter,
     FrozenTarget,
@@ -24,10 +24,10 @@ from specchat.training.drafters import (
     find_places,
     later,
 )
-from specchat.training.eagle3 import Eagle3Drafter, default_layers
-from specchat.training.medusa import MedusaDrafter
-from specchat.training.mlp_distil import MlpDrafter
-from specchat.training.packing import Sample, collate
+from specchat.training.distillation.eagle3 import Eagle3Drafter, default_layers
+from specchat.training.distillation.medusa import MedusaDrafter
+from specchat.training.distillation.mlp import MlpDrafter
+from specchat.training.distillation.trainer import DistilSettings, DistilTrainer
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from typer.testing import CliRunner
 
 from specchat.chat.slots.vocabulary import SLOT_TOKENS
 from specchat.commands.train import train_app
-from specchat.training import corpus as corpus_module
-from specchat.training.cleaning import clean_turns, with_slots, without_honorifics, without_retailer
-from specchat.training.corpus import (
+from specchat.training.corpus import care_corpus as corpus_module
+from specchat.training.corpus.care_corpus import (
     SPLITS,
     Conversation,
     data_directory,
@@ -22,6 +21,12 @@ from specchat.training.corpus import (
     join_turns,
     load_corpus,
     question_key,
+)
+from specchat.training.corpus.cleaning import (
+    clean_turns,
+    with_slots,
+    without_honorifics,
+    without_retailer,
 )
 
 RETAILER = re.compile(r"\b(?:amazon|flipkart|myntra)", re.IGNORECASE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from transformers import LlamaForCausalLM
 
-from specchat.training.packing import Sample, collate, pack
+from specchat.training.corpus.packing import Sample, collate, pack
 
 
 @dataclass(frozen=True)

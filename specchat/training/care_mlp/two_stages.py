@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaForCausalLM
 
-from specchat.training.features import Features
-from specchat.training.generate import OwnAnswer
+from specchat.training.care_mlp.features import Features
+from specchat.training.care_mlp.module import MLPSpeculator
+from specchat.training.corpus.own_answers import OwnAnswer
 from specchat.training.loop import Loop, StepReport
-from specchat.training.mlp_speculator import MLPSpeculator
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from transformers import PreTrainedTokenizerFast
 
 from specchat.engine.engine import Engine
 from specchat.engine.request import SamplingParams
-from specchat.training.corpus import Message, question_key
-from specchat.training.generate import (
+from specchat.training.corpus.care_corpus import Message, question_key
+from specchat.training.corpus.own_answers import (
     OwnAnswer,
     answer_line,
     complete,

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 from specchat.commands.train import train_app
 from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
-from specchat.training import self_talk, stages
-from specchat.training.corpus import Conversation, in_split, question_key
-from specchat.training.generate import OwnAnswer, answer_line, read_answers
-from specchat.training.self_talk import generate_conversations
+from specchat.training import stages
+from specchat.training.corpus import self_talk
+from specchat.training.corpus.care_corpus import Conversation, in_split, question_key
+from specchat.training.corpus.own_answers import OwnAnswer, answer_line, read_answers
+from specchat.training.corpus.self_talk import generate_conversations
 from specchat.training.target import export, target_config
 from tests.training.test_training import TINY
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from specchat.training.packing import Batch
+from specchat.training.corpus.packing import Batch
 
 SHAPE = 64
 """Numbers of places and of tokens are rounded up to a multiple of this."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from specchat.speculators.registry import SUFFIX_STORE
 from specchat.speculators.suffix.store_file import save_store, vocabulary_of
-from specchat.training.generate import read_answers
+from specchat.training.corpus.own_answers import read_answers
 from specchat.training.stages import Workplace
 from specchat.training.tokenizer import load_tokenizer
 

@@ -12,8 +12,12 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from specchat.chat.answer.prompt import build_prompt
 from specchat.chat.redaction.redact import WITHHELD
 from specchat.chat.slots.message import Message as ChatMessage
-from specchat.training.corpus import Message
-from specchat.training.dialogues import history_conversations, make_tasks, read_conversations
+from specchat.training.corpus.care_corpus import Message
+from specchat.training.corpus.training_tasks import (
+    history_conversations,
+    make_tasks,
+    read_conversations,
+)
 from storage import Dialogue, Exchange
 
 TALK = (

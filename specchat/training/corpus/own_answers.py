@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from specchat.engine.engine import Engine
 from specchat.engine.request import FinishReason, Request, SamplingParams
-from specchat.training.corpus import Message
-from specchat.training.packing import Sample
+from specchat.training.corpus.care_corpus import Message
+from specchat.training.corpus.packing import Sample
 from specchat.training.tokenizer import ASSISTANT, encode_turns
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from specchat.speculators.medusa.heads import MedusaHeads, original_tensors
-from specchat.training.drafters import FrozenTarget, Places, View, at
+from specchat.training.distillation.drafter import FrozenTarget, Places, View, at
 
 HEADS = 4
 LAYERS = 1

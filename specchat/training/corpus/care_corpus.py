@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specchat.chat.slots.vocabulary import canonical_text
-from specchat.training.cleaning import clean_turns
+from specchat.training.corpus.cleaning import clean_turns
 
 BITEXT_FILE = "bitext_support.jsonl.gz"
 CUCOM_FILE = "cucom_ecommerce.jsonl.gz"
@@ -53,7 +53,7 @@ def data_directory(path: str | Path | None = None) -> Path:
 
     Raises `FileNotFoundError` when it is missing.
     """
-    repository = Path(__file__).resolve().parents[2]
+    repository = Path(__file__).resolve().parents[3]
     chosen = Path(path or os.environ.get("SPECCHAT_DATA") or repository.parent / "shared/data")
     if not chosen.is_dir():
         raise FileNotFoundError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from specchat.training.corpus import Message
+from specchat.training.corpus.care_corpus import Message
 from specchat.training.tokenizer import encode_turns
 
 USER_WEIGHT = 0.2  # of a customer's token in the loss; an agent's token has 1

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import torch
 
-from specchat.training.drafters import (
+from specchat.training.care_mlp.two_stages import Acceptance, depth_loss, total, walk
+from specchat.training.corpus.own_answers import OwnAnswer
+from specchat.training.corpus.packing import Batch, Sample, batches, collate
+from specchat.training.distillation.drafter import (
     SHAPE,
     Drafter,
     FrozenTarget,
@@ -16,10 +19,7 @@ from specchat.training.drafters import (
     find_places,
     to_device,
 )
-from specchat.training.generate import OwnAnswer
 from specchat.training.loop import Loop, Progress, StepReport
-from specchat.training.packing import Batch, Sample, batches, collate
-from specchat.training.speculator import Acceptance, depth_loss, total, walk
 
 
 @dataclass(frozen=True)
