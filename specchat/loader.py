@@ -20,7 +20,8 @@ from specchat.engine.hardware import describe_hardware, multiplies_bf16, usable_
 from specchat.engine.kv.memory_plan import MemoryPlan, devices, page_count, stored_bytes, work_bytes
 from specchat.engine.model.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
 from specchat.engine.model.pretrained import find_files, load_causal_lm, load_tokenizer
-from specchat.engine.model.runner import ModelRunner, ModelShape, layer_devices, read_shape
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.request import Verification

@@ -1,16 +1,22 @@
-"""Imports point down only, and each layer stays free of what is not its business."""
+"""Imports point down only and never in a circle, each layer stays free of what is not its business,
+and no folder is a list to search through."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+MOST_FILES = 13
+"""In a folder, `__init__.py` not counted; of tests, what holds tests."""
 
 SHARED = {"specchat.version", "specchat.gc_pauses"}
 """What every layer may use."""
@@ -151,6 +157,45 @@ def test_a_wrong_import_is_found(tmp_path: Path, module: str, source: str) -> No
     file = tmp_path / "module.py"
     file.write_text(source)
     assert list(_violations(module, file))
+
+
+def _circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle in what imports what; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return []
+
+
+def _owner(name: str, modules: dict[str, Path]) -> str | None:
+    """The module that an imported name is, or is in."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def test_no_files_import_each_other() -> None:
+    modules = dict(_modules())
+    graph = {
+        module: {owner for name, _ in _imports(module, file) if (owner := _owner(name, modules))}
+        - {module}
+        for module, file in modules.items()
+    }
+    assert not _circle(graph), " imports ".join(reversed(_circle(graph)))
+
+
+def test_a_circle_is_found() -> None:
+    assert _circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
+    assert not _circle({"a": {"b", "c"}, "b": {"c"}})
+
+
+@pytest.mark.parametrize("pattern", ["specchat/**/*.py", "storage/**/*.py", "tests/**/test_*.py"])
+def test_a_folder_holds_few_files(pattern: str) -> None:
+    files = [file for file in ROOT.glob(pattern) if file.name != "__init__.py"]
+    counts = Counter(str(file.parent.relative_to(ROOT)) for file in files)
+    assert not {folder: count for folder, count in counts.items() if count > MOST_FILES}
 
 
 def test_the_commands_help_does_not_load_torch() -> None:

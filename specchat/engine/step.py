@@ -125,7 +125,7 @@ def _verify(jobs: Seq[_Job], out: StepOutput, runner: ModelRunner) -> list[Walk]
     trees = [job.tree for job in jobs]
     if out.best is not None and all(job.sequence.plain for job in jobs):
         return walk_all(out.best, trees)
-    by_kernel = runner.geometry is not None and all(
+    by_kernel = runner.eager.geometry is not None and all(
         by_temperature_alone(job.sequence.request.params) for job in jobs
     )
     groups = [_row_group(job, by_kernel) for job in jobs]

@@ -17,7 +17,8 @@ from specchat.engine.drafting.draft_tree import DraftContext
 from specchat.engine.model.batch import Rows
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.pretrained import load_causal_lm
-from specchat.engine.model.runner import ModelRunner, read_shape
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import read_shape
 from specchat.speculators.shared.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
 from specchat.speculators.shared.chain_drafter import ChainDrafter
 from specchat.speculators.shared.own_cache import OwnCache, OwnRows, own_pages

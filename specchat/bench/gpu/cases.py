@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from specchat.engine.cuda.step_tables import Geometry, StepTables, build
-from specchat.engine.model.attention import Segment
+from specchat.engine.model.segment import Segment
 
 PAGE = 16
 KINDS = ("plain", "chain", "tree", "full tree", "chunk")

@@ -48,7 +48,7 @@ def measure_model(bench: GpuBench, measured: Measured, report: Report, *, is_8b:
             "graphs": measured.runner.graphs.bytes,
         },
         "graphs_missing_because": measured.runner.graphs.reason,
-        "fused_modules": len(measured.runner.fused),
+        "fused_modules": len(measured.runner.eager.fused),
     }
     parts: dict[str, Callable[[], Iterator[Report]]] = {
         "steps": partial(step_times, bench, measured.runner),
@@ -117,18 +117,18 @@ def recorded_against_eager(bench: GpuBench, runner: ModelRunner) -> Iterator[Rep
 
 def _eager(runner: ModelRunner, parts: list[Rows]) -> torch.Tensor:
     with torch.inference_mode():
-        return runner.eager(pack(parts, runner.device)).logits
+        return runner.eager.forward(pack(parts, runner.device)).logits
 
 
 @contextmanager
 def _gathering(runner: ModelRunner) -> Iterator[None]:
     """Steps in eager mode without our kernels."""
-    geometry, runner.geometry = runner.geometry, None
+    geometry, runner.eager.geometry = runner.eager.geometry, None
     try:
-        with runner.fused.left_out():
+        with runner.eager.fused.left_out():
             yield
     finally:
-        runner.geometry = geometry
+        runner.eager.geometry = geometry
 
 
 def races(bench: GpuBench, measured: Measured) -> Iterator[Report]:

@@ -20,7 +20,8 @@ from specchat.engine.hardware import describe_hardware
 from specchat.engine.kv.memory_plan import MemoryPlan, stored_bytes
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.pretrained import load_causal_lm, load_tokenizer
-from specchat.engine.model.runner import ModelRunner, read_shape
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import read_shape
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.snapshot import ModelInfo

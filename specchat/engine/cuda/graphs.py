@@ -9,17 +9,16 @@ every division, draft trees and prefill chunks included.
 from __future__ import annotations
 
 import bisect
-import functools
 import logging
 import math
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from specchat.engine.cuda.recording import Recorder, Recording, record
 from specchat.engine.cuda.step_tables import StepTables, TableSize, fill, table_length
 from specchat.engine.drafting.draft_tree import MAX_NODES
 from specchat.engine.hardware import on_card
@@ -29,7 +28,7 @@ from specchat.engine.sampling.sampler import largest
 
 if TYPE_CHECKING:
     from specchat.engine.model.batch import Layout
-    from specchat.engine.model.runner import ModelRunner
+    from specchat.engine.model.eager import EagerModel
 
 log = logging.getLogger(__name__)
 
@@ -42,72 +41,15 @@ MAX_TABLE_PAGES = 1 << 20
 TIMING_RUNS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A function's work on fixed tensors: `replay` does it again and `output` then holds it."""
-
-    replay: Callable[[], None]
-    output: Any
-
-
-Recorder = Callable[[Callable[[], Any]], Recording]
-
-
-def record(function: Callable[[], Any]) -> Recording:
-    """Record what `function` launches on the current card as a CUDA graph.
-
-    The graphs of one process share their working memory, so an output is valid until any of them
-    is replayed. Raises what CUDA raises when `function` does what cannot be recorded.
-    """
-    device = torch.cuda.current_device()
-    current, stream = torch.cuda.current_stream(), _recording_stream(device)
-    stream.wait_stream(current)
-    with torch.cuda.stream(stream):  # libraries and Triton prepare what they need on first use
-        for _ in range(2):
-            function()
-    current.wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    recording = torch.cuda.graph(
-        graph, pool=_pool(device), stream=stream, capture_error_mode="thread_local"
-    )
-    with torch.cuda.stream(current), recording:  # the current one again, also after a failure
-        output = function()
-    _LIVE[graph] = device
-    return Recording(graph.replay, output)
-
-
-@functools.cache
-def _recording_stream(device: int) -> torch.cuda.Stream:
-    """The only one that is recorded on: libraries keep working memory for every stream they see."""
-    return torch.cuda.Stream(device)
-
-
-def recorded_function(
-    function: Callable[..., Any], inputs: Sequence[Any], recorder: Recorder = record
-) -> Callable[..., Any]:
-    """`function` as a recording on copies of `inputs`; call it with tensors of their shapes."""
-    static = [tensor.clone() for tensor in inputs]
-    with on_card(inputs[0].device):
-        recording = recorder(lambda: function(*static))
-
-    def call(*tensors: torch.Tensor) -> Any:
-        for mine, given in zip(static, tensors, strict=True):
-            mine.copy_(given, non_blocking=True)
-        recording.replay()
-        return recording.output
-
-    return call
-
-
 class StepGraphs:
     """The job that records the model's steps, and the steps once they are recorded."""
 
     name = "CUDA graphs of the steps"
 
     def __init__(
-        self, runner: ModelRunner, rows: Sequence[int] = GRAPH_ROWS, recorder: Recorder = record
+        self, model: EagerModel, rows: Sequence[int] = GRAPH_ROWS, recorder: Recorder = record
     ) -> None:
-        self._runner = runner
+        self._model = model
         self._sizes = sorted(rows)
         self._recorder = recorder
         self._steps: dict[int, _RecordedStep] = {}
@@ -123,15 +65,15 @@ class StepGraphs:
 
     def wanted(self) -> bool:
         """Whether to try: all layers on one card, and kernels that read tables."""
-        return self._runner.geometry is not None and len(self._runner.cache.devices) == 1
+        return self._model.geometry is not None and len(self._model.cache.devices) == 1
 
     def compile(self) -> None:
         """Record every size, largest first so that the smaller ones find working memory, and time
         them. A size that cannot be recorded is left out."""
-        before = _used_bytes(self._runner.device)
-        with torch.inference_mode(), on_card(self._runner.device):
+        before = _used_bytes(self._model.device)
+        with torch.inference_mode(), on_card(self._model.device):
             sizes = {rows: self._plan(rows) for rows in self._sizes}
-            self._buffers = _Buffers(max(map(table_length, sizes.values())), self._runner.device)
+            self._buffers = _Buffers(max(map(table_length, sizes.values())), self._model.device)
             for rows in reversed(self._sizes):
                 try:
                     self._steps[rows] = self._record(sizes[rows])
@@ -141,7 +83,7 @@ class StepGraphs:
                     if not isinstance(error, torch.OutOfMemoryError):
                         break
         self._rows = sorted(self._steps)
-        self.bytes = _used_bytes(self._runner.device) - before
+        self.bytes = _used_bytes(self._model.device) - before
 
     def bucket(self, rows: int) -> int | None:
         """The smallest recorded size that holds `rows` rows."""
@@ -162,9 +104,9 @@ class StepGraphs:
         if bucket is None or self._buffers is None:
             return None
         step = self._steps[bucket]
-        if not step.size.holds(layout.segments, self._runner.cache.page_size):
+        if not step.size.holds(layout.segments, self._model.cache.page_size):
             return None
-        self._buffers.send(step, layout, self._runner.cache.scratch_slot)
+        self._buffers.send(step, layout, self._model.cache.scratch_slot)
         step.recording.replay()
         meanwhile()
         logits, hidden, aux, best = step.recording.output
@@ -181,26 +123,26 @@ class StepGraphs:
         return StepOutput(logits[wanted], hidden[wanted], aux, found)
 
     def _plan(self, rows: int) -> TableSize:
-        runner = self._runner
-        assert runner.geometry is not None
-        longest = runner.shape.context_length + MAX_NODES + 1
-        each = min(runner.pages, math.ceil(longest / runner.cache.page_size))
-        return TableSize.plan(rows, rows, min(rows * each, MAX_TABLE_PAGES), runner.geometry)
+        model = self._model
+        assert model.geometry is not None
+        longest = model.shape.context_length + MAX_NODES + 1
+        each = min(model.pages, math.ceil(longest / model.cache.page_size))
+        return TableSize.plan(rows, rows, min(rows * each, MAX_TABLE_PAGES), model.geometry)
 
     def _record(self, size: TableSize) -> _RecordedStep:
-        runner, buffers = self._runner, self._buffers
-        assert runner.geometry is not None
+        model, buffers = self._model, self._buffers
+        assert model.geometry is not None
         assert buffers is not None
-        tables = StepTables(size, runner.geometry, buffers.device[: table_length(size)])
-        tables.clear(runner.cache.scratch_slot)
+        tables = StepTables(size, model.geometry, buffers.device[: table_length(size)])
+        tables.clear(model.cache.scratch_slot)
 
         def step() -> Any:
-            attention.set_step(attention.StepContext(runner.cache, tables["slots"], [], tables))
-            logits, hidden, aux = runner.forward_rows(tables["input_ids"], tables["positions"])
+            attention.set_step(attention.StepContext(model.cache, tables["slots"], [], tables))
+            logits, hidden, aux = model.forward_rows(tables["input_ids"], tables["positions"])
             return logits, hidden, aux, largest(logits)
 
         recording = self._recorder(step)
-        return _RecordedStep(tables, recording, _time_ms(recording, runner.device))
+        return _RecordedStep(tables, recording, _time_ms(recording, model.device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,18 +177,6 @@ class _Buffers:
         self.device[: len(used)].copy_(self._host[: len(used)], non_blocking=True)
         if self._sent is not None:
             self._sent.record(torch.cuda.current_stream(self.device.device))
-
-
-_LIVE: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
-"""Recorded graphs: a pool lives as long as a graph that uses it."""
-
-
-def _pool(device: int) -> Any:
-    """The working memory of the graphs recorded on a card, or a new one after they are gone."""
-    for graph, where in list(_LIVE.items()):
-        if where == device:
-            return graph.pool()
-    return torch.cuda.graph_pool_handle()
 
 
 def _time_ms(recording: Recording, device: torch.device) -> float:

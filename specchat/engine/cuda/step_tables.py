@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from specchat.engine.model.attention import Segment
+    from specchat.engine.model.segment import Segment
 
 NOBODY = -1
 """The request of a padding row or block."""

@@ -10,7 +10,7 @@ import torch
 
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.kv.page_pool import PageTable, cache_rows
-from specchat.engine.model.attention import Segment
+from specchat.engine.model.segment import Segment
 
 
 class Rows(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import torch
 
-from specchat.engine.cuda.graphs import recorded_function
+from specchat.engine.cuda.recording import recorded_function
 
 log = logging.getLogger(__name__)
 

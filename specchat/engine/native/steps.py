@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from specchat.engine.model.attention import Segment
 from specchat.engine.model.batch import Layout, to_batch
+from specchat.engine.model.segment import Segment
 from specchat.engine.model.step_output import StepOutput
 from specchat.engine.native.library import NativeUnavailableError
 from specchat.engine.native.model import NativeModel
 
 if TYPE_CHECKING:
-    from specchat.engine.model.runner import ModelRunner
+    from specchat.engine.model.eager import EagerModel
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ class NativeSteps:
     TIMES = 5  # that each size is timed
     TOLERANCE = 2e-3  # of the largest logit, float32; bf16 rounds more coarsely
 
-    def __init__(self, runner: ModelRunner) -> None:
-        self._runner = runner
+    def __init__(self, eager: EagerModel) -> None:
+        self._eager = eager
         self._model: NativeModel | None = None
         self._prior_ms: dict[int, float] = {}
         self.reason: str | None = None  # why it is not used
@@ -44,15 +44,15 @@ class NativeSteps:
 
     def wanted(self) -> bool:
         """Whether to try."""
-        runner = self._runner
-        plain = not getattr(runner.model, "is_quantized", False) and not runner.aux_layers
-        return runner.device.type == "cpu" and plain
+        eager = self._eager
+        plain = not getattr(eager.model, "is_quantized", False) and not eager.aux_layers
+        return eager.device.type == "cpu" and plain
 
     def compile(self) -> None:
         """Build, compare with eager mode on a probe, time, and take over; or say why not."""
-        runner = self._runner
+        eager = self._eager
         try:
-            model = NativeModel(runner.model, runner.cache)
+            model = NativeModel(eager.model, eager.cache)
             with torch.inference_mode():
                 self._probe(model)
                 self._time(model)
@@ -80,12 +80,12 @@ class NativeSteps:
 
     def _probe(self, model: NativeModel) -> None:
         """Raises NativeUnavailableError when eager mode computes something else."""
-        layout = self._scratch_layout(min(self.PROBE_ROWS, self._runner.cache.page_size))
+        layout = self._scratch_layout(min(self.PROBE_ROWS, self._eager.cache.page_size))
         found = model.run(layout)
-        wanted = self._runner.eager(to_batch(layout, self._runner.device))
+        wanted = self._eager.forward(to_batch(layout, self._eager.device))
         for mine, theirs in ((found.logits, wanted.logits), (found.hidden, wanted.hidden)):
             theirs = theirs.float()
-            tolerance = self.TOLERANCE if self._runner.dtype == torch.float32 else 0.1
+            tolerance = self.TOLERANCE if self._eager.dtype == torch.float32 else 0.1
             off = float((mine - theirs).abs().max() / theirs.abs().max().clamp(min=1e-6))
             if not off < tolerance:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
@@ -98,7 +98,7 @@ class NativeSteps:
                 self._time(self._model)
 
     def _time(self, model: NativeModel) -> None:
-        layouts = [self._scratch_layout(n + 1) for n in range(self._runner.cache.page_size)]
+        layouts = [self._scratch_layout(n + 1) for n in range(self._eager.cache.page_size)]
         model.run(layouts[0])  # a first call wakes the threads
         times = dict.fromkeys(range(1, len(layouts) + 1), math.inf)
         for _ in range(self.TIMES):  # one after the other: what disturbs one time passes by
@@ -111,9 +111,9 @@ class NativeSteps:
 
     def _scratch_layout(self, rows: int) -> Layout:
         """Known tokens at the start of a text, on the scratch page."""
-        cache = self._runner.cache
+        cache = self._eager.cache
         page = cache.scratch_slot // cache.page_size
-        ids = [7 * row % self._runner.shape.vocab_size for row in range(rows)]
+        ids = [7 * row % self._eager.shape.vocab_size for row in range(rows)]
         positions = list(range(rows))
         segment = Segment(0, rows, 0, [page], None, positions)
         return Layout(ids, positions, positions, [segment], cache.page_size)

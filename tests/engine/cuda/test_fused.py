@@ -22,7 +22,7 @@ def logits(runner: ModelRunner) -> torch.Tensor:
         table.reserve(40)
     parts = [Rows.chunk(prompt, ids(11), last=True), Rows.tree(answer, 5, bushy_tree())]
     with torch.inference_mode():
-        return runner.eager(pack(parts, runner.device)).logits.float()
+        return runner.eager.forward(pack(parts, runner.device)).logits.float()
 
 
 @pytest.mark.parametrize("kind", ["float32", "bf16"])

@@ -14,7 +14,8 @@ import transformers as hf
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from specchat.engine.cuda.fused import fuse
-from specchat.engine.cuda.graphs import Recording, StepGraphs, recorded_function
+from specchat.engine.cuda.graphs import StepGraphs
+from specchat.engine.cuda.recording import Recording, recorded_function
 from specchat.engine.cuda.sampling import choose_by_kernel
 from specchat.engine.cuda.step_tables import Geometry
 from specchat.engine.drafting.draft_tree import DraftTree
@@ -48,10 +49,10 @@ def replay_on_cpu(function: Callable[[], Any]) -> Recording:
 def with_graphs(runner: ModelRunner, rows: tuple[int, ...]) -> ModelRunner:
     """Lets a runner on CPU work as on a card. Other tests use its model too, so it gets a copy."""
     kv = runner.shape.kv
-    runner.model = copy.deepcopy(runner.model)
-    runner.geometry = Geometry(runner.shape.heads, kv.kv_heads, runner.cache.page_size, 2)
-    runner.fused = fuse(runner.model)
-    runner.graphs = StepGraphs(runner, rows, replay_on_cpu)
+    runner.eager.model = copy.deepcopy(runner.model)
+    runner.eager.geometry = Geometry(runner.shape.heads, kv.kv_heads, runner.cache.page_size, 2)
+    runner.eager.fused = fuse(runner.model)
+    runner.graphs = StepGraphs(runner.eager, rows, replay_on_cpu)
     runner.graphs.compile()
     return runner
 
@@ -134,8 +135,8 @@ def test_a_model_that_cannot_be_recorded_stays_eager(caplog: pytest.LogCaptureFi
         raise RuntimeError("operation not permitted when stream is capturing")
 
     runner = llama_runner()
-    runner.geometry = Geometry(4, 2, 4, 2)
-    runner.graphs = StepGraphs(runner, (1, 4), refuse)
+    runner.eager.geometry = Geometry(4, 2, 4, 2)
+    runner.graphs = StepGraphs(runner.eager, (1, 4), refuse)
     runner.graphs.compile()
     assert not runner.graphs.ready
     assert "not permitted" in (runner.graphs.reason or "")
@@ -243,15 +244,15 @@ def test_a_forward_pass_can_be_recorded(family: str, monkeypatch: pytest.MonkeyP
     set_step(StepContext(runner.cache, torch.full((4,), runner.cache.scratch_slot), []))
     ids = torch.arange(4)
     with torch.inference_mode(), NoWaiting():
-        logits, hidden, _ = runner.forward_rows(ids, ids)
+        logits, hidden, _ = runner.eager.forward_rows(ids, ids)
     assert logits.shape == (4, 60)
     assert hidden.shape[0] == 4
 
 
 def test_a_card_s_queue_does_its_jobs_before_the_start_is_over() -> None:
     runner = llama_runner()
-    runner.geometry = Geometry(4, 2, 4, 2)
-    runner.graphs = StepGraphs(runner, (1,), replay_on_cpu)
+    runner.eager.geometry = Geometry(4, 2, 4, 2)
+    runner.graphs = StepGraphs(runner.eager, (1,), replay_on_cpu)
     queue = CompileQueue(enabled=True, in_background=False)
     queue.add(runner.graphs)
     assert queue.description == "eager"

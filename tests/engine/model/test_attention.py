@@ -13,7 +13,8 @@ from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv.page_pool import PagePool, PageTable
 from specchat.engine.model.batch import Rows
-from specchat.engine.model.runner import ModelRunner, read_shape
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import read_shape
 from specchat.engine.model.step_output import StepOutput
 
 VOCAB = 60

@@ -42,7 +42,7 @@ def test_a_compiled_step_equals_eager_attention_and_leaves_other_sizes_eager() -
     assert out.aux is not None
     rows = pack([Rows.tree(table, prompt[-1], chain)], runner.device)
     with torch.inference_mode():
-        torch.testing.assert_close(out.aux, runner.eager(rows).aux, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(out.aux, runner.eager.forward(rows).aux, atol=1e-5, rtol=1e-5)
 
 
 def test_a_queue_that_is_switched_off_compiles_nothing() -> None:

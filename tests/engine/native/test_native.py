@@ -143,7 +143,7 @@ def test_logits_and_hidden_states_are_those_of_eager_mode(family: str, kind: str
             Rows.chunk(table, ids(23), last=True),
             Rows.tree(table, 5, bushy_tree()),
         ):
-            eager = runner.eager(pack([rows], runner.device))
+            eager = runner.eager.forward(pack([rows], runner.device))
             found = run(step, rows)
             torch.testing.assert_close(found.logits, eager.logits, rtol=1e-4, atol=1e-4)
             torch.testing.assert_close(found.hidden, eager.hidden, rtol=1e-4, atol=1e-4)
@@ -200,7 +200,7 @@ def test_a_bf16_model_rounds_what_it_multiplies_and_sums_in_float32(family: str)
     rows = Rows.chunk(scattered(runner, 32), ids(20), last=True)
     with torch.inference_mode():
         logits = run(step, rows).logits
-        eager = runner.eager(pack([rows], runner.device)).logits.float()
+        eager = runner.eager.forward(pack([rows], runner.device)).logits.float()
     assert logits.dtype == torch.float32
     assert float((logits - eager).abs().max() / eager.abs().max()) < 0.05
 
@@ -212,9 +212,9 @@ def test_a_bf16_model_is_no_further_from_exact_numbers_than_in_eager_mode(family
     rows = Rows.chunk(scattered(runner, 64), ids(37), last=True)
     exact = ModelRunner(copy.deepcopy(runner.model).float(), pages=64, page_size=4)
     with torch.inference_mode():
-        expected = exact.eager(pack([rows], exact.device)).hidden
+        expected = exact.eager.forward(pack([rows], exact.device)).hidden
         native = run(step, rows).hidden - expected
-        eager = runner.eager(pack([rows], runner.device)).hidden.float() - expected
+        eager = runner.eager.forward(pack([rows], runner.device)).hidden.float() - expected
     assert native.norm() < 1.1 * eager.norm()
 
 
@@ -241,7 +241,7 @@ def test_gate_and_up_are_multiplied_together_though_bf16_holds_only_one_of_them(
     rows = Rows.chunk(scattered(runner, 32), ids(20), last=True)
     with torch.inference_mode():
         logits = run(step, rows).logits
-        eager = runner.eager(pack([rows], runner.device)).logits
+        eager = runner.eager.forward(pack([rows], runner.device)).logits
     torch.testing.assert_close(logits, eager, rtol=1e-4, atol=1e-4)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from specchat.engine.engine import Engine
 from specchat.engine.model.compiled import CompileQueue
-from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.eager import EagerModel
 from specchat.engine.native.library import NativeUnavailableError, load_library
 from specchat.engine.native.steps import NativeSteps, StepTimes
 from specchat.engine.request import FinishReason, Request
@@ -61,7 +61,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(owner, name, counting)
 
-    watch(ModelRunner, "eager", "eager")
+    watch(EagerModel, "forward", "eager")
     watch(NativeSteps, "run", "native")
     return counted
 
