@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from specchat.engine.cuda.graphs import GRAPH_ROWS
-from specchat.engine.drafting.draft_tree import Speculator
+from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, multiplies_bf16, usable_cpus

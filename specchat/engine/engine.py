@@ -16,8 +16,8 @@ import torch
 
 from specchat.engine import step as steps
 from specchat.engine.counters import EngineCounters
-from specchat.engine.drafting.draft_tree import Speculator
 from specchat.engine.drafting.propose import Drafting
+from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.errors import EngineClosedError, RequestError
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.model.compiled import CompileQueue
@@ -38,7 +38,8 @@ from specchat.engine.request import (
     SamplingParams,
     TokenDelta,
 )
-from specchat.engine.sampling.sampler import Randomness, RowGroup, gumbel_noise, scores
+from specchat.engine.sampling.noise import gumbel_noise
+from specchat.engine.sampling.sampler import Randomness, RowGroup, scores
 from specchat.engine.scheduling.scheduler import Scheduler
 from specchat.engine.scheduling.scoring import Scoring
 from specchat.engine.scheduling.waiting import Waiting

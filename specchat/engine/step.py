@@ -11,7 +11,7 @@ import torch
 from specchat.engine.cuda.sampling import by_temperature_alone
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.propose import Drafting, Drafts
-from specchat.engine.kv.page_pool import PageTable
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput

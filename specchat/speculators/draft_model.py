@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.model.batch import Rows
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.pretrained import load_causal_lm

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specchat.engine.drafting.draft_tree import Speculator
+from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.pretrained import MODEL_FILES, find_files

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from specchat.engine.drafting.draft_tree import MAX_NODES, ROOT, DraftContext, DraftTree, Speculator
+from specchat.engine.drafting.draft_tree import MAX_NODES, ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner

@@ -13,7 +13,7 @@ from specchat.bench.gpu.clock import device_ms, launched_ms
 from specchat.bench.gpu.context import GpuBench, Report
 from specchat.engine.cuda.step_tables import Geometry, build
 from specchat.engine.model.segment import Segment
-from specchat.engine.sampling.sampler import gumbel_noise, noise_key
+from specchat.engine.sampling.noise import gumbel_noise, noise_key
 
 TOLERANCE = {torch.float32: 2e-5, torch.float16: 6e-3, torch.bfloat16: 5e-2}
 """Largest error of an output whose values are about 1, against float64 on the same inputs."""

@@ -16,7 +16,8 @@ from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.models import Measured
 from specchat.bench.race_series import RacePlan, run_race
 from specchat.bench.report import race_report
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows, pack
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.request import SamplingParams

@@ -14,7 +14,7 @@ from specchat.bench.gpu.context import GpuBench
 from specchat.bench.gpu.standin import Shape, build_standin
 from specchat.bench.gpu.standin_mlp import enlarge_heads
 from specchat.bench.prompts import BenchPrompt
-from specchat.engine.drafting.draft_tree import Speculator
+from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.hardware import describe_hardware
 from specchat.engine.kv.memory_plan import MemoryPlan, stored_bytes

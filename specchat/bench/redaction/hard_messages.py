@@ -1,4 +1,4 @@
-"""Messages that are harder to redact than those of `redaction_check`, put together in its way.
+"""Messages that are harder to redact than those of `recall`, put together in its way.
 
 They were written after the patterns, and no pattern was changed for them. Two thirds of the names
 have a part that is on no list, half of these nothing else; some are in small letters or capitals,

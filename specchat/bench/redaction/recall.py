@@ -18,7 +18,8 @@ from typing import Any, Literal
 import phonenumbers
 
 from specchat.bench.redaction import hard_messages as hard
-from specchat.chat.redaction.redact import NOUNS, Span, find
+from specchat.chat.redaction.redact import NOUNS, find
+from specchat.chat.redaction.spans import Span
 
 Values = Mapping[str, Callable[[random.Random], str]]
 """What a template may hold, and how it is made up."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from specchat.chat.redaction.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
-from specchat.chat.redaction.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
-from specchat.chat.redaction.ordinary_words import is_brand, is_ordinary
 from specchat.chat.redaction.patterns import CAPITAL, LONGEST_WORD, SMALL, UPPER, Place, matches
-from specchat.chat.redaction.place_names import CITIES, COUNTRIES
+from specchat.chat.redaction.word_lists.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
+from specchat.chat.redaction.word_lists.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
+from specchat.chat.redaction.word_lists.ordinary_words import is_brand, is_ordinary
+from specchat.chat.redaction.word_lists.place_names import CITIES, COUNTRIES
 
 _LONG = rf"{UPPER}[\w'’-]{{1,{LONGEST_WORD}}}"
 _FULL = rf"{CAPITAL}(?:[ \t]+(?:{SMALL}[ \t]+){{0,2}}{CAPITAL}){{0,3}}"

@@ -96,8 +96,8 @@ def sample(
     """`argmax(logits / temperature + Gumbel noise)` `[n]` int64 of some rows of `logits`;
     `NO_TOKEN` where that score is not finite.
 
-    `rows [n]` int64 picks them, `keys [n]` int64 are their noise keys (`sampling.noise_key`),
-    `temperatures [n]` float32 are above 0. The noise is that of `sampling.gumbel_noise` up to
+    `rows [n]` int64 picks them, `keys [n]` int64 are their noise keys (`noise.noise_key`),
+    `temperatures [n]` float32 are above 0. The noise is that of `noise.gumbel_noise` up to
     rounding.
     """
     count, vocab = len(rows), logits.shape[1]

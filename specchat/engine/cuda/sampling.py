@@ -1,7 +1,7 @@
 """Sampling by one kernel: temperature, noise and the largest score of every row in one launch.
 
 It serves requests that ask for temperature alone. Penalties, filters, log-probabilities and the
-rejection rule go through `sampling`, which launches several operations for each request.
+rejection rule go through `sampler`, which launches several operations for each request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import torch
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.hardware import on_card
 from specchat.engine.request import SamplingParams
-from specchat.engine.sampling.sampler import RowGroup, best_tokens, noise_key
+from specchat.engine.sampling.noise import noise_key
+from specchat.engine.sampling.sampler import RowGroup, best_tokens
 
 
 def by_temperature_alone(params: SamplingParams) -> bool:
@@ -33,7 +34,7 @@ def choose_by_kernel(
 ) -> list[int]:
     """The target's token for every row of `logits [rows, vocab]`, `NO_TOKEN` where its score is not
     finite, for groups whose parameters are `by_temperature_alone`. `best` holds the largest logit
-    of each row where it is known. What is sampled is what `sampling.choose` samples, up to rounding
+    of each row where it is known. What is sampled is what `sampler.choose` samples, up to rounding
     of the noise."""
     from specchat.engine.cuda import kernels
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence as Seq
 from functools import partial
 from typing import NamedTuple
 
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree, Speculator
+from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.merging import Offers, TreeOffers
 from specchat.engine.drafting.packed_trees import PackedTrees
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.native.library import loaded_library
 from specchat.engine.native.merging import MOST_DRAFTERS, NativeOffers
 from specchat.engine.policy.policy import Policy

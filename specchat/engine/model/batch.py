@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.kv.page_pool import PageTable, cache_rows
+from specchat.engine.kv.page_pool import cache_rows
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.segment import Segment
 
 

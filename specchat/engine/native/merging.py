@@ -8,8 +8,9 @@ from array import array
 from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
 
-from specchat.engine.drafting.draft_tree import AGAINST, SILENT, DraftTree, Opinions, Speculator
+from specchat.engine.drafting.draft_tree import AGAINST, SILENT, DraftTree, Opinions
 from specchat.engine.drafting.packed_trees import PackedTrees
+from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.native.library import NativeUnavailableError, load_library
 from specchat.engine.policy.policy import Outlook, Policy
 from specchat.engine.policy.regressions import AGREED, FADING, IDLE, LARGEST, RATE

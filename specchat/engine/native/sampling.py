@@ -1,7 +1,7 @@
 """Sampling in one call of the native library: temperature, noise and the largest score of each row.
 
-As on a card (`card_sampling`) it serves requests that ask for temperature alone; what it chooses is
-what `sampling.choose` does.
+As on a GPU (`cuda.sampling`) it serves requests that ask for temperature alone; what it chooses is
+what `sampler.choose` does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Seeded uniform numbers for the rejection rule, one for every use.
 
-Counter-based, as the Gumbel noise is (`sampling.gumbel_noise`): the number depends on the seed, the
+Counter-based, as the Gumbel noise is (`noise.gumbel_noise`): the number depends on the seed, the
 stream it belongs to, the position in the text and the trial at that position. Whether a draft is
 accepted, what replaces it, and what a drafter draws are streams of their own, so no number is ever
 used twice.

@@ -1,6 +1,6 @@
 """Verification: walk a draft tree along the tokens that the target chooses.
 
-Coupled rule: the target's token after every row is known before the walk (`sampling.choose`).
+Coupled rule: the target's token after every row is known before the walk (`sampler.choose`).
 Rejection rule: it is drawn on the way, with the drafts as proposals (`rejection.settle`). Either
 way a draft node is accepted exactly when it is the target's token, and plain decoding is the walk
 over the empty tree, so what is drafted cannot change the answer's tokens or its distribution.

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from specchat.engine.counters import EngineCounters
 from specchat.engine.errors import QueueFullError
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.kv.prefix_cache import PageName
 from specchat.engine.scheduling.waiting import Waiting
 from specchat.engine.sequence import Sequence

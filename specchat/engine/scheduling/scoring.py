@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.engine.kv.page_pool import OutOfPagesError, PagePool, PageTable
+from specchat.engine.kv.page_pool import OutOfPagesError, PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows
 from specchat.engine.model.runner import ModelRunner
 

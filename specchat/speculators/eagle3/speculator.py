@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.kv.cache import KVCache, KVShape
 from specchat.engine.model import attention
 from specchat.engine.model.batch import Rows, pack

@@ -1,4 +1,4 @@
-"""Medusa heads and their checkpoint layouts; what they do is in `medusa`.
+"""Medusa heads and their checkpoint layouts; what they do is in `speculator`.
 
 Two layouts are read:
 

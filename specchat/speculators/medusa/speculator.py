@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.speculators.medusa.heads import MedusaHeads, load_heads
 from specchat.speculators.shared.draft_sampling import best_tokens, noise_depth
 

@@ -1,4 +1,4 @@
-"""The network of IBM's MLP speculator and its checkpoint format; formula in `mlp`."""
+"""The network of IBM's MLP speculator and its checkpoint format; formula in `speculator`."""
 
 from __future__ import annotations
 

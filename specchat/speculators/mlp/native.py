@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext
+from specchat.engine.drafting.draft_tree import ROOT
 from specchat.engine.drafting.packed_trees import Column, PackedTrees
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.native import library as native
 from specchat.engine.native.library import NativeUnavailableError
 from specchat.speculators.mlp.heads import MlpHeads

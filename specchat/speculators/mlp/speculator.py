@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.compiled import CompileQueue, Graph
 from specchat.speculators.mlp.heads import MlpConfig, MlpHeads, refuse_strangers

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.speculators.shared.draft_sampling import Drawn, best_tokens, drawn_tokens, noise_depth
 
 SIBLINGS = 2

@@ -8,7 +8,8 @@ from typing import Generic, Protocol, TypeVar
 
 import torch
 
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.speculators.shared.chain import Chain
 from specchat.speculators.shared.own_cache import OwnCache
 

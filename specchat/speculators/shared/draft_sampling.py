@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.drafting.speculator import DraftContext
 
 
 @dataclass(frozen=True, slots=True)

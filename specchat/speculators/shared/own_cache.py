@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv.cache import KVShape
-from specchat.engine.kv.page_pool import OutOfPagesError, PagePool, PageTable
+from specchat.engine.kv.page_pool import OutOfPagesError, PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.runner import ModelRunner
 
 CACHE_SHARE = 0.25

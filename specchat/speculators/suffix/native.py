@@ -10,8 +10,8 @@ from ctypes import c_double, c_int64, c_void_p
 
 import torch
 
-from specchat.engine.drafting.draft_tree import DraftContext
 from specchat.engine.drafting.packed_trees import Column, PackedTrees
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.native import library as native
 from specchat.engine.native.library import NativeUnavailableError
 from specchat.speculators.suffix.suffix_array import (

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.speculators.suffix import native as suffix_native
 from specchat.speculators.suffix.history import MOST_SALTS, SuffixHistory
 from specchat.speculators.suffix.suffix_array import (

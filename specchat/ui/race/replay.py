@@ -76,7 +76,7 @@ def board(
     run: str, phase: Phase, lanes: dict[str, Lane], about: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The value of `race_board`: both lanes of one run; once done, its steps and what is known
-    about it (`race_record.about`)."""
+    about it (`result.about`)."""
     drawn = {arm: lanes[arm].drawn() for arm in ARMS}
     value = {"run": run, "phase": phase, "lanes": drawn, "about": about}
     return value | {"steps": lanes["speculative"].steps if phase == "done" else []}

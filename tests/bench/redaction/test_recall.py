@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from specchat.bench.redaction import hard_messages, recall
 from specchat.bench.redaction.recall import Item, Labelled, messages, score
-from specchat.chat.redaction.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
-from specchat.chat.redaction.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
 from specchat.chat.redaction.redact import redact
+from specchat.chat.redaction.word_lists.family_names import FAMILY_NAMES, SOFT_FAMILY_NAMES
+from specchat.chat.redaction.word_lists.given_names import GIVEN_NAMES, SOFT_GIVEN_NAMES
 from specchat.commands.main import app
 
 

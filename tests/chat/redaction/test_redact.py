@@ -111,7 +111,7 @@ def test_a_failing_check_withholds_the_whole_text(monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(module, "_phones", broken)
+    monkeypatch.setattr(module, "phone_numbers", broken)
     assert redact("call me").text == WITHHELD
 
 

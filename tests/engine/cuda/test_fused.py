@@ -8,7 +8,8 @@ from torch import nn
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from specchat.engine.cuda.fused import FusedModules, fuse
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows, pack
 from specchat.engine.model.runner import ModelRunner
 from tests.engine.native.test_native import FAMILIES, KINDS, SIZES, bushy_tree, ids, make_runner

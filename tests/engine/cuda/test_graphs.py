@@ -19,14 +19,16 @@ from specchat.engine.cuda.recording import Recording, recorded_function
 from specchat.engine.cuda.sampling import choose_by_kernel
 from specchat.engine.cuda.step_tables import Geometry
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.attention import StepContext, set_step
 from specchat.engine.model.batch import Rows, lay_out
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput
 from specchat.engine.request import FinishReason, SamplingParams
-from specchat.engine.sampling.sampler import RowGroup, choose, gumbel_noise
+from specchat.engine.sampling.noise import gumbel_noise
+from specchat.engine.sampling.sampler import RowGroup, choose
 from tests.engine.model.test_attention import CONFIGS, GROUPED, build, bushy
 from tests.engine.running import Engines, Oracle, ask, poisoned, request, wait_idle
 

@@ -19,7 +19,8 @@ import torch
 from specchat.bench.gpu.cases import KINDS, PAGE, Case, Size, random_case
 from specchat.engine.cuda import kernels, step_tables
 from specchat.engine.cuda.step_tables import Geometry, StepTables, TableSize, fill
-from specchat.engine.sampling.sampler import NO_TOKEN, gumbel_noise, noise_key
+from specchat.engine.sampling.noise import gumbel_noise, noise_key
+from specchat.engine.sampling.sampler import NO_TOKEN
 
 CPU = torch.device("cpu")
 FEW_ROWS = Size()

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from specchat.engine.drafting.aux_states import AuxStates
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.runner import ModelRunner
 from tests.engine.running import (

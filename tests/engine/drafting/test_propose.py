@@ -10,12 +10,13 @@ import torch
 
 from specchat.engine.drafting import propose as drafting_module
 from specchat.engine.drafting.aux_states import AuxTape
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.drafting.propose import Drafting
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.native.library import load_library
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import Request, SamplingParams
-from specchat.engine.sampling.sampler import NoiseTape
+from specchat.engine.sampling.noise import NoiseTape
 from specchat.engine.sequence import Counters
 from tests.engine.drafting.drafts import OTHER, SURE, UNSURE, VOCAB, chain, policy
 from tests.engine.running import Oracle

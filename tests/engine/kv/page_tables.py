@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 
 SIZE = 4
 

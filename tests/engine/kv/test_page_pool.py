@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from specchat.engine.kv.page_pool import OutOfPagesError, PagePool, PageTable
+from specchat.engine.kv.page_pool import OutOfPagesError, PagePool
+from specchat.engine.kv.page_table import PageTable
 from tests.engine.kv.page_tables import SIZE, cached_length, filled
 
 

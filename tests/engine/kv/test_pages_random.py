@@ -14,7 +14,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from specchat.engine.kv.page_pool import OutOfPagesError, PagePool, PageTable
+from specchat.engine.kv.page_pool import OutOfPagesError, PagePool
+from specchat.engine.kv.page_table import PageTable
 from tests.engine.kv.page_tables import SIZE, cached_length
 
 

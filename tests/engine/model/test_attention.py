@@ -11,7 +11,8 @@ import transformers as hf
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.shape import read_shape

@@ -23,8 +23,10 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
-from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows, lay_out, pack
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput

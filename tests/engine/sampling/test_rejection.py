@@ -18,8 +18,8 @@ import torch
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree, merge
 from specchat.engine.sampling import rejection
+from specchat.engine.sampling.noise import gumbel_noise
 from specchat.engine.sampling.rejection import Proposal, pick, residual, settle
-from specchat.engine.sampling.sampler import gumbel_noise
 from specchat.engine.sampling.uniforms import Dice, Stream, stream_seed
 from specchat.engine.sampling.verify import drawn, follow
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.engine import Engine
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sampling.sampler import RowGroup, target_logits

@@ -20,17 +20,8 @@ from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.native import library as native
 from specchat.engine.native.sampling import choose_natively
 from specchat.engine.request import SamplingParams
-from specchat.engine.sampling.sampler import (
-    NO_TOKEN,
-    NoiseTape,
-    RowGroup,
-    choose,
-    gumbel_noise,
-    noise_key,
-    scores,
-    torch_gumbel_noise,
-    warp,
-)
+from specchat.engine.sampling.noise import NoiseTape, gumbel_noise, noise_key, torch_gumbel_noise
+from specchat.engine.sampling.sampler import NO_TOKEN, RowGroup, choose, scores, warp
 from specchat.engine.step import _histories
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.drafting.speculator import DraftContext
 
 VOCAB, DRAFTED, TARGET_HIDDEN, HIDDEN = 40, 16, 12, 12
 HEADS, KV_HEADS, HEAD_DIM, INNER, EPS, THETA = 4, 2, 4, 20, 1e-5, 10_000.0

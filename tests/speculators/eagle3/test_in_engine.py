@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.engine import Engine
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.runner import ModelRunner

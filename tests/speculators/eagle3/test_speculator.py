@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from specchat.engine.drafting.aux_states import AuxTape
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
-from specchat.engine.sampling.sampler import gumbel_noise
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.sampling.noise import gumbel_noise
 from specchat.speculators.eagle3.checkpoint import VARIANTS, load_network
 from specchat.speculators.eagle3.speculator import CHUNK, DEPTH, Eagle3Speculator
 from specchat.speculators.shared.chain import SIBLINGS

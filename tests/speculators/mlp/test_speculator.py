@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.sampling.sampler import gumbel_noise
+from specchat.engine.sampling.noise import gumbel_noise
 from specchat.speculators.mlp.speculator import MAX_SIBLINGS, MlpSpeculator, load_mlp
 
 CPU = torch.device("cpu")

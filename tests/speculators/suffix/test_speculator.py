@@ -13,7 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.speculators.suffix import native as suffix_native
 from specchat.speculators.suffix.history import MOST_SALTS, SuffixHistory
 from specchat.speculators.suffix.speculator import SuffixSpeculator

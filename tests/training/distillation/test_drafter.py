@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat.engine.drafting.aux_states import AuxTape
-from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.speculators.eagle3.checkpoint import load_network
 from specchat.speculators.eagle3.speculator import Eagle3Speculator
 from specchat.speculators.shared.chain import SIBLINGS
