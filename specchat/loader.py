@@ -200,7 +200,7 @@ def _device(name: str) -> torch.device:
     if device is None or device.type not in ("cpu", "cuda"):
         raise ModelLoadError(f"device must be 'auto', 'cpu' or 'cuda', got {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ModelLoadError(f"device {name!r} was asked for, but no CUDA card is usable here")
+        raise ModelLoadError(f"device {name!r} was asked for, but no CUDA GPU is usable here")
     return device
 
 

@@ -348,10 +348,10 @@ def test_suffix_drafting_begins_empty_where_no_store_belongs_to_the_model(loaded
     assert model.engine.info.speculators == ("suffix",)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card here")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize("name", ["cuda", "cuda:3"])
-def test_a_card_that_is_not_there_is_named(loaded: Loader, name: str) -> None:
-    with pytest.raises(ModelLoadError, match=f"'{name}' was asked for, but no CUDA card"):
+def test_a_gpu_that_is_not_there_is_named(loaded: Loader, name: str) -> None:
+    with pytest.raises(ModelLoadError, match=f"'{name}' was asked for, but no CUDA GPU"):
         loaded(device=name)
 
 

@@ -30,16 +30,16 @@ def gpu(
     out: Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Check the kernels and measure kernels, steps and models on a card, large stand-ins included.
+    """Check the kernels and measure kernels, steps and models on a GPU, large stand-ins included.
 
-    Exit code 1 when a section failed. Without a card: --tiny --device cpu, with TRITON_INTERPRET=1.
+    Exit code 1 when a section failed. Without a GPU: --tiny --device cpu, with TRITON_INTERPRET=1.
     """
     import torch
 
     if not device.startswith(("cuda", "cpu")) or (
         device.startswith("cuda") and not torch.cuda.is_available()
     ):
-        _stop(f"--device must be a usable CUDA card, or cpu with --tiny, got {device!r}")
+        _stop(f"--device must be a usable CUDA GPU, or cpu with --tiny, got {device!r}")
     if device == "cpu" and not tiny:
         _stop("on cpu only --tiny is of use; figures of a CPU come from specchat race")
     from specchat.bench.gpu.run import gpu_text, run_gpu_bench

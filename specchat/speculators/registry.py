@@ -109,8 +109,8 @@ def _load_ngram(where: str, target: Target) -> Speculator:
 def _load_suffix(where: str, target: Target) -> Speculator:
     path = Path(where) if where else target.family / SUFFIX_STORE
     seed = _read_store(path, target) if where or path.is_file() else []
-    on_card = target.runner.device.type == "cuda"  # where a row costs next to nothing
-    options = SuffixOptions(least_chance=0.05) if on_card else SuffixOptions()
+    on_cuda_device = target.runner.device.type == "cuda"  # where a row costs next to nothing
+    options = SuffixOptions(least_chance=0.05) if on_cuda_device else SuffixOptions()
     speculator = SuffixSpeculator(seed, options=options, in_background=True)
     target.queue.add(speculator)
     return speculator

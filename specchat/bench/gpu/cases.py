@@ -27,7 +27,7 @@ class Size:
     dims: tuple[int, ...] = (16, 64, 64, 80, 128, 256)
 
 
-CARD = tuple(
+GPU_SIZES = tuple(
     Size(requests=6, context=3000, chunk=400, divisions=(division,), dims=(dim,))
     for division, dim in (((8, 4), 128), ((1, 48), 128), ((4, 2), 64), ((4, 7), 80), ((8, 4), 256))
 )

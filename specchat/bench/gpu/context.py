@@ -37,14 +37,14 @@ class GpuBench:
 
     @property
     def processors(self) -> int:
-        """Multiprocessors of the card."""
+        """Multiprocessors of the GPU."""
         if self.device.type != "cuda":
             return 8
         return torch.cuda.get_device_properties(self.device).multi_processor_count
 
     @property
     def cache_bytes(self) -> int:
-        """What the card's own cache holds."""
+        """What the GPU's own cache holds."""
         if self.device.type != "cuda":
             return 0
         return torch.cuda.get_device_properties(self.device).L2_cache_size

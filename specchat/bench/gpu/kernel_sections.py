@@ -1,4 +1,4 @@
-"""The card's copy speed; the attention kernels against float64 and against the bytes they move."""
+"""The GPU's copy speed; the attention kernels against float64 and against the bytes they move."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.bench.gpu.cases import CARD, KINDS, PAGE, Size, random_case
+from specchat.bench.gpu.cases import GPU_SIZES, KINDS, PAGE, Size, random_case
 from specchat.bench.gpu.clock import device_ms, launched_ms
 from specchat.bench.gpu.context import GpuBench, Report
 from specchat.engine.cuda.step_tables import Geometry, build
@@ -21,12 +21,12 @@ TOLERANCE = {torch.float32: 2e-5, torch.float16: 6e-3, torch.bfloat16: 5e-2}
 SAMPLED_ALIKE = 0.98
 
 OVER_CARD_CACHE = 4
-"""So many times what the card's own cache holds is read in turn, so that nothing is found there."""
+"""So many times what the GPU's own cache holds is read in turn, so that nothing is found there."""
 
 
 def copy_speed(bench: GpuBench, report: Report) -> None:
     """Gigabytes a second of a large copy, read and written bytes counted: what others are held
-    against, so the better of a recorded and a launched one, by a card that is awake."""
+    against, so the better of a recorded and a launched one, by a GPU that is awake."""
     size = 2**22 if bench.tiny else 2**31
     source = torch.ones(size, dtype=torch.uint8, device=bench.device)
     target = torch.empty_like(source)
@@ -53,7 +53,7 @@ def kernels_against_float64(bench: GpuBench, report: Report) -> None:
     for dtype in dtypes:
         for kind in KINDS:
             # Each shape is compiled anew.
-            sizes = [tiny] if bench.tiny else CARD if dtype == bench.dtype else CARD[:1]
+            sizes = [tiny] if bench.tiny else GPU_SIZES if dtype == bench.dtype else GPU_SIZES[:1]
             for seed, size in enumerate(sizes):
                 bench.need(20)
                 case = random_case(seed, kind, bench.processors, size).to(bench.device, dtype)
@@ -107,7 +107,7 @@ class Load:
 
 def kernel_speed(bench: GpuBench, report: Report) -> None:
     """Attention of one layer with the heads of an 8B model (32 over 8, of 128): time, and the keys
-    and values it has to read against the card's copy speed."""
+    and values it has to read against the GPU's copy speed."""
     bench.keep(report.setdefault("loads", []), _speeds(bench))
 
 

@@ -155,9 +155,9 @@ def _environment(bench: GpuBench, code: str | None) -> Report:
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if bench.device.type == "cuda":
-        card = torch.cuda.get_device_properties(bench.device)
-        found["memory_bytes"] = card.total_memory
-        found["processors"] = card.multi_processor_count
+        gpu = torch.cuda.get_device_properties(bench.device)
+        found["memory_bytes"] = gpu.total_memory
+        found["processors"] = gpu.multi_processor_count
     return found
 
 

@@ -2,7 +2,7 @@
 key and value as one product.
 
 A step of one token launches a few hundred products, which read the weights, and without this over
-a thousand small operations between them. Recorded or not, each of those costs a card a few
+a thousand small operations between them. Recorded or not, each of those costs a GPU a few
 microseconds whatever its size, together as much as reading the weights of a small model.
 
 A module is replaced only where the kernel gives what the module gives, tried when it is replaced.
@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from specchat.engine.hardware import on_card
+from specchat.engine.hardware import on_cuda_device
 from specchat.engine.model import attention
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class FusedModules:
 
 
 def fuse(model: nn.Module) -> FusedModules:
-    """Replace what can be replaced in a model on one or more cards."""
+    """Replace what can be replaced in a model on one or more GPUs."""
     fused = FusedModules()
     known: dict[object, bool] = {}
     for name, module in model.named_modules():
@@ -128,7 +128,7 @@ def _rotates_alike(module: Any) -> bool:
     angle[..., size // 2 :] = angle[..., : size // 2]
     cos, sin = angle.cos().transpose(0, 1), angle.sin().transpose(0, 1)  # [1, rows, size]
     expected = apply(query[None].transpose(1, 2), key[None].transpose(1, 2), cos, sin)
-    with on_card(query.device):
+    with on_cuda_device(query.device):
         fused_kernels.rotate(query, key, cos[0], sin[0])
     return all(
         _close(found, right[0].transpose(0, 1))
@@ -182,7 +182,7 @@ def _factor(layer: Any) -> float:
 def _norm(module: Any, x: torch.Tensor) -> torch.Tensor:
     from specchat.engine.cuda import fused_kernels
 
-    with on_card(x.device):
+    with on_cuda_device(x.device):
         return fused_kernels.rms_norm(x, module.weight, module.variance_epsilon)
 
 
@@ -191,7 +191,7 @@ def _add_and_norm(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     from specchat.engine.cuda import fused_kernels
 
-    with on_card(x.device):
+    with on_cuda_device(x.device):
         return fused_kernels.add_and_norm(x, more, factor, norm.weight, norm.variance_epsilon)
 
 
@@ -199,7 +199,7 @@ def _gate(module: Any, x: torch.Tensor) -> torch.Tensor:
     from specchat.engine.cuda import fused_kernels
 
     gate, up = module.gate_proj(x).flatten(0, -2), module.up_proj(x).flatten(0, -2)
-    with on_card(x.device):
+    with on_cuda_device(x.device):
         act = fused_kernels.silu_times(gate, up)
     out: torch.Tensor = module.down_proj(act.view(*x.shape[:-1], -1))
     return out
@@ -234,7 +234,7 @@ def _attend(
     if hasattr(module, "q_norm"):
         query, key = module.q_norm(query), module.k_norm(key)
     cos, sin = position_embeddings
-    with on_card(query.device):
+    with on_cuda_device(query.device):
         fused_kernels.rotate(query[0], key[0], cos[0], sin[0])
     query, key, value = (states.transpose(1, 2) for states in (query, key, value))
     out, _ = attention.attend(

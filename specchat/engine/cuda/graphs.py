@@ -21,7 +21,7 @@ import torch
 from specchat.engine.cuda.recording import Recorder, Recording, record
 from specchat.engine.cuda.step_tables import StepTables, TableSize, fill, table_length
 from specchat.engine.drafting.draft_tree import MAX_NODES
-from specchat.engine.hardware import on_card
+from specchat.engine.hardware import on_cuda_device
 from specchat.engine.model import attention
 from specchat.engine.model.step_output import StepOutput
 from specchat.engine.sampling.sampler import largest
@@ -56,7 +56,7 @@ class StepGraphs:
         self._rows: list[int] = []
         self._buffers: _Buffers | None = None
         self.reason: str | None = None  # why there are none, or no more
-        self.bytes = 0  # memory of the card that they took
+        self.bytes = 0  # memory of the GPU that they took
 
     @property
     def ready(self) -> bool:
@@ -64,20 +64,20 @@ class StepGraphs:
         return bool(self._rows)
 
     def wanted(self) -> bool:
-        """Whether to try: all layers on one card, and kernels that read tables."""
+        """Whether to try: all layers on one GPU, and kernels that read tables."""
         return self._model.geometry is not None and len(self._model.cache.devices) == 1
 
     def compile(self) -> None:
         """Record every size, largest first so that the smaller ones find working memory, and time
         them. A size that cannot be recorded is left out."""
         before = _used_bytes(self._model.device)
-        with torch.inference_mode(), on_card(self._model.device):
+        with torch.inference_mode(), on_cuda_device(self._model.device):
             sizes = {rows: self._plan(rows) for rows in self._sizes}
             self._buffers = _Buffers(max(map(table_length, sizes.values())), self._model.device)
             for rows in reversed(self._sizes):
                 try:
                     self._steps[rows] = self._record(sizes[rows])
-                except Exception as error:  # a model that waits for the card in its forward pass
+                except Exception as error:  # a model that waits for the GPU in its forward pass
                     self.reason = f"a step of {rows} rows: {type(error).__name__}: {error}"
                     log.warning("no CUDA graph for %s", self.reason)
                     if not isinstance(error, torch.OutOfMemoryError):
@@ -98,7 +98,7 @@ class StepGraphs:
     def run(
         self, layout: Layout, meanwhile: Callable[[], None] = lambda: None
     ) -> StepOutput | None:
-        """Replay a step, with `meanwhile` called while the card computes; None (and no call) when
+        """Replay a step, with `meanwhile` called while the GPU computes; None (and no call) when
         no recorded size holds it."""
         bucket = self.bucket(len(layout.ids))
         if bucket is None or self._buffers is None:
@@ -115,7 +115,7 @@ class StepGraphs:
         if not layout.wanted:  # nothing to wait for
             return StepOutput(logits[:0], hidden[:0], aux)
         hidden = hidden[:rows].clone()
-        found = best[:rows].tolist()  # the step's one wait for the card, and its one small copy
+        found = best[:rows].tolist()  # the step's one wait for the GPU, and its one small copy
         if len(layout.wanted) == rows:
             return StepOutput(logits[:rows], hidden, aux, found)
         wanted = torch.tensor(layout.wanted, dtype=torch.int64).to(logits.device)
@@ -157,7 +157,7 @@ class _RecordedStep:
 
 
 class _Buffers:
-    """The table that all recorded steps read, on the card, and where it is prepared."""
+    """The table that all recorded steps read, on the GPU, and where it is prepared."""
 
     def __init__(self, length: int, device: torch.device) -> None:
         cuda = device.type == "cuda"
@@ -167,7 +167,7 @@ class _Buffers:
         self._sent = torch.cuda.Event() if cuda else None
 
     def send(self, step: _RecordedStep, layout: Layout, scratch_slot: int) -> None:
-        """Write a step's table and start its copy to the card."""
+        """Write a step's table and start its copy to the GPU."""
         if self._sent is not None:
             self._sent.synchronize()  # the copy before this one has left the host's memory
         used = fill(

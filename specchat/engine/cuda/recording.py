@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from specchat.engine.hardware import on_card
+from specchat.engine.hardware import on_cuda_device
 
 if TYPE_CHECKING:
     pass
@@ -28,7 +28,7 @@ Recorder = Callable[[Callable[[], Any]], Recording]
 
 
 def record(function: Callable[[], Any]) -> Recording:
-    """Record what `function` launches on the current card as a CUDA graph.
+    """Record what `function` launches on the current GPU as a CUDA graph.
 
     The graphs of one process share their working memory, so an output is valid until any of them
     is replayed. Raises what CUDA raises when `function` does what cannot be recorded.
@@ -61,7 +61,7 @@ def recorded_function(
 ) -> Callable[..., Any]:
     """`function` as a recording on copies of `inputs`; call it with tensors of their shapes."""
     static = [tensor.clone() for tensor in inputs]
-    with on_card(inputs[0].device):
+    with on_cuda_device(inputs[0].device):
         recording = recorder(lambda: function(*static))
 
     def call(*tensors: torch.Tensor) -> Any:
@@ -78,7 +78,7 @@ _LIVE: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
 def _pool(device: int) -> Any:
-    """The working memory of the graphs recorded on a card, or a new one after they are gone."""
+    """The working memory of the graphs recorded on a GPU, or a new one after they are gone."""
     for graph, where in list(_LIVE.items()):
         if where == device:
             return graph.pool()

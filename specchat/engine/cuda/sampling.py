@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.hardware import on_card
+from specchat.engine.hardware import on_cuda_device
 from specchat.engine.request import SamplingParams
 from specchat.engine.sampling.noise import noise_key
 from specchat.engine.sampling.sampler import RowGroup, best_tokens
@@ -57,7 +57,7 @@ def choose_by_kernel(
                 (rows, torch.int64), (keys, torch.int64), (temperatures, torch.float32)
             )
         )  # fmt: skip
-        with on_card(logits.device):
+        with on_cuda_device(logits.device):
             sampled = kernels.sample(logits, where, number, heat).tolist()
         for place, token in zip(rows, sampled, strict=True):
             choices[place] = token

@@ -33,7 +33,7 @@ class Geometry:
     heads: int
     kv_heads: int
     page_size: int
-    processors: int  # multiprocessors of the card
+    processors: int  # multiprocessors of the GPU
 
     @property
     def group(self) -> int:
@@ -43,7 +43,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """For how much a table has room, and how its step is divided among the card's processors."""
+    """For how much a table has room, and how its step is divided among the GPU's processors."""
 
     rows: int
     requests: int
@@ -192,7 +192,7 @@ def build(
 def _split_keys(
     size: TableSize, geometry: Geometry, blocks: int, segments: Sequence[Segment]
 ) -> int:
-    """Keys of one part of a context: as few parts as keep the card's processors busy."""
+    """Keys of one part of a context: as few parts as keep the GPU's processors busy."""
     longest = max((segment.context + segment.count for segment in segments), default=1)
     useful = math.ceil(2 * geometry.processors / max(1, blocks * geometry.kv_heads))
     parts = max(1, min(size.splits, useful))

@@ -69,7 +69,7 @@ class PackedTrees(Sequence[DraftTree]):
         )
 
     def packed(self) -> bytes:
-        """`Drafts` of `cpp/offers.h`; valid while this object lives."""
+        """`Drafts` of `cpp/merging.h`; valid while this object lives."""
         columns = (self._counts, self._tokens, self._parents, self._chances)
         return _pack(*[c.address for c in columns], *[c.step for c in columns], self._nodes_each)
 

@@ -18,7 +18,7 @@ from specchat.engine.hardware import describe_hardware
 
 GIB = 2**30
 ROOM_ON_ONE_CARD = 1.1
-"""One card is enough when it has this times the weights free: the rest is for steps and pages."""
+"""One GPU is enough when it has this times the weights free: the rest is for steps and pages."""
 
 WORK_COPIES = 6
 """Hidden states and MLP activations alive at a time inside a decoder layer, generously."""
@@ -42,7 +42,7 @@ class MemoryPlan:
     """What a loaded model takes, in bytes."""
 
     weights: int
-    work: int  # kept free for a step's activations, and for CUDA graphs on a card
+    work: int  # kept free for a step's activations, and for CUDA graphs on a GPU
     pages: int  # of the KV cache
 
     def __str__(self) -> str:
@@ -51,13 +51,11 @@ class MemoryPlan:
 
 
 def devices(device: torch.device) -> list[Device]:
-    """The device asked for; "cuda" without a number is every card."""
+    """The device asked for; "cuda" without a number is every GPU."""
     if device.type == "cpu":
         return [Device(device, int(psutil.virtual_memory().available))]
-    cards = range(torch.cuda.device_count()) if device.index is None else [device.index]
-    return [
-        Device(torch.device("cuda", card), int(torch.cuda.mem_get_info(card)[0])) for card in cards
-    ]
+    gpus = range(torch.cuda.device_count()) if device.index is None else [device.index]
+    return [Device(torch.device("cuda", gpu), int(torch.cuda.mem_get_info(gpu)[0])) for gpu in gpus]
 
 
 def weights_bytes(directory: Path, dtype: torch.dtype) -> int:
@@ -172,5 +170,5 @@ def _require(name: str, needed: int, where: Sequence[Device]) -> None:
         raise ModelLoadError(
             f"{name} does not fit: its weights take {gib(needed)}, {gib(free)} are free on "
             f"{devices}: {gib(needed - free)} too little; use a smaller dtype, quantize or more "
-            "cards"
+            "GPUs"
         )

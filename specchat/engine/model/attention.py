@@ -18,7 +18,7 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 from specchat.engine.cuda.step_tables import StepTables
-from specchat.engine.hardware import on_card
+from specchat.engine.hardware import on_cuda_device
 from specchat.engine.kv.cache import KVCache
 from specchat.engine.model.segment import Segment
 
@@ -111,11 +111,11 @@ def _by_kernels(
     softcap: float,
     sinks: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Paged attention by the Triton kernels, on the layer's card."""
+    """Paged attention by the Triton kernels, on the layer's GPU."""
     from specchat.engine.cuda import kernels
 
     assert step.tables is not None
-    with on_card(keys.device):
+    with on_cuda_device(keys.device):
         kernels.write_rows(keys, values, _dense(key[0]), _dense(value[0]), step.slots)
         out = kernels.attend(
             _dense(query[0]), keys, values, step.tables,

@@ -63,7 +63,7 @@ def load_causal_lm(
     directory: Path, dtype: torch.dtype, device: torch.device, quantize: str | None = None
 ) -> Any:
     """The language model saved in a directory, loaded straight to its device; with device "cuda"
-    to the card with most room, or over all cards where one is too small.
+    to the GPU with most room, or over all GPUs where one is too small.
 
     `quantize` is one of `QUANTIZATIONS`, for the weights of the decoder layers' products.
 

@@ -1,4 +1,4 @@
-"""The offers of a step in `cpp/offers.h`: tens of microseconds for all requests."""
+"""The offers of a step in `cpp/merging.h`: tens of microseconds for all requests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
 
 
 class BuildOffers:
-    """The job that builds the library where nothing else has it built: on a card, say."""
+    """The job that builds the library where nothing else has it built: on a GPU, say."""
 
     name = "the native offers"
 

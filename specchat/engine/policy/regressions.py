@@ -60,7 +60,7 @@ class Regressions:
     digit for each drafter, the first one's last: 0 silent, 1 against, 2 for.
 
     Each has the step up to which it has faded, whether anything was learned, a bias and a weight
-    for each drafter, and the sums of their squared gradients, in one array that `cpp/offers.h`
+    for each drafter, and the sums of their squared gradients, in one array that `cpp/merging.h`
     reads and writes too. Steps that pass without a trial lead a regression back to where it began,
     or a drafter that was wrong once would never be tried again.
     """

@@ -50,7 +50,7 @@ def verify(
 ) -> list[Walk]:
     """One walk per request. `logits [rows, vocab]` holds, request after request, the root's row and
     one row per node; `best` the largest of each, where that is known already. `by_kernel` samples
-    on a card in one launch; every group must be `by_temperature_alone`, and none needs noise."""
+    on a GPU in one launch; every group must be `by_temperature_alone`, and none needs noise."""
     if best is not None and all(group.is_plain for group in groups):
         return walk_all(best, trees)
     if by_kernel:

@@ -28,7 +28,7 @@ BATCH_BUCKETS = (1, 4, 16)
 """Requests per compiled call."""
 
 CARD_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
-"""Requests per recorded call on a card; sampled ones, which carry their noise, up to 16."""
+"""Requests per recorded call on a GPU; sampled ones, which carry their noise, up to 16."""
 
 MAX_SIBLINGS = 2
 

@@ -55,14 +55,14 @@ def test_every_section_runs_and_the_report_says_where(tmp_path: Path) -> None:
 
 def test_a_failing_section_is_recorded_and_the_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(bench: GpuBench, report: Report) -> None:
-        raise RuntimeError("the card is on fire")
+        raise RuntimeError("the GPU is on fire")
 
     monkeypatch.setattr(kernel_sections, "kernel_speed", fail)
     report = run_gpu_bench(device="cpu", minutes=5, tiny=True, out=None, only=("copy", "kernel s"))
-    assert report["sections"]["kernel speed"]["error"] == "RuntimeError: the card is on fire"
+    assert report["sections"]["kernel speed"]["error"] == "RuntimeError: the GPU is on fire"
     assert report["sections"]["copy speed"]["ok"]
     assert not report["ok"]
-    assert "FAILED: RuntimeError: the card is on fire" in gpu_text(report)
+    assert "FAILED: RuntimeError: the GPU is on fire" in gpu_text(report)
 
 
 def test_what_there_is_no_time_for_is_said() -> None:
@@ -81,13 +81,13 @@ def test_what_was_measured_before_a_failure_is_kept(
 
     def fail_at_two(engine: Any, prompts: Any, plan: RacePlan) -> Any:
         if plan.concurrency > 1:
-            raise RuntimeError("the card is on fire")
+            raise RuntimeError("the GPU is on fire")
         return race(engine, prompts, plan)
 
     monkeypatch.setattr(model_sections, "run_race", fail_at_two)
     run_gpu_bench(device="cpu", minutes=5, tiny=True, out=out, only=("bundled",))
     section = json.loads(out.read_text())["sections"]["bundled family"]
-    assert section["error"] == "RuntimeError: the card is on fire"
+    assert section["error"] == "RuntimeError: the GPU is on fire"
     assert [race["concurrency"] for race in section["result"]["races"]] == [1]
     assert section["result"]["steps"]
     assert section["result"]["summary"]["plain_tpot_ms"] > 0
@@ -120,7 +120,7 @@ def test_steps_that_differ_from_gathered_pages_fail(monkeypatch: pytest.MonkeyPa
     assert section["result"]["steps"]
 
 
-def test_figures_of_a_card_are_held_against_what_they_should_be() -> None:
+def test_figures_of_a_gpu_are_held_against_what_they_should_be() -> None:
     bench = GpuBench(torch.device("cuda"), torch.bfloat16, False, 0.0, print)
     bench.target("speed", 2.0, "at least 2.5", met=False)
     assert bench.targets == [
@@ -144,11 +144,11 @@ def test_a_mistake_is_explained(arguments: list[str], said: str) -> None:
     assert said in result.stderr
 
 
-def test_no_card_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gpu_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = CliRunner().invoke(gpu_app, [])
     assert result.exit_code == 2
-    assert "must be a usable CUDA card" in result.stderr
+    assert "must be a usable CUDA GPU" in result.stderr
 
 
 def test_the_questions_are_distinct_and_encoded(tiny_model_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compiles the kernels for a card that need not be there; prints the name of each that compiles."""
+"""Compiles the kernels for a GPU that need not be there; prints the name of each that compiles."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_kernel_that_fails_is_not_used(
     from specchat.engine.cuda import fused_kernels
 
     def fail(*args: torch.Tensor) -> torch.Tensor:
-        raise RuntimeError("no card here")
+        raise RuntimeError("no GPU here")
 
     monkeypatch.setattr(fused_kernels, "silu_times", fail)
     runner = make_runner()
@@ -96,7 +96,7 @@ def test_a_kernel_that_fails_is_not_used(
     fused = fuse(runner.model)
     assert len(fused) == SIZES["num_hidden_layers"] * 4 + 1
     torch.testing.assert_close(logits(runner), expected, rtol=1e-4, atol=1e-4)
-    assert "no card here" in caplog.text
+    assert "no GPU here" in caplog.text
 
 
 def test_a_cpu_computes_the_modules_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Recorded steps without a card: a recorder that replays the function on the fixed tensors, and
+"""Recorded steps without a GPU: a recorder that replays the function on the fixed tensors, and
 the Triton kernels under the interpreter."""
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def replay_on_cpu(function: Callable[[], Any]) -> Recording:
 
 
 def with_graphs(runner: ModelRunner, rows: tuple[int, ...]) -> ModelRunner:
-    """Lets a runner on CPU work as on a card. Other tests use its model too, so it gets a copy."""
+    """Lets a runner on CPU work as on a GPU. Other tests use its model too, so it gets a copy."""
     kv = runner.shape.kv
     runner.eager.model = copy.deepcopy(runner.model)
     runner.eager.geometry = Geometry(runner.shape.heads, kv.kv_heads, runner.cache.page_size, 2)
@@ -230,12 +230,12 @@ def test_a_recorded_function_works_on_its_own_copies() -> None:
 
 
 class NoWaiting(TorchDispatchMode):
-    """Refuses what would make the host wait for the card: not allowed while a graph is made."""
+    """Refuses what would make the host wait for the GPU: not allowed while a graph is made."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         if name in ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique_dim"):
-            raise RuntimeError(f"{name} waits for the card")
+            raise RuntimeError(f"{name} waits for the GPU")
         return func(*args, **(kwargs or {}))
 
 
@@ -251,7 +251,7 @@ def test_a_forward_pass_can_be_recorded(family: str, monkeypatch: pytest.MonkeyP
     assert hidden.shape[0] == 4
 
 
-def test_a_card_s_queue_does_its_jobs_before_the_start_is_over() -> None:
+def test_a_gpu_s_queue_does_its_jobs_before_the_start_is_over() -> None:
     runner = llama_runner()
     runner.eager.geometry = Geometry(4, 2, 4, 2)
     runner.graphs = StepGraphs(runner.eager, (1,), replay_on_cpu)

@@ -1,6 +1,6 @@
 """The Triton kernels, run on CPU by Triton's interpreter, against plain PyTorch.
 
-On a machine with a card they run on the card only when TRITON_INTERPRET=0 is set; `specchat bench
+On a machine with a GPU they run on the GPU only when TRITON_INTERPRET=0 is set; `specchat bench
 gpu` checks them there against float64.
 """
 
@@ -145,8 +145,8 @@ def test_a_row_that_is_not_finite_samples_no_token() -> None:
 COMPILED = Path(__file__).with_name("compile_kernels.py")
 
 
-def test_the_kernels_compile_for_a_card() -> None:
-    """Down to machine code of compute capability 9.0; needs no card."""
+def test_the_kernels_compile_for_a_gpu() -> None:
+    """Down to machine code of compute capability 9.0; needs no GPU."""
     code = subprocess.run(
         [sys.executable, str(COMPILED)],
         env=os.environ | {"TRITON_INTERPRET": "0", "TRITON_DEFAULT_FP_FUSION": "1"},

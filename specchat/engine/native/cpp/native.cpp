@@ -11,11 +11,11 @@
 // Built by native.py. All pointers are owned by the caller.
 
 #include "attention.h"
-#include "choose.h"
-#include "draft.h"
+#include "sampling.h"
+#include "mlp.h"
 #include "ngram.h"
 #include "noise.h"
-#include "offers.h"
+#include "merging.h"
 #include "suffix.h"
 
 // Columns of the widest product.
