@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from specchat import loader
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.memory import Device
+from specchat.engine.kv.memory_plan import Device
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import BUNDLED, LoadedModel, LoadOptions, load, resolve
 
@@ -153,7 +153,9 @@ def test_a_cache_that_does_not_fit_says_by_how_much(
 def test_weights_that_do_not_fit_say_by_how_much(
     loaded: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specchat.engine.pretrained.devices", lambda device: [Device(device, 9)])
+    monkeypatch.setattr(
+        "specchat.engine.model.pretrained.devices", lambda device: [Device(device, 9)]
+    )
     with pytest.raises(ModelLoadError, match=r"weights take .* MiB, 0.0 MiB are free on .* little"):
         loaded()
 
@@ -346,10 +348,10 @@ def test_suffix_drafting_begins_empty_where_no_store_belongs_to_the_model(loaded
     assert model.engine.info.speculators == ("suffix",)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card here")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize("name", ["cuda", "cuda:3"])
-def test_a_card_that_is_not_there_is_named(loaded: Loader, name: str) -> None:
-    with pytest.raises(ModelLoadError, match=f"'{name}' was asked for, but no CUDA card"):
+def test_a_gpu_that_is_not_there_is_named(loaded: Loader, name: str) -> None:
+    with pytest.raises(ModelLoadError, match=f"'{name}' was asked for, but no CUDA GPU"):
         loaded(device=name)
 
 

@@ -18,8 +18,8 @@ def describe_hardware(device: torch.device) -> str:
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
 
 
-def on_card(device: torch.device) -> AbstractContextManager[Any]:
-    """Makes `device` the current card, for what goes to the current one: kernels, streams and
+def on_cuda_device(device: torch.device) -> AbstractContextManager[Any]:
+    """Makes `device` the current GPU, for what goes to the current one: kernels, streams and
     graphs. Does nothing for a CPU."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.errors import EngineClosedError
 from specchat.engine.request import FinishReason, Request, SamplingParams
-
-from .running import (
+from tests.engine.running import (
     Answer,
     Bushy,
     Engines,

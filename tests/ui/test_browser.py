@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .chat_page import ask, finished, open_page
-from .conftest import WAIT_MS, Site
+from tests.ui.chat_page import ask, finished, open_page
+from tests.ui.conftest import WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
 FOOTER = re.compile(r"\d+ tok/s · \d+ tokens · τ \d\.\d · \d+ % drafts accepted · TTFT [\d.]+ m?s")
@@ -17,7 +17,7 @@ PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>
 
 
 @pytest.fixture(autouse=True)
-def _mended(site: Site) -> Iterator[None]:
+def _at_the_usual_pace(site: Site) -> Iterator[None]:
     """Every test begins with an engine that works at the usual pace."""
     yield
     site.engine.full.clear()

@@ -1,1 +1,1 @@
-"""What `specchat bench gpu` checks and measures on a card."""
+"""What `specchat bench gpu` checks and measures on a GPU."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from specchat.engine.attention import Segment
-from specchat.engine.step_tables import Geometry, StepTables, build
+from specchat.engine.cuda.step_tables import Geometry, StepTables, build
+from specchat.engine.model.segment import Segment
 
 PAGE = 16
 KINDS = ("plain", "chain", "tree", "full tree", "chunk")
@@ -27,7 +27,7 @@ class Size:
     dims: tuple[int, ...] = (16, 64, 64, 80, 128, 256)
 
 
-CARD = tuple(
+GPU_SIZES = tuple(
     Size(requests=6, context=3000, chunk=400, divisions=(division,), dims=(dim,))
     for division, dim in (((8, 4), 128), ((1, 48), 128), ((4, 2), 64), ((4, 7), 80), ((8, 4), 256))
 )

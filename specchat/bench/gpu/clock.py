@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from specchat.engine.cuda_graphs import record
+from specchat.engine.cuda.recording import record
 
 
 def device_ms(work: Callable[[], Any], device: torch.device, runs: int) -> float:
-    """Median milliseconds of `work` on the device; on a card replayed as a CUDA graph, so that
+    """Median milliseconds of `work` on the device; on a GPU replayed as a CUDA graph, so that
     what the host does between launches is not in it."""
     with torch.inference_mode():
         if device.type == "cuda":
@@ -45,8 +45,8 @@ LONG_MS = 2.0
 
 
 def launched_ms(work: Callable[[], Any], runs: int) -> float:
-    """Median milliseconds of `work` on a card, as it is launched. What is short is done several
-    times between the events: the card waits for the first launch only."""
+    """Median milliseconds of `work` on a GPU, as it is launched. What is short is done several
+    times between the events: the GPU waits for the first launch only."""
     work()
     together = max(1, min(50, math.ceil(LONG_MS / _between_ms(work, 1))))
     return statistics.median(_between_ms(work, together) for _ in range(runs))

@@ -1,4 +1,4 @@
-"""The card's copy speed; the attention kernels against float64 and against the bytes they move."""
+"""The GPU's copy speed; the attention kernels against float64 and against the bytes they move."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.bench.gpu.bench import GpuBench, Report
-from specchat.bench.gpu.cases import CARD, KINDS, PAGE, Size, random_case
+from specchat.bench.gpu.cases import GPU_SIZES, KINDS, PAGE, Size, random_case
 from specchat.bench.gpu.clock import device_ms, launched_ms
-from specchat.engine.attention import Segment
-from specchat.engine.sampling import gumbel_noise, noise_key
-from specchat.engine.step_tables import Geometry, build
+from specchat.bench.gpu.context import GpuBench, Report
+from specchat.engine.cuda.step_tables import Geometry, build
+from specchat.engine.model.segment import Segment
+from specchat.engine.sampling.noise import gumbel_noise, noise_key
 
 TOLERANCE = {torch.float32: 2e-5, torch.float16: 6e-3, torch.bfloat16: 5e-2}
 """Largest error of an output whose values are about 1, against float64 on the same inputs."""
@@ -21,12 +21,12 @@ TOLERANCE = {torch.float32: 2e-5, torch.float16: 6e-3, torch.bfloat16: 5e-2}
 SAMPLED_ALIKE = 0.98
 
 OVER_CARD_CACHE = 4
-"""So many times what the card's own cache holds is read in turn, so that nothing is found there."""
+"""So many times what the GPU's own cache holds is read in turn, so that nothing is found there."""
 
 
 def copy_speed(bench: GpuBench, report: Report) -> None:
     """Gigabytes a second of a large copy, read and written bytes counted: what others are held
-    against, so the better of a recorded and a launched one, by a card that is awake."""
+    against, so the better of a recorded and a launched one, by a GPU that is awake."""
     size = 2**22 if bench.tiny else 2**31
     source = torch.ones(size, dtype=torch.uint8, device=bench.device)
     target = torch.empty_like(source)
@@ -44,7 +44,7 @@ def copy_speed(bench: GpuBench, report: Report) -> None:
 
 def kernels_against_float64(bench: GpuBench, report: Report) -> None:
     """Random steps in every dtype; the largest errors. Sampling against PyTorch's operations."""
-    from specchat.engine import kernels
+    from specchat.engine.cuda import kernels
 
     tiny = Size(requests=2, divisions=((1, 2),), dims=(16, 64))
     dtypes = [torch.float32] if bench.device.type == "cpu" else list(TOLERANCE)
@@ -53,7 +53,7 @@ def kernels_against_float64(bench: GpuBench, report: Report) -> None:
     for dtype in dtypes:
         for kind in KINDS:
             # Each shape is compiled anew.
-            sizes = [tiny] if bench.tiny else CARD if dtype == bench.dtype else CARD[:1]
+            sizes = [tiny] if bench.tiny else GPU_SIZES if dtype == bench.dtype else GPU_SIZES[:1]
             for seed, size in enumerate(sizes):
                 bench.need(20)
                 case = random_case(seed, kind, bench.processors, size).to(bench.device, dtype)
@@ -80,7 +80,7 @@ def kernels_against_float64(bench: GpuBench, report: Report) -> None:
 def _sampled_alike(bench: GpuBench) -> float:
     """Share of rows in which the sampling kernel takes the token that PyTorch's operations take;
     where two scores differ by rounding alone it may be the other."""
-    from specchat.engine import kernels
+    from specchat.engine.cuda import kernels
 
     rows, vocab = (2, 128) if bench.tiny else (256, 4096)
     generator = torch.Generator().manual_seed(0)
@@ -107,7 +107,7 @@ class Load:
 
 def kernel_speed(bench: GpuBench, report: Report) -> None:
     """Attention of one layer with the heads of an 8B model (32 over 8, of 128): time, and the keys
-    and values it has to read against the card's copy speed."""
+    and values it has to read against the GPU's copy speed."""
     bench.keep(report.setdefault("loads", []), _speeds(bench))
 
 
@@ -142,7 +142,7 @@ def _attention(
     bench: GpuBench, load: Load, geometry: Geometry, dim: int, several: int
 ) -> Callable[[], object]:
     """Work that attends once in each of several caches."""
-    from specchat.engine import kernels
+    from specchat.engine.cuda import kernels
 
     each = -(-(load.context + load.rows) // PAGE)
     pages = torch.randperm(load.batch * each).tolist()

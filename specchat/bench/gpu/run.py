@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from specchat.bench.gpu import kernel_sections as kernels
-from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
+from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.model_sections import measure_model
 from specchat.bench.gpu.models import bundled, shapes, standin
 from specchat.bench.gpu.standin import SHAPES, TINY, Shape
@@ -155,9 +155,9 @@ def _environment(bench: GpuBench, code: str | None) -> Report:
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if bench.device.type == "cuda":
-        card = torch.cuda.get_device_properties(bench.device)
-        found["memory_bytes"] = card.total_memory
-        found["processors"] = card.multi_processor_count
+        gpu = torch.cuda.get_device_properties(bench.device)
+        found["memory_bytes"] = gpu.total_memory
+        found["processors"] = gpu.multi_processor_count
     return found
 
 

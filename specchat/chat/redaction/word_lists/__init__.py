@@ -1,0 +1,1 @@
+"""Words that tell people and places from the rest."""
