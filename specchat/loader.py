@@ -92,6 +92,10 @@ def load(options: LoadOptions) -> LoadedModel:
     dtype = _dtype(options.dtype, device, directory)
     tokenizer = load_tokenizer(directory)
     model = load_causal_lm(directory, dtype, device, options.quantize)
+    emulated = dtype == torch.bfloat16 and device.type == "cpu" and not multiplies_bf16()
+    if emulated and options.quantize is None:
+        log.info("this CPU does not multiply bfloat16: weights in it, arithmetic in float32")
+        dtype, model = torch.float32, model.float()
     shape = read_shape(model.config, dtype)
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
     _keep_compiled_work()

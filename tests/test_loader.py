@@ -88,7 +88,10 @@ def test_the_end_token_of_the_tokenizer_ends_an_answer(loaded: Loader) -> None:
     assert deltas[-1].finish == "stop"
 
 
-def test_half_precision_runs_on_cpu(loaded: Loader) -> None:
+def test_half_precision_runs_on_a_cpu_that_multiplies_it(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "multiplies_bf16", lambda: True)
     model = loaded(dtype="bfloat16")
     assert model.engine.info.dtype == "bfloat16"
     stream = model.engine.submit(Request((5, 6, 7), SamplingParams(max_tokens=4, ignore_eos=True)))
@@ -390,3 +393,22 @@ def test_a_cpu_runs_in_bf16_where_it_multiplies_it_and_the_weights_are_in_it(
     model.save_pretrained(copied)
     monkeypatch.setattr(loader, "multiplies_bf16", lambda: fast)
     assert loaded(model=str(copied), device="cpu").engine.info.dtype == wanted
+
+
+def test_bf16_on_a_cpu_that_does_not_multiply_it_means_its_weights_in_float32(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emulated products would take tens of times as long as float32's."""
+    monkeypatch.setattr(loader, "multiplies_bf16", lambda: False)
+    taken: list[torch.nn.Module] = []
+    runner = loader.ModelRunner
+
+    def watched(model: torch.nn.Module, **more: Any) -> Any:
+        taken.append(model)
+        return runner(model, **more)
+
+    monkeypatch.setattr(loader, "ModelRunner", watched)
+    assert loaded(device="cpu", dtype="bfloat16").engine.info.dtype == "float32"
+    for weight in taken[0].parameters():
+        assert weight.dtype == torch.float32
+        assert torch.equal(weight, weight.bfloat16().float())
