@@ -10,7 +10,7 @@ from specchat.chat import wording as say
 from specchat.chat.answer.confidence import doubts, wants_person
 from specchat.chat.company.orders import facts
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
-from specchat.chat.turns.repository import Memory
+from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.types import ChatError, ChatTurn
 from storage import Desk, HandoffRecord, HandoffRow, Store, StoreError
 from storage.care.records import HandoffReason
@@ -30,9 +30,9 @@ _EXCERPT = 160  # characters of each
 class Handoffs:
     """Customers on their way to a person. Safe to use from any thread."""
 
-    def __init__(self, store: Store, memory: Memory) -> None:
+    def __init__(self, store: Store, repository: ConversationRepository) -> None:
         self._store = store
-        self._memory = memory
+        self._repository = repository
 
     # -- for the customer ----------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ class Handoffs:
         if found is not None:
             return found
         try:
-            self._memory.keep(live)
+            self._repository.keep(live)
             self._store.care.open_handoff(
                 HandoffRecord(
                     conversation_id=live.id,
@@ -137,9 +137,9 @@ class Handoffs:
             raise ChatError(say.EMPTY_REPLY)
         if handoff.status == "waiting":
             self.take(handoff_id)
-        live = self._memory.in_memory(handoff.conversation_id)
+        live = self._repository.in_memory(handoff.conversation_id)
         if live is None:
-            live = self._memory.read_for_desk(handoff.conversation_id)
+            live = self._repository.read_for_desk(handoff.conversation_id)
         self._add_person_turn(live, question="", answer=text.strip())
 
     # -- parts ---------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Handoffs:
             created_at=datetime.now(UTC),
             by_person=True,
         )
-        self._memory.add(live, LiveTurn(shown, (), (), live.values, live.asked, 0))
+        self._repository.add(live, LiveTurn(shown, (), (), live.values, live.asked, 0))
         self._store.flush(1.0)  # the other side reads the store
         return shown
 
@@ -175,7 +175,7 @@ class Handoffs:
         return "\n".join(lines)
 
     def _excerpt(self, live: LiveConversation, text: str) -> str:
-        line = " ".join(self._memory.redacted(text, live).text.split())
+        line = " ".join(self._repository.redacted(text, live).text.split())
         return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1].rstrip() + "…"
 
 

@@ -8,9 +8,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
-from specchat.chat.answer.preparation import Asking
+from specchat.chat.answer.preparation import Preparation
 from specchat.chat.answer.prompt import PromptBuild
-from specchat.chat.answer.responder import Answers
+from specchat.chat.answer.responder import Responder
 from specchat.chat.answer.task import last_turn, salt, turns_from
 from specchat.chat.company.profile import Company
 from specchat.chat.handoff import Handoffs
@@ -20,7 +20,7 @@ from specchat.chat.slots.filler import SlotFiller
 from specchat.chat.slots.message import with_slots
 from specchat.chat.turns.conversation_export import as_json, as_markdown
 from specchat.chat.turns.learning import Learning
-from specchat.chat.turns.repository import Memory
+from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.retention import Retention
 from specchat.chat.types import (
     AnswerOptions,
@@ -74,11 +74,13 @@ class ChatService:
         """
         self._loaded = loaded
         self._company = company
-        self._asking = Asking(loaded, company, store)
+        self._preparation = Preparation(loaded, company, store)
         self.learning = self._learning(store) if learn else None
-        self._memory = Memory(store, company, self._asking, self.learning)
-        self.handoffs = Handoffs(store, self._memory)
-        self._answers = Answers(loaded.engine, self._asking, self._memory, self.handoffs)
+        self._repository = ConversationRepository(store, company, self._preparation, self.learning)
+        self.handoffs = Handoffs(store, self._repository)
+        self._responder = Responder(
+            loaded.engine, self._preparation, self._repository, self.handoffs
+        )
         if company.orders:
             store.care.put_orders([order.on(date.today()) for order in company.orders])
         if retention_days is not None:
@@ -101,15 +103,15 @@ class ChatService:
 
         Without `keep` no word of it is stored, only what its answers cost.
         """
-        return self._memory.new(owner, keep=keep).id
+        return self._repository.new(owner, keep=keep).id
 
     def keep(self, conversation_id: str, *, owner: str) -> None:
         """What is said from now on may be stored. Raises LookupError if not the owner's."""
-        self._memory.keep(self._memory.open(conversation_id, owner))
+        self._repository.keep(self._repository.open(conversation_id, owner))
 
     def is_kept(self, conversation_id: str, *, owner: str) -> bool:
         """True when what is said there is stored. Raises LookupError if not the owner's."""
-        return self._memory.open(conversation_id, owner).kept
+        return self._repository.open(conversation_id, owner).kept
 
     def conversations(
         self, owner: str, limit: int = 50, *, search: str = ""
@@ -118,7 +120,7 @@ class ChatService:
 
         Conversations nobody asked anything in are left out.
         """
-        return self._memory.summaries(owner, limit, search)
+        return self._repository.summaries(owner, limit, search)
 
     def history(self, conversation_id: str, owner: str) -> list[ChatTurn]:
         """The turns in order: as they were said while in memory, redacted after that.
@@ -126,14 +128,14 @@ class ChatService:
         Raises:
             LookupError: there is no such conversation of this owner.
         """
-        return self._memory.history(self._memory.open(conversation_id, owner))
+        return self._repository.history(self._repository.open(conversation_id, owner))
 
     def rename_conversation(self, conversation_id: str, name: str, *, owner: str) -> None:
         """Give it another title. Raises LookupError if not the owner's, ChatError if empty."""
-        live = self._memory.open(conversation_id, owner)
+        live = self._repository.open(conversation_id, owner)
         if not name.strip():
             raise ChatError(say.EMPTY_TITLE)
-        self._memory.rename(live, name)
+        self._repository.rename(live, name)
 
     def export(self, conversation_id: str, form: str, *, owner: str, title: str = "") -> str:
         """The conversation as "json" or "markdown". Raises LookupError if not the owner's."""
@@ -143,7 +145,7 @@ class ChatService:
 
     def delete_conversation(self, conversation_id: str, *, owner: str) -> None:
         """Erase a conversation from memory, store and prefix cache. Raises LookupError."""
-        self._memory.delete(self._memory.open(conversation_id, owner))
+        self._repository.delete(self._repository.open(conversation_id, owner))
         self._evict(owner)
 
     def forget(self, owner: str) -> None:
@@ -154,33 +156,33 @@ class ChatService:
             StoreError: the database is busy; the erasure stays queued.
         """
         try:
-            self._memory.forget(owner)
+            self._repository.forget(owner)
         finally:
             self._evict(owner)
 
     def forget_erased(self) -> None:
         """Let go of everything that is no longer in the store, because a command beside the app
         or its age has erased it. Raises StoreError."""
-        for owner in self._memory.forget_erased():
+        for owner in self._repository.forget_erased():
             self._evict(owner)
 
     def undo(self, conversation_id: str, *, owner: str) -> None:
         """Remove the last turn. Raises ChatError when there is none, or one is being answered."""
-        live = self._memory.open(conversation_id, owner)
+        live = self._repository.open(conversation_id, owner)
         with live.one_at_a_time():
             turn = last_turn(live)
             live.values = turn.values
-            self._memory.remove(live, [turn.shown.turn_id])
+            self._repository.remove(live, [turn.shown.turn_id])
 
     def stop(self, conversation_id: str, *, owner: str) -> None:
         """Stop the answer that is under way; its stream ends as cancelled. Without one: nothing."""
-        stop = self._memory.open(conversation_id, owner).stop
+        stop = self._repository.open(conversation_id, owner).stop
         if stop is not None:
             stop()
 
     def is_answering(self, conversation_id: str, *, owner: str) -> bool:
         """True while a question of the conversation is being answered."""
-        return self._memory.open(conversation_id, owner).answering.locked()
+        return self._repository.open(conversation_id, owner).answering.locked()
 
     # -- answers -------------------------------------------------------------------------------
 
@@ -202,10 +204,10 @@ class ChatService:
             ChatError: the question is empty or too long, a setting is out of range, or another
                 question of this conversation is being answered. Nothing is stored then.
         """
-        live = self._memory.open(conversation_id, owner)
+        live = self._repository.open(conversation_id, owner)
         text = clean_question(question)
         with live.one_at_a_time():
-            yield from self._answers.to(live, text, options)
+            yield from self._responder.to(live, text, options)
 
     def retry(
         self, conversation_id: str, *, owner: str, options: AnswerOptions = _DEFAULT
@@ -214,10 +216,10 @@ class ChatService:
 
         The new answer takes the old one's place as soon as there is one. Raises as `answer`.
         """
-        live = self._memory.open(conversation_id, owner)
+        live = self._repository.open(conversation_id, owner)
         with live.one_at_a_time():
             turn = last_turn(live)
-            yield from self._answers.by_model(live, turn.shown.question, options, (turn,))
+            yield from self._responder.by_model(live, turn.shown.question, options, (turn,))
 
     def edit(
         self,
@@ -233,10 +235,10 @@ class ChatService:
         The new turn takes the place of the old one and of all that came after it, as soon as
         there is an answer. Raises as `answer`; ChatError too when the turn is not in memory.
         """
-        live = self._memory.open(conversation_id, owner)
+        live = self._repository.open(conversation_id, owner)
         text = clean_question(question)
         with live.one_at_a_time():
-            yield from self._answers.by_model(live, text, options, turns_from(live, turn_id))
+            yield from self._responder.by_model(live, text, options, turns_from(live, turn_id))
 
     def rate_answer(self, conversation_id: str, turn_id: str, score: int, *, owner: str) -> None:
         """Like (1) or dislike (-1) an answer, or take it back (0).
@@ -247,12 +249,12 @@ class ChatService:
             LookupError: there is no such conversation of this owner, or no such answer in it.
             StoreError: the database refused it.
         """
-        live = self._memory.open(conversation_id, owner)
-        if all(turn.turn_id != turn_id for turn in self._memory.history(live)):
+        live = self._repository.open(conversation_id, owner)
+        if all(turn.turn_id != turn_id for turn in self._repository.history(live)):
             raise LookupError("no such answer")
         before = live.opinions.get(turn_id, 0)
         kept = live.id if live.kept else None
-        self._memory.rate(
+        self._repository.rate(
             live,
             FeedbackRecord(kind="answer", score=score, conversation_id=kept, turn_id=turn_id),
         )
@@ -270,16 +272,16 @@ class ChatService:
             ChatError: the score is out of range.
             StoreError: the database refused it.
         """
-        live = self._memory.open(conversation_id, owner)
+        live = self._repository.open(conversation_id, owner)
         if not 1 <= score <= BEST_SCORE:
             raise ChatError(say.bad_score(score, BEST_SCORE))
-        self._memory.rate(
+        self._repository.rate(
             live,
             FeedbackRecord(
                 kind="csat",
                 score=score,
                 conversation_id=live.id if live.kept else None,
-                comment=self._memory.redacted(comment, live).text if live.kept else "",
+                comment=self._repository.redacted(comment, live).text if live.kept else "",
             ),
         )
 
@@ -294,34 +296,34 @@ class ChatService:
             LookupError: there is no such conversation of this owner.
             ChatError: the desk cannot be reached.
         """
-        return self.handoffs.request(self._memory.open(conversation_id, owner), reason)
+        return self.handoffs.request(self._repository.open(conversation_id, owner), reason)
 
     def cancel_person(self, conversation_id: str, *, owner: str) -> None:
         """Back to the assistant. Raises LookupError if not the owner's."""
-        self.handoffs.cancel(self._memory.open(conversation_id, owner))
+        self.handoffs.cancel(self._repository.open(conversation_id, owner))
 
     def handoff(self, conversation_id: str, *, owner: str) -> HandoffRow | None:
         """The newest hand-off, closed or not. Raises LookupError if not the owner's."""
-        return self.handoffs.of(self._memory.open(conversation_id, owner))
+        return self.handoffs.of(self._repository.open(conversation_id, owner))
 
     # -- what the race uses --------------------------------------------------------------------
 
     def prompt_for(self, question: str, max_tokens: int = _DEFAULT.max_tokens) -> PromptBuild:
         """The prompt of a single question. Raises ChatError as `answer` does."""
-        return self._asking.prompt_for(question, max_tokens)
+        return self._preparation.prompt_for(question, max_tokens)
 
     def filler_for(self, question: str) -> SlotFiller:
         """A fresh filler for the answer to a single question. Raises ChatError as `answer`."""
-        return self._asking.filler_for(question)
+        return self._preparation.filler_for(question)
 
     def redacted(self, text: str) -> Redaction:
         """The text as it may be stored; the shop's own contacts stay."""
-        return self._memory.redacted(text)
+        return self._repository.redacted(text)
 
     def _learning(self, store: Store) -> Learning:
-        shop, loaded, known = self._company, self._loaded, self._asking.slot_texts
+        shop, loaded, known = self._company, self._loaded, self._preparation.slot_texts
         texts = [entry.answer for entry in shop.faq] + [reply.text for reply in shop.replies]
-        values = known(self._asking.values)
+        values = known(self._preparation.values)
         own = [with_slots(text, values) for text in texts]
         return Learning(loaded.engine, loaded.tokenizer, store, loaded.engine.info.name, own)
 

@@ -192,11 +192,11 @@ def speculator(
                 max_steps=max_steps,
             )
             return
-        from specchat.commands.train_speculator import Order, train_for_any_target
+        from specchat.commands.train_speculator import TrainingOptions, train_for_any_target
         from specchat.training.distillation.trainer import DistilSettings
 
         train_for_any_target(
-            Order(
+            TrainingOptions(
                 kind=kind, stage=stage, target=target or str(out / "target"),
                 conversations=conversations, from_history=from_history, data=data,
                 from_hub=from_hub, work=work, out=out, limit=limit, start=start, device=device,

@@ -26,7 +26,7 @@ MOST_NEW_TOKENS = 256
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingOptions:
     """What the command's options say."""
 
     kind: str
@@ -46,32 +46,32 @@ class Order:
     settings: DistilSettings = field(default_factory=DistilSettings)
 
 
-def train_for_any_target(order: Order) -> None:
+def train_for_any_target(options: TrainingOptions) -> None:
     """Run the command.
 
     Raises `ValueError`, `FileNotFoundError`, `ModelLoadError` or `StoreError` for what is wrong
     with the options, the text, the target or the database.
     """
-    if order.kind not in KINDS:
-        raise ValueError(f"--kind must be one of {', '.join(KINDS)}, got {order.kind!r}")
-    if order.conversations is not None and order.from_history:
+    if options.kind not in KINDS:
+        raise ValueError(f"--kind must be one of {', '.join(KINDS)}, got {options.kind!r}")
+    if options.conversations is not None and options.from_history:
         raise ValueError("choose one of --conversations and --from-history")
-    directory = resolve(order.target)
-    tasks = _tasks(order, directory)
-    place = re.sub(r"[^\w.-]+", "-", order.target).strip("-.") or "target"
+    directory = resolve(options.target)
+    tasks = _tasks(options, directory)
+    place = re.sub(r"[^\w.-]+", "-", options.target).strip("-.") or "target"
     names = {"mlp": "mlp_speculator", "draft": "draft"}
     assignment = Assignment(
-        kind=order.kind,
-        target=order.target,
-        out=order.out / names.get(order.kind, order.kind),
-        work=order.work / "speculators" / place,
-        stage=order.stage,
-        device=order.device,
-        start=order.start,
+        kind=options.kind,
+        target=options.target,
+        out=options.out / names.get(options.kind, options.kind),
+        work=options.work / "speculators" / place,
+        stage=options.stage,
+        device=options.device,
+        start=options.start,
         max_new_tokens=MOST_NEW_TOKENS,
-        settings=order.settings,
+        settings=options.settings,
     )
-    with tqdm(total=100.0, unit="%", file=sys.stderr, desc=order.kind, leave=False) as bar:
+    with tqdm(total=100.0, unit="%", file=sys.stderr, desc=options.kind, leave=False) as bar:
 
         def watch(progress: Progress) -> None:
             bar.set_postfix(step=progress.step, loss=f"{progress.loss:.3f}", refresh=False)
@@ -80,24 +80,24 @@ def train_for_any_target(order: Order) -> None:
         def say(line: str) -> None:
             tqdm.write(line, file=sys.stderr)
 
-        acceptance = train_speculator(assignment, tasks, order.max_steps, say, watch)
+        acceptance = train_speculator(assignment, tasks, options.max_steps, say, watch)
     typer.echo(report(assignment, acceptance))
-    typer.echo(f"load it with --speculators {order.kind}:{assignment.out}", err=True)
+    typer.echo(f"load it with --speculators {options.kind}:{assignment.out}", err=True)
 
 
-def _tasks(order: Order, directory: Path) -> list[Task]:
+def _tasks(options: TrainingOptions, directory: Path) -> list[Task]:
     tokenizer = load_tokenizer(directory)
-    longest = order.settings.length - 16
-    return make_tasks(tokenizer, _conversations(order), longest)[: order.limit]
+    longest = options.settings.length - 16
+    return make_tasks(tokenizer, _conversations(options), longest)[: options.limit]
 
 
-def _conversations(order: Order) -> list[tuple[Message, ...]]:
-    if order.conversations is not None:
-        return read_conversations(order.conversations)
-    if not order.from_history:
-        return [c.messages for c in in_split(load_corpus(order.data, order.from_hub), "train")]
-    with open_store(order.database) as store:
-        found = history_conversations(store.dialogues(order.limit))
+def _conversations(options: TrainingOptions) -> list[tuple[Message, ...]]:
+    if options.conversations is not None:
+        return read_conversations(options.conversations)
+    if not options.from_history:
+        return [c.messages for c in in_split(load_corpus(options.data, options.from_hub), "train")]
+    with open_store(options.database) as store:
+        found = history_conversations(store.dialogues(options.limit))
     if not found:
         raise ValueError("the database holds no conversation yet; chat first")
     return found

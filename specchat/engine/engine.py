@@ -22,7 +22,7 @@ from specchat.engine.errors import EngineClosedError, RequestError
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner
-from specchat.engine.native.merging import BuildOffers
+from specchat.engine.native.merging import BuildMerger
 from specchat.engine.native.steps import StepTimes
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.commit import OutputText
@@ -98,7 +98,7 @@ class Engine:
         self._closed = False
         self._order = 0
         self._when_idle: list[Callable[[], None]] = []
-        self._queue.add(BuildOffers(speculators))
+        self._queue.add(BuildMerger(speculators))
         self._step_times = StepTimes(runner.native, self._ask_when_idle)
         self._queue.add(self._step_times)
         self._queue.start()

@@ -152,8 +152,10 @@ def _row_group(job: _Job, by_kernel: bool) -> RowGroup:
             noise = noise[[0, *tree.depths]]
     if params.history_dependent:
         histories = _histories(sequence.tokens, tree)
-    dice = sequence.randomness.dice
-    return RowGroup(params, len(tree) + 1, noise, histories, sequence.prompt_length, dice, position)
+    uniforms = sequence.randomness.uniforms
+    return RowGroup(
+        params, len(tree) + 1, noise, histories, sequence.prompt_length, uniforms, position
+    )
 
 
 def _histories(tokens: list[int], tree: DraftTree) -> list[list[int]]:

@@ -17,7 +17,7 @@ CHOICE = (
 )
 
 
-_SCRIPTS = ("language.js", "language_charts.js", "connection.js", "mended.js")
+_SCRIPTS = ("language.js", "language_charts.js", "connection.js", "gradio_accessibility.js")
 
 
 def language_head(company: Company) -> str:

@@ -17,7 +17,7 @@ PAYLOAD = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>
 
 
 @pytest.fixture(autouse=True)
-def _mended(site: Site) -> Iterator[None]:
+def _at_the_usual_pace(site: Site) -> Iterator[None]:
     """Every test begins with an engine that works at the usual pace."""
     yield
     site.engine.full.clear()

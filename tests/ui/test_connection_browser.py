@@ -15,7 +15,7 @@ expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(autouse=True)
-def _mended(site: Site) -> Iterator[None]:
+def _at_the_usual_pace(site: Site) -> Iterator[None]:
     yield
     site.engine.flowing.set()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
 from specchat.chat.answer.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
-from specchat.chat.answer.streaming import Answering
+from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task, derived_seed, salt
 from specchat.chat.company import orders
 from specchat.chat.company.faq_search import FaqIndex
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from specchat.loader import LoadedModel
 
 
-class Asking:
+class Preparation:
     """Prepares questions for one model and one company. Safe to use from any thread.
 
     The bundled model knows slots: what was looked up becomes slot values and the start of its
@@ -71,14 +71,14 @@ class Asking:
 
     def answering(
         self, live: LiveConversation, task: Task, options: AnswerOptions, notes: tuple[str, ...]
-    ) -> Answering:
+    ) -> StreamedAnswer:
         """The request for a task, ready to be submitted. Raises ChatError as `answer` does."""
         params = self._params(live, options, task)
         prompt = self._prompt(task, params.max_tokens)
         if prompt.dropped_turns:
             notes = (*notes, say.dropped(prompt.dropped_turns))
         values = task.values.with_customer(orders.values(task.lookups) if self._slots else {})
-        return Answering(
+        return StreamedAnswer(
             request=Request(
                 prompt.ids, params, salt=salt(live.owner), public_tokens=prompt.public_tokens
             ),

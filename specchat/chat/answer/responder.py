@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
 from specchat.chat.answer.confidence import doubts
-from specchat.chat.answer.preparation import Asking
-from specchat.chat.answer.streaming import Answering
+from specchat.chat.answer.preparation import Preparation
+from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task
 from specchat.chat.handoff import Handoffs
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
-from specchat.chat.turns.repository import Memory
+from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.turn_metrics import metrics_from
 from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatTurn
 from specchat.engine.errors import EngineError
@@ -24,13 +24,19 @@ if TYPE_CHECKING:
     from specchat.engine.engine import Engine
 
 
-class Answers:
+class Responder:
     """Answers one question of a conversation that the caller holds."""
 
-    def __init__(self, engine: Engine, asking: Asking, memory: Memory, handoffs: Handoffs) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        preparation: Preparation,
+        repository: ConversationRepository,
+        handoffs: Handoffs,
+    ) -> None:
         self._engine = engine
-        self._asking = asking
-        self._memory = memory
+        self._preparation = preparation
+        self._repository = repository
         self._handoffs = handoffs
 
     def to(
@@ -52,8 +58,8 @@ class Answers:
         replaces: tuple[LiveTurn, ...] = (),
     ) -> Generator[AnswerUpdate, None, None]:
         """Let the model answer; the new turn takes the place of `replaces`."""
-        task = self._asking.task(live, text, replaces)
-        answering = self._asking.answering(live, task, options, self._notes(live, text))
+        task = self._preparation.task(live, text, replaces)
+        answering = self._preparation.answering(live, task, options, self._notes(live, text))
         finished: list[AnswerUpdate] = []
         live.stop = answering.stop
         try:
@@ -70,7 +76,9 @@ class Answers:
             finished.append(self._finish(live, answering, task))
         yield finished[0]
 
-    def _finish(self, live: LiveConversation, answering: Answering, task: Task) -> AnswerUpdate:
+    def _finish(
+        self, live: LiveConversation, answering: StreamedAnswer, task: Task
+    ) -> AnswerUpdate:
         """Keep the turn in memory and store it, whatever became of it."""
         shown = ChatTurn(
             turn_id=answering.turn_id,
@@ -90,15 +98,15 @@ class Answers:
             shown, task.question, answering.parts, task.before, task.position, task.attempt
         )
         if task.replaces and shown.status == "failed" and not answering.raw:
-            self._memory.store(live, shown)  # what it cost; the old answer is worth more
-            self._memory.remove(live, [shown.turn_id])
+            self._repository.store(live, shown)  # what it cost; the old answer is worth more
+            self._repository.remove(live, [shown.turn_id])
         else:
-            self._memory.remove(live, [old.shown.turn_id for old in task.replaces])
+            self._repository.remove(live, [old.shown.turn_id for old in task.replaces])
             live.values = task.values
-            self._memory.add(live, turn)
+            self._repository.add(live, turn)
         return replace(update, handoff=self._handoffs.after(live, shown))
 
-    def _metrics(self, answering: Answering) -> TurnMetrics | None:
+    def _metrics(self, answering: StreamedAnswer) -> TurnMetrics | None:
         if answering.stats is None:
             return None
         backend = ""
@@ -114,7 +122,7 @@ class Answers:
 
     def _notes(self, live: LiveConversation, text: str) -> tuple[str, ...]:
         notes = () if live.saved or not live.kept else (say.NOT_SAVED,)
-        hidden = self._memory.redacted(text, live).counts if live.kept else {}
+        hidden = self._repository.redacted(text, live).counts if live.kept else {}
         return (*notes, say.hidden(hidden)) if hidden else notes
 
 

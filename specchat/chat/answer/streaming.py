@@ -45,7 +45,7 @@ class Submits(Protocol):
 
 
 @dataclass(slots=True)
-class Answering:
+class StreamedAnswer:
     """One request on its way. Used by one thread, except for `stop`."""
 
     request: Request

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from specchat.chat.answer.preparation import Asking
+from specchat.chat.answer.preparation import Preparation
 from specchat.chat.answer.task import shown_from, title
 from specchat.chat.company.profile import Company
 from specchat.chat.redaction.redact import WITHHELD, Redaction, redact
@@ -28,24 +28,28 @@ _PERSONAL = {
 """Slots whose values are personal data, and the kind of it."""
 
 
-class Memory:
+class ConversationRepository:
     """Conversations by owner; to everybody else they do not exist. Safe to use from any thread.
 
     Of a conversation that is not to be kept the store gets measurements and no word.
     """
 
     def __init__(
-        self, store: Store, company: Company, asking: Asking, learning: Learning | None = None
+        self,
+        store: Store,
+        company: Company,
+        preparation: Preparation,
+        learning: Learning | None = None,
     ) -> None:
         self._store = store
         self._company = company
-        self._asking = asking
+        self._preparation = preparation
         self._learning = learning
         self._live = LiveConversations()
 
     def new(self, owner: str, *, keep: bool) -> LiveConversation:
         """Start a conversation. It goes on in memory when the store fails."""
-        live = LiveConversation(new_id(), owner, self._asking.values, kept=False)
+        live = LiveConversation(new_id(), owner, self._preparation.values, kept=False)
         if keep:
             self.keep(live)
         return self._live.add(live)
@@ -227,16 +231,16 @@ class Memory:
         """The conversation as the store has it: redacted."""
         self._store.flush(_FLUSH_S)
         row = self._store.conversation(conversation_id, owner)
-        values = self._asking.values
+        values = self._preparation.values
         live = LiveConversation(conversation_id, owner, values, titled=bool(row.title))
         for opinion in self._store.care.feedback(conversation_id):
             if opinion.turn_id is not None:
                 live.opinions[opinion.turn_id] = opinion.score
         for turn in self._store.turns(conversation_id):
             before = live.values
-            rewrite = self._asking.rewritten(turn.question, live.last_answer)
+            rewrite = self._preparation.rewritten(turn.question, live.last_answer)
             live.values = before.with_customer(rewrite.values)
-            answer = with_slots(turn.answer, self._asking.slot_texts(live.values))
+            answer = with_slots(turn.answer, self._preparation.slot_texts(live.values))
             live.append(LiveTurn(shown_from(turn), rewrite.parts, answer, before, turn.position, 0))
             live.asked = turn.position + 1
         return live

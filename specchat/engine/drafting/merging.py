@@ -10,7 +10,7 @@ from specchat.engine.drafting.draft_tree import DraftTree, merge
 from specchat.engine.policy.policy import Outlook, Policy
 
 
-class Offers(Protocol):
+class DraftMerger(Protocol):
     """Of one step after the other; `place` is a request's among those that decode."""
 
     def begin(self, greedy: Sequence[bool], prompt_rows: int) -> Outlook:
@@ -50,7 +50,7 @@ class Offers(Protocol):
         ...
 
 
-class TreeOffers:
+class TreeMerger:
     """In Python: where the library is missing, and where drafts are drawn at random, which only the
     rejection rule wants."""
 

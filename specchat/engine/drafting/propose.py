@@ -11,11 +11,11 @@ from functools import partial
 from typing import NamedTuple
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.merging import Offers, TreeOffers
+from specchat.engine.drafting.merging import DraftMerger, TreeMerger
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.native.library import loaded_library
-from specchat.engine.native.merging import MOST_DRAFTERS, NativeOffers
+from specchat.engine.native.merging import MOST_DRAFTERS, NativeMerger
 from specchat.engine.policy.policy import Policy
 from specchat.engine.policy.profitability import AskCost, Lead, Payoffs, Trust, Worth
 from specchat.engine.policy.regressions import MOST_ASKED
@@ -67,9 +67,9 @@ class Drafting:
         self._steps = 0
         self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
-        self._offers: Offers = TreeOffers(policy, vocab_size)  # of this step
-        self._in_python = self._offers
-        self._natively: NativeOffers | None = None
+        self._merger: DraftMerger = TreeMerger(policy, vocab_size)  # of this step
+        self._in_python = self._merger
+        self._natively: NativeMerger | None = None
         self._some_draw = False  # some speculator drafts at random where that is wanted
 
     def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
@@ -86,7 +86,7 @@ class Drafting:
         if not wanting:
             return Drafts([DraftTree() for _ in sequences], 0.0, places)
         if self._ask_around(sequences, wanting, prompt_rows):
-            trees = self._offers.chosen()
+            trees = self._merger.chosen()
         else:
             trees = [DraftTree() for _ in sequences]
         for i in wanting:
@@ -95,7 +95,7 @@ class Drafting:
             if not (idle or (params.adaptive and params.max_nodes is None)):
                 trees[i] = self._limited(params, i, trees[i])
             if not trees[i].tokens:
-                sequences[i].counters.plain_steps += idle or self._offers.count(i) > 0
+                sequences[i].counters.plain_steps += idle or self._merger.count(i) > 0
         return Drafts(trees, 1000 * (time.perf_counter() - start), places)
 
     def _ask_around(self, sequences: Seq[Sequence], wanting: Seq[int], prompt_rows: int) -> bool:
@@ -117,12 +117,12 @@ class Drafting:
             began = time.perf_counter()
             if not lineup:
                 contexts = {i: _context(sequences[i]) for i in wanting}
-                self._offers = self._offers_for(sequences)
-                outlook = self._offers.begin(greedy, prompt_rows)
+                self._merger = self._merger_for(sequences)
+                outlook = self._merger.begin(greedy, prompt_rows)
                 plain = rate = outlook.rate
             spent += self._cost(speculator, len(those))
             if self._ask(speculator, those, sequences, contexts):
-                outlook = self._offers.choose(spent)
+                outlook = self._merger.choose(spent)
             lineup, tokens = (*lineup, speculator.name), outlook.tokens
             believed = outlook.believed(self._trust_of(lineup, plainly).ratio)
             if paid:
@@ -152,7 +152,7 @@ class Drafting:
         self.policy.calibration.begin_step()
         if not self._asked:
             return
-        self._offers.learn(drafts.places, tokens)
+        self._merger.learn(drafts.places, tokens)
         if self._hope is not None:
             trust, hoped = self._hope
             trust.observe(sum(map(len, accepted)), hoped)
@@ -216,20 +216,20 @@ class Drafting:
             if end is not None:
                 end()
 
-    def _offers_for(self, sequences: Seq[Sequence]) -> Offers:
+    def _merger_for(self, sequences: Seq[Sequence]) -> DraftMerger:
         """What takes in the drafts of a step: native where it can be."""
         library = loaded_library()
         drawn = self._some_draw and any(s.draw_noise is not None for s in sequences)
         if library is None or drawn:
             return self._in_python
         if self._natively is None:
-            self._natively = NativeOffers(library, self.policy, self._names, self._vocab_size)
+            self._natively = NativeMerger(library, self.policy, self._names, self._vocab_size)
         return self._natively
 
     def _limited(self, params: SamplingParams, place: int, tree: DraftTree) -> DraftTree:
         """A request's tree as its parameters want it."""
         if not params.adaptive and not tree.draws:
-            tree = self.policy.likeliest(self._offers.whole(place), params.greedy)
+            tree = self.policy.likeliest(self._merger.whole(place), params.greedy)
         most = params.max_nodes
         if most is None or len(tree) <= most:
             return tree
@@ -310,11 +310,11 @@ class Drafting:
             trees = speculator.propose(batch)
             if len(trees) != len(batch):
                 raise ValueError(f"{len(batch)} trees expected, got {len(trees)}")
-            if self._offers is self._natively and _any_drawn(trees):
+            if self._merger is self._natively and _any_drawn(trees):
                 self._some_draw = True  # from the next step on
                 return False
             depths = [context.max_depth for context in batch]
-            self._offers.add(speculator.name, those, trees, depths)
+            self._merger.add(speculator.name, those, trees, depths)
         except Exception:
             self._switch_off(speculator)
             return False

@@ -43,10 +43,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
 }  # fmt: skip
 
 
-class BuildOffers:
+class BuildMerger:
     """The job that builds the library where nothing else has it built: on a GPU, say."""
 
-    name = "the native offers"
+    name = "the native merging"
 
     def __init__(self, speculators: Sequence[Speculator]) -> None:
         self._speculators = speculators
@@ -70,8 +70,8 @@ class BuildOffers:
         self._tried = True
 
 
-class NativeOffers:
-    """As `TreeOffers`, for drafts that were not drawn at random. The engine thread owns it."""
+class NativeMerger:
+    """As `TreeMerger`, for drafts that were not drawn at random. The engine thread owns it."""
 
     def __init__(
         self, library: ctypes.CDLL, policy: Policy, drafters: Sequence[str], vocab_size: int

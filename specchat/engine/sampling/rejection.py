@@ -20,7 +20,7 @@ import torch
 
 from specchat.engine.sampling.uniforms import Stream
 
-Roll = Callable[[Stream, int], torch.Tensor | float]
+Uniform = Callable[[Stream, int], torch.Tensor | float]
 """Uniform numbers `[n]` in (0, 1) of a stream and a trial, for the position in question."""
 
 
@@ -32,19 +32,19 @@ class Proposal:
     q: torch.Tensor | None  # [n, vocab] what it was drawn from; None: chosen, a point mass
 
 
-def settle(p: torch.Tensor, proposals: Sequence[Proposal], roll: Roll) -> torch.Tensor:
+def settle(p: torch.Tensor, proposals: Sequence[Proposal], uniform: Uniform) -> torch.Tensor:
     """The target's tokens `[n]` at one position, draws from `p [n, vocab]` (float64).
 
     Drawn candidates come first, in the order drawn: what was chosen may depend on them.
     """
     token = torch.full(p.shape[:1], -1, dtype=torch.int64, device=p.device)
     for trial, proposal in enumerate(proposals):
-        accepted = accepts(p, proposal, roll(Stream.ACCEPT, trial))
+        accepted = accepts(p, proposal, uniform(Stream.ACCEPT, trial))
         token = torch.where((token < 0) & accepted, proposal.token, token)
         if bool((token >= 0).all()):
             return token
         p = residual(p, proposal)
-    return torch.where(token < 0, pick(p, roll(Stream.RESAMPLE, 0)), token)
+    return torch.where(token < 0, pick(p, uniform(Stream.RESAMPLE, 0)), token)
 
 
 def accepts(p: torch.Tensor, proposal: Proposal, uniform: torch.Tensor | float) -> torch.Tensor:

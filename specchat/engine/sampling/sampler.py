@@ -17,7 +17,7 @@ import torch
 
 from specchat.engine.request import SamplingParams
 from specchat.engine.sampling.noise import NoiseTape
-from specchat.engine.sampling.uniforms import Dice, Stream, stream_seed
+from specchat.engine.sampling.uniforms import Stream, Uniforms, stream_seed
 
 NO_TOKEN = -1
 """Chosen after a row whose scores are no numbers, or whose best one is infinite."""
@@ -28,7 +28,7 @@ class Randomness:
     """What one request's tokens are drawn with; nothing when greedy."""
 
     noise: NoiseTape | None = None  # coupled rule
-    dice: Dice | None = None  # rejection rule
+    uniforms: Uniforms | None = None  # rejection rule
     draw_noise: NoiseTape | None = None  # rejection rule: for drafters, independent of the dice
 
     @classmethod
@@ -39,7 +39,7 @@ class Randomness:
         if not params.rejects:
             return cls(noise=NoiseTape(params.seed, vocab, device))
         own = NoiseTape(stream_seed(params.seed, Stream.DRAFT), vocab, device)
-        return cls(dice=Dice(params.seed), draw_noise=own)
+        return cls(uniforms=Uniforms(params.seed), draw_noise=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class RowGroup:
     noise: torch.Tensor | None  # [count, vocab], the noise of each row's own position; coupled
     histories: Sequence[Sequence[int]] | None  # per row: prompt and answer up to it
     prompt_length: int = 0
-    dice: Dice | None = None  # random numbers of the rejection rule
+    uniforms: Uniforms | None = None  # random numbers of the rejection rule
     position: int = 0  # in the text, of the token that the first row chooses
 
     @property
     def is_plain(self) -> bool:
         """True when each row's token is that of its largest logit, and nothing else is wanted."""
-        return self.dice is None and takes_largest(self.params)
+        return self.uniforms is None and takes_largest(self.params)
 
 
 def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:

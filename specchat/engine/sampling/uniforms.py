@@ -25,18 +25,20 @@ class Stream(IntEnum):
     DRAFT = 3  # what a drafter draws from its own distribution
 
 
-class Dice:
+class Uniforms:
     """One request's random numbers."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def roll(self, stream: Stream, position: int, trial: int = 0) -> float:
+    def uniform(self, stream: Stream, position: int, trial: int = 0) -> float:
         """A uniform number in (0, 1)."""
         key = mix_int((stream_seed(self._seed, stream) + position * GOLDEN) & MASK64)
         return ((mix_int((key + (trial + 1) * GOLDEN) & MASK64) >> 12) + 0.5) * _SCALE
 
-    def rolls(self, stream: Stream, positions: torch.Tensor, trial: int = 0) -> torch.Tensor:
+    def uniform_tensor(
+        self, stream: Stream, positions: torch.Tensor, trial: int = 0
+    ) -> torch.Tensor:
         """The same for many positions: int64 `[n]` to float64 `[n]`."""
         seed = signed(stream_seed(self._seed, stream))
         key = mix(positions * signed(GOLDEN) + seed)

@@ -26,7 +26,7 @@ from specchat.engine.sampling.sampler import (
     best_tokens,
     target_logits,
 )
-from specchat.engine.sampling.uniforms import Dice
+from specchat.engine.sampling.uniforms import Uniforms
 
 Choice = Callable[[int], int]
 """The target's token after a node of the tree (or the root, -1)."""
@@ -66,11 +66,11 @@ def verify(
     for group, tree, rows in zip(groups, trees, kept, strict=True):
         mine = choices[row : row + group.count]
         row += group.count
-        if group.dice is None:
+        if group.uniforms is None:
             found = walk(tree, mine)
         else:
             assert rows is not None
-            found = follow(tree, drawn(tree, rows, group.dice, group.position))
+            found = follow(tree, drawn(tree, rows, group.uniforms, group.position))
         if group.params.logprobs is not None:
             assert rows is not None
             found = Walk(found.nodes, found.token, _logprobs(tree, found, rows, group))
@@ -116,7 +116,7 @@ def follow(tree: DraftTree, choice: Choice) -> Walk:
         node = child
 
 
-def drawn(tree: DraftTree, targets: torch.Tensor, dice: Dice, position: int) -> Choice:
+def drawn(tree: DraftTree, targets: torch.Tensor, uniforms: Uniforms, position: int) -> Choice:
     """Choices by the rejection rule. `targets [rows, vocab]` are log-probabilities up to a
     constant; the root's row chooses the token at `position`."""
 
@@ -126,7 +126,7 @@ def drawn(tree: DraftTree, targets: torch.Tensor, dice: Dice, position: int) -> 
             return NO_TOKEN
         at = position + (0 if node == ROOT else tree.depths[node])
         proposals = _proposals(tree, node, p)
-        return int(settle(p, proposals, lambda stream, trial: dice.roll(stream, at, trial)))
+        return int(settle(p, proposals, lambda stream, trial: uniforms.uniform(stream, at, trial)))
 
     return choose
 
@@ -148,7 +148,7 @@ def _rows_to_keep(targets: torch.Tensor, groups: Sequence[RowGroup]) -> list[tor
     for group in groups:
         rows = targets[row : row + group.count]
         row += group.count
-        if group.dice is not None:
+        if group.uniforms is not None:
             kept.append(rows)
         elif group.params.logprobs is not None:
             kept.append(rows.clone())  # noise is added in place

@@ -14,8 +14,8 @@ from specchat.ui.chat.events import ChatEvents, answer_options
 from specchat.ui.chat.sidebar import bind_sidebar
 from specchat.ui.chat.sidebar_events import SidebarEvents
 from specchat.ui.chat.tab import ChatTab
-from specchat.ui.chat.tab_state import Screen
 from specchat.ui.chat.view import ChatView
+from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.sampling_controls import EngineQueue
 
@@ -60,14 +60,14 @@ class _Bound:
         self._events = events
         self._care = care
 
-    def single(self, event: Callable[..., Screen]) -> Callable[..., Any]:
+    def single(self, event: Callable[..., ChatViewState]) -> Callable[..., Any]:
         """An event with one screen."""
 
         def handle(*arguments: Any) -> Any:
             try:
                 return self._tab.rendered(event(*arguments))
             except say.EXPECTED as error:
-                return self._tab.rendered(Screen(alert=say.problem(error)))
+                return self._tab.rendered(ChatViewState(alert=say.problem(error)))
 
         return handle
 
@@ -116,22 +116,22 @@ class _Bound:
     def tick(self, stored: Any, seen: str) -> tuple[dict[Any, Any], str]:
         """Now and then while a hand-off is open."""
         try:
-            screen, state = self._care.tick(stored, seen)
+            view_state, state = self._care.tick(stored, seen)
         except say.EXPECTED:
-            screen, state = Screen(), seen
-        return self._tab.rendered(screen), state
+            view_state, state = ChatViewState(), seen
+        return self._tab.rendered(view_state), state
 
     def _all(
-        self, begin: Callable[[], Generator[Screen, None, None]]
+        self, begin: Callable[[], Generator[ChatViewState, None, None]]
     ) -> Generator[Any, None, None]:
         try:
             screens = begin()
         except ChatError as error:
-            yield self._tab.rendered(Screen(alert=say.problem(error)))
+            yield self._tab.rendered(ChatViewState(alert=say.problem(error)))
             return
         try:
-            for screen in screens:
-                yield self._tab.rendered(screen)
+            for view_state in screens:
+                yield self._tab.rendered(view_state)
         finally:
             screens.close()
 

@@ -12,9 +12,9 @@ from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError, ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
-from specchat.ui.chat.tab_state import Screen
 from specchat.ui.chat.transcript import Message, answer_messages, transcript, user_message
 from specchat.ui.chat.view import ChatView, is_open, turn_at
+from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import Identity, identity_of
 
@@ -28,18 +28,18 @@ class ChatEvents:
 
     def ask(
         self, question: str | None, stored: Any, options: AnswerOptions
-    ) -> Generator[Screen, None, None]:
+    ) -> Generator[ChatViewState, None, None]:
         """Answer a question. The typed text comes back when it could not be answered."""
         who, said = identity_of(stored), question or ""
         if not said.strip():
-            yield Screen(identity=who, alert=say.alert(text.NO_QUESTION))
+            yield ChatViewState(identity=who, alert=say.alert(text.NO_QUESTION))
             return
         try:
             opened = self._view.for_question(who)
             who = opened.who
             earlier = transcript(self._view.turns(who)).messages
         except say.EXPECTED as error:
-            yield Screen(identity=who, box=said, alert=say.problem(error))
+            yield ChatViewState(identity=who, box=said, alert=say.problem(error))
             return
         yield from self._stream(
             who,
@@ -50,16 +50,16 @@ class ChatEvents:
             opened.note,
         )
 
-    def retry(self, stored: Any, options: AnswerOptions) -> Generator[Screen, None, None]:
+    def retry(self, stored: Any, options: AnswerOptions) -> Generator[ChatViewState, None, None]:
         """Answer the last question again."""
         who = identity_of(stored)
         try:
             turns = self._turns_to_change(who)
         except say.EXPECTED as error:
-            yield Screen(alert=say.problem(error))
+            yield ChatViewState(alert=say.problem(error))
             return
         if not turns:
-            yield Screen(alert=say.alert(text.NOTHING_TO_RETRY))
+            yield ChatViewState(alert=say.alert(text.NOTHING_TO_RETRY))
             return
         yield from self._stream(
             who,
@@ -71,7 +71,7 @@ class ChatEvents:
 
     def edit(
         self, index: Any, changed: str, stored: Any, options: AnswerOptions
-    ) -> Generator[Screen, None, None]:
+    ) -> Generator[ChatViewState, None, None]:
         """Ask the question of message `index` differently; what came after it goes."""
         who = identity_of(stored)
         said = unescape(changed)
@@ -79,7 +79,7 @@ class ChatEvents:
             turns = self._turns_to_change(who)
             turn_id = turn_at(turns, index)
         except say.EXPECTED as error:
-            yield Screen(alert=say.problem(error))
+            yield ChatViewState(alert=say.problem(error))
             return
         place = [turn.turn_id for turn in turns].index(turn_id)
         yield from self._stream(
@@ -92,16 +92,16 @@ class ChatEvents:
             ),
         )
 
-    def undo(self, stored: Any) -> Screen:
+    def undo(self, stored: Any) -> ChatViewState:
         """Take the last question and answer back; the question returns to the box."""
         who = identity_of(stored)
         try:
             turns = self._view.turns(who)
             if not turns:
-                return Screen(alert=say.alert(text.NOTHING_TO_UNDO))
+                return ChatViewState(alert=say.alert(text.NOTHING_TO_UNDO))
             self._service.undo(who.conversation, owner=who.owner)
             left = transcript(self._view.turns(who))
-            return Screen(
+            return ChatViewState(
                 messages=left.messages,
                 opinions=left.opinions,
                 box=turns[-1].question,
@@ -110,14 +110,14 @@ class ChatEvents:
                 offer="",
             )
         except say.EXPECTED as error:
-            return Screen(alert=say.problem(error))
+            return ChatViewState(alert=say.problem(error))
 
-    def stop(self, stored: Any) -> Screen:
+    def stop(self, stored: Any) -> ChatViewState:
         """Stop the running answer; what was said so far stays."""
         who = identity_of(stored)
         if who.conversation:
             self._service.stop(who.conversation, owner=who.owner)
-        return Screen()
+        return ChatViewState()
 
     def _turns_to_change(self, who: Identity) -> list[ChatTurn]:
         """The turns, one of which is to be answered anew. Raises ChatError where the customer does
@@ -134,7 +134,7 @@ class ChatEvents:
         gives_back: bool,
         begin: Callable[[], Iterator[AnswerUpdate]],
         note: str = "",
-    ) -> Generator[Screen, None, None]:
+    ) -> Generator[ChatViewState, None, None]:
         asked = [*earlier, user_message(question)]
         noted = [note] if note else []
         last: AnswerUpdate | None = None
@@ -144,13 +144,13 @@ class ChatEvents:
             try:
                 for update in answers:
                     if last is None:  # accepted: only now does the box let go of the question
-                        yield Screen(
+                        yield ChatViewState(
                             box="", identity=who, alert="", notes=say.notes(noted), offer="",
                             rating=False, answering=True,
                         )  # fmt: skip
                     last = update
                     said = answer_messages(last.text or text.WRITING, last.lookups)
-                    yield Screen(messages=[*asked, *said])
+                    yield ChatViewState(messages=[*asked, *said])
             finally:
                 _close(answers)
         except say.EXPECTED as error:
@@ -164,7 +164,7 @@ class ChatEvents:
         last: AnswerUpdate | None,
         failure: str,
         noted: list[str],
-    ) -> Screen:
+    ) -> ChatViewState:
         """The end of an answer. One that failed before its first word is taken back."""
         notes = list(last.notes) if last is not None else []
         if not failure and last is not None and last.status == "failed":

@@ -9,8 +9,8 @@ from typing import Any
 
 from specchat.chat.service import ChatService
 from specchat.ui.chat import labels as text
-from specchat.ui.chat.tab_state import Screen
 from specchat.ui.chat.view import ChatView
+from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import Identity, identity_of, new_owner
 
@@ -24,55 +24,55 @@ class SidebarEvents:
         self._service = service
         self._view = view
 
-    def search(self, words: str | None, stored: Any) -> Screen:
+    def search(self, words: str | None, stored: Any) -> ChatViewState:
         """Conversations in which all the words occur; all without a word."""
         who = identity_of(stored)
         found = self._view.titles(who, words or "")
         nothing = text.NONE_FOUND if (words or "").strip() else text.NONE_KEPT
-        return Screen(
+        return ChatViewState(
             conversations=found,
             current=who.conversation,
             listed="" if found else say.hint(nothing),
         )
 
-    def rename(self, title: str | None, stored: Any) -> Screen:
+    def rename(self, title: str | None, stored: Any) -> ChatViewState:
         """Give the open conversation another title, which is something new to keep."""
         who = identity_of(stored)
         if not who.conversation:
-            return Screen(listed=say.hint(text.NOTHING_OPEN))
+            return ChatViewState(listed=say.hint(text.NOTHING_OPEN))
         if who.keeps is False:
             kept = who.conversation in [key for _, key in self._view.titles(who)]
-            return Screen(listed=say.hint(text.NOTHING_NEW_KEPT if kept else text.NOT_KEPT))
+            return ChatViewState(listed=say.hint(text.NOTHING_NEW_KEPT if kept else text.NOT_KEPT))
         try:
             self._service.rename_conversation(who.conversation, title or "", owner=who.owner)
         except LookupError:
-            return Screen(listed=say.hint(text.NOT_KEPT))
-        return Screen(
+            return ChatViewState(listed=say.hint(text.NOT_KEPT))
+        return ChatViewState(
             conversations=self._view.titles(who),
             current=who.conversation,
             listed=say.hint(text.RENAMED),
         )
 
-    def delete(self, stored: Any) -> Screen:
+    def delete(self, stored: Any) -> ChatViewState:
         """Erase the open conversation."""
         who = identity_of(stored)
         if not who.conversation:
-            return Screen(listed=say.hint(text.NOTHING_OPEN))
+            return ChatViewState(listed=say.hint(text.NOTHING_OPEN))
         self._service.delete_conversation(who.conversation, owner=who.owner)
         shown = self._view.show(who.opened(""))
         return replace(shown, listed=say.hint(text.DELETED))
 
-    def save(self, form: str, title: str | None, stored: Any) -> Screen:
+    def save(self, form: str, title: str | None, stored: Any) -> ChatViewState:
         """The open conversation as a file that the browser saves; none is left on the server."""
         who = identity_of(stored)
         if not who.conversation:
-            return Screen(listed=say.hint(text.NOTHING_OPEN), download="")
+            return ChatViewState(listed=say.hint(text.NOTHING_OPEN), download="")
         written = self._service.export(who.conversation, form, owner=who.owner, title=title or "")
         ending, kind = _FILES[form]
         file = {"name": f"{_file_name(title)}.{ending}", "type": kind, "text": written}
-        return Screen(download=json.dumps(file), listed="")
+        return ChatViewState(download=json.dumps(file), listed="")
 
-    def forget(self, stored: Any) -> Screen:
+    def forget(self, stored: Any) -> ChatViewState:
         """Erase everything of this customer, who is a new one from now on."""
         who = identity_of(stored)
         self._service.forget(who.owner)

@@ -11,8 +11,8 @@ import gradio as gr
 from specchat.chat.company.profile import Company
 from specchat.ui.chat import labels as text
 from specchat.ui.chat.sidebar import Sidebar
-from specchat.ui.chat.tab_state import Screen
-from specchat.ui.shared.sampling_controls import Options, build_options
+from specchat.ui.chat.view_state import ChatViewState
+from specchat.ui.shared.sampling_controls import SamplingControls, build_sampling_controls
 
 POLL_S = 2.0
 """How often a customer who waits for a person is told how it stands."""
@@ -58,7 +58,7 @@ class ChatTab:
     person: gr.Button
     end: gr.Button
     rating: Rating
-    options: Options
+    options: SamplingControls
     timer: gr.Timer
     sidebar: Sidebar
 
@@ -72,42 +72,42 @@ class ChatTab:
             side.conversations, side.listed, side.opened, side.title, side.download, side.keep,
         ]  # fmt: skip
 
-    def rendered(self, screen: Screen) -> dict[Any, Any]:
+    def rendered(self, view_state: ChatViewState) -> dict[Any, Any]:
         """A screen as updates of the components that it changes."""
         side = self.sidebar
         plain = {
-            self.box: screen.box,
-            self.alert: screen.alert,
-            self.notes: screen.notes,
-            self.offer: screen.offer,
-            self.panel: screen.panel,
-            side.listed: screen.listed,
-            side.download: screen.download,
+            self.box: view_state.box,
+            self.alert: view_state.alert,
+            self.notes: view_state.notes,
+            self.offer: view_state.offer,
+            self.panel: view_state.panel,
+            side.listed: view_state.listed,
+            side.download: view_state.download,
         }
         changes: dict[Any, Any] = {
             part: value for part, value in plain.items() if value is not None
         }
-        if screen.messages is not None or screen.opinions is not None:
-            changes[self.chatbot] = _chatbot(screen)
-        if screen.identity is not None:
-            changes[self.identity] = screen.identity.stored()
-            changes[side.keep] = bool(screen.identity.keeps)
-        if screen.answering is not None:
-            changes[self.send] = gr.update(visible=not screen.answering)
-            changes[self.stop] = gr.update(visible=screen.answering)
-        if screen.waits is not None:
-            changes[self.timer] = gr.Timer(active=screen.waits)
-            changes[self.back] = gr.update(visible=screen.waits)
-        if screen.rating is not None:
-            changes[self.rating.group] = gr.update(visible=screen.rating)
+        if view_state.messages is not None or view_state.opinions is not None:
+            changes[self.chatbot] = _chatbot(view_state)
+        if view_state.identity is not None:
+            changes[self.identity] = view_state.identity.stored()
+            changes[side.keep] = bool(view_state.identity.keeps)
+        if view_state.answering is not None:
+            changes[self.send] = gr.update(visible=not view_state.answering)
+            changes[self.stop] = gr.update(visible=view_state.answering)
+        if view_state.waits is not None:
+            changes[self.timer] = gr.Timer(active=view_state.waits)
+            changes[self.back] = gr.update(visible=view_state.waits)
+        if view_state.rating is not None:
+            changes[self.rating.group] = gr.update(visible=view_state.rating)
             changes |= {self.rating.score: None, self.rating.comment: ""}
-        if screen.asks_consent is not None:
-            changes[self.consent.group] = gr.update(visible=screen.asks_consent)
-        if screen.conversations is not None:
-            changes[side.conversations] = _listed(screen.conversations, screen.current)
-        if screen.title is not None:
-            changes[side.title] = screen.title
-            changes[side.opened] = gr.update(visible=bool(screen.title))
+        if view_state.asks_consent is not None:
+            changes[self.consent.group] = gr.update(visible=view_state.asks_consent)
+        if view_state.conversations is not None:
+            changes[side.conversations] = _listed(view_state.conversations, view_state.current)
+        if view_state.title is not None:
+            changes[side.title] = view_state.title
+            changes[side.opened] = gr.update(visible=bool(view_state.title))
         return changes or {self.alert: gr.skip()}
 
 
@@ -146,7 +146,7 @@ def build_chat_tab(
     with gr.Row(elem_id="sc-actions"):
         person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
         end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
-    options = build_options(max_tokens, temperature, with_mode=True)
+    options = build_sampling_controls(max_tokens, temperature, with_mode=True)
     return ChatTab(
         identity=identity,
         consent=consent,
@@ -216,12 +216,12 @@ def _build_rating() -> Rating:
     return Rating(group, score, comment, send, skip)
 
 
-def _chatbot(screen: Screen) -> Any:
-    if screen.opinions is None:
-        return screen.messages
-    if screen.messages is None:
-        return gr.update(feedback_value=screen.opinions)
-    return gr.update(value=screen.messages, feedback_value=screen.opinions)
+def _chatbot(view_state: ChatViewState) -> Any:
+    if view_state.opinions is None:
+        return view_state.messages
+    if view_state.messages is None:
+        return gr.update(feedback_value=view_state.opinions)
+    return gr.update(value=view_state.messages, feedback_value=view_state.opinions)
 
 
 def _listed(conversations: list[tuple[str, str]], current: str) -> Any:

@@ -11,8 +11,8 @@ from specchat.chat.service import ChatService
 from specchat.chat.types import ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
-from specchat.ui.chat.tab_state import Screen
 from specchat.ui.chat.transcript import transcript
+from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import Identity, identity_of
 from storage import HandoffRow
@@ -36,17 +36,17 @@ class ChatView:
     def __init__(self, service: ChatService) -> None:
         self._service = service
 
-    def load(self, stored: Any) -> Screen:
+    def load(self, stored: Any) -> ChatViewState:
         """The page was opened or reloaded: show what was open.
 
         Changes as little as possible, because a quick customer may have asked something already.
         """
         if not stored:
-            return Screen()
+            return ChatViewState()
         who = identity_of(stored)
         self._settle(who)
         shown = self.show(who)
-        return Screen(
+        return ChatViewState(
             messages=shown.messages or None,
             opinions=shown.opinions if shown.messages else None,
             identity=None if shown.identity == who else shown.identity,
@@ -60,15 +60,15 @@ class ChatView:
             asks_consent=shown.asks_consent,
         )
 
-    def open(self, conversation: str | None, stored: Any) -> Screen:
+    def open(self, conversation: str | None, stored: Any) -> ChatViewState:
         """A past conversation was chosen."""
         return self.show(identity_of(stored).opened(conversation or ""))
 
-    def new(self, stored: Any) -> Screen:
+    def new(self, stored: Any) -> ChatViewState:
         """Start over; the conversation is created with its first question."""
         return self.show(identity_of(stored).opened(""))
 
-    def show(self, who: Identity) -> Screen:
+    def show(self, who: Identity) -> ChatViewState:
         """Everything of a conversation; an empty one, which is said, when it is not there."""
         note = ""
         try:
@@ -78,7 +78,7 @@ class ChatView:
         shown = transcript(turns)
         handoff = self.handoff(who)
         titles = self.titles(who)
-        return Screen(
+        return ChatViewState(
             messages=shown.messages,
             opinions=shown.opinions,
             identity=who,

@@ -18,7 +18,7 @@ _WRONG_KEY_S = 0.5  # what a guess costs, whichever event it is made with
 
 
 @dataclass(frozen=True)
-class DeskScreen:
+class DeskViewState:
     """What changes at the desk. None leaves a part as it is."""
 
     opened: bool | None = None  # the key was right
@@ -38,47 +38,47 @@ class DeskEvents:
         self._replies = _texts(company, company)
         self._german = _texts(company, company.german or company)
 
-    def enter(self, key: str | None) -> DeskScreen:
+    def enter(self, key: str | None) -> DeskViewState:
         """Open the desk."""
         if not self._right(key):
-            return DeskScreen(opened=False, alert=say.alert(text.WRONG_KEY))
+            return DeskViewState(opened=False, alert=say.alert(text.WRONG_KEY))
         return self._list("", opened=True)
 
-    def refresh(self, key: str | None, chosen: str | None) -> DeskScreen:
+    def refresh(self, key: str | None, chosen: str | None) -> DeskViewState:
         """The list and the chosen case as they are now; nothing changes without the key."""
-        return self._list(chosen or "") if self._right(key) else DeskScreen()
+        return self._list(chosen or "") if self._right(key) else DeskViewState()
 
-    def choose(self, key: str | None, chosen: str | None) -> DeskScreen:
+    def choose(self, key: str | None, chosen: str | None) -> DeskViewState:
         """Read a case."""
-        return self._list(chosen or "") if self._right(key) else DeskScreen()
+        return self._list(chosen or "") if self._right(key) else DeskViewState()
 
-    def canned(self, name: str | None, language: str | None) -> DeskScreen:
+    def canned(self, name: str | None, language: str | None) -> DeskViewState:
         """A canned reply into the box, in the language of the colleague's page ("en", "de")."""
         replies = self._german if language == "de" else self._replies
-        return DeskScreen(reply=replies.get(name or "", ""))
+        return DeskViewState(reply=replies.get(name or "", ""))
 
-    def reply(self, key: str | None, chosen: str | None, written: str | None) -> DeskScreen:
+    def reply(self, key: str | None, chosen: str | None, written: str | None) -> DeskViewState:
         """Write to the customer."""
         if not self._right(key):
-            return DeskScreen(alert=say.alert(text.WRONG_KEY))
+            return DeskViewState(alert=say.alert(text.WRONG_KEY))
         if not chosen:
-            return DeskScreen(alert=say.alert(text.CHOOSE))
+            return DeskViewState(alert=say.alert(text.CHOOSE))
         try:
             self._handoffs.reply(chosen, written or "")
         except say.EXPECTED as error:
-            return DeskScreen(alert=_problem(error))
+            return DeskViewState(alert=_problem(error))
         return self._list(chosen, reply="", alert="")
 
-    def close(self, key: str | None, chosen: str | None) -> DeskScreen:
+    def close(self, key: str | None, chosen: str | None) -> DeskViewState:
         """The matter is settled."""
         if not self._right(key):
-            return DeskScreen(alert=say.alert(text.WRONG_KEY))
+            return DeskViewState(alert=say.alert(text.WRONG_KEY))
         if not chosen:
-            return DeskScreen(alert=say.alert(text.CHOOSE))
+            return DeskViewState(alert=say.alert(text.CHOOSE))
         try:
             self._handoffs.close(chosen)
         except say.EXPECTED as error:
-            return DeskScreen(alert=_problem(error))
+            return DeskViewState(alert=_problem(error))
         return self._list("", reply="", alert="")
 
     def _right(self, key: str | None) -> bool:
@@ -94,7 +94,7 @@ class DeskEvents:
         opened: bool | None = None,
         reply: str | None = None,
         alert: str | None = None,
-    ) -> DeskScreen:
+    ) -> DeskViewState:
         try:
             rows = self._handoffs.queue()
             customers = [
@@ -104,8 +104,8 @@ class DeskEvents:
             ids = {key for _, key in customers}
             case = case_html(self._handoffs.read(chosen)) if chosen in ids else ""
         except say.EXPECTED as error:
-            return DeskScreen(opened=opened, alert=_problem(error))
-        return DeskScreen(
+            return DeskViewState(opened=opened, alert=_problem(error))
+        return DeskViewState(
             opened=opened,
             customers=customers,
             chosen=chosen if chosen in ids else "",

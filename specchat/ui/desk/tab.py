@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from specchat.ui.desk import labels as text
-from specchat.ui.desk.events import DeskEvents, DeskScreen
+from specchat.ui.desk.events import DeskEvents, DeskViewState
 from specchat.ui.shared.sampling_controls import EngineQueue
 
 REFRESH_S = 3.0
@@ -40,18 +40,22 @@ class DeskTab:
             self.door, self.room, self.customers, self.case, self.reply, self.alert, self.timer,
         ]  # fmt: skip
 
-    def rendered(self, screen: DeskScreen) -> dict[Any, Any]:
+    def rendered(self, view_state: DeskViewState) -> dict[Any, Any]:
         """A screen as updates of the components that it changes."""
-        plain = {self.case: screen.case, self.reply: screen.reply, self.alert: screen.alert}
+        plain = {
+            self.case: view_state.case,
+            self.reply: view_state.reply,
+            self.alert: view_state.alert,
+        }
         changes: dict[Any, Any] = {part: new for part, new in plain.items() if new is not None}
-        if screen.opened:
+        if view_state.opened:
             changes[self.door] = gr.update(visible=False)
             changes[self.room] = gr.update(visible=True)
             changes[self.timer] = gr.Timer(active=True)
             changes[self.alert] = ""
-        if screen.customers is not None:
+        if view_state.customers is not None:
             changes[self.customers] = gr.update(
-                choices=screen.customers, value=screen.chosen or None
+                choices=view_state.customers, value=view_state.chosen or None
             )
         return changes or {self.alert: gr.skip()}
 
@@ -108,7 +112,7 @@ def bind_desk(tab: DeskTab, events: DeskEvents, queue: EngineQueue) -> None:
     shape = {"outputs": tab.outputs(), "show_progress": "hidden"}
     guarded = {**queue.guarded(), **shape}
 
-    def shown(event: Callable[..., DeskScreen]) -> Callable[..., dict[Any, Any]]:
+    def shown(event: Callable[..., DeskViewState]) -> Callable[..., dict[Any, Any]]:
         return lambda *arguments: tab.rendered(event(*arguments))
 
     chosen = [tab.key, tab.customers]

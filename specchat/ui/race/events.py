@@ -33,7 +33,7 @@ SETTLE_S = 0.4  # for it to draw what is there, before each lane is measured
 
 
 @dataclass(frozen=True)
-class RaceScreen:
+class RaceViewState:
     """What changes on the race tab. None leaves a part as it is."""
 
     board: dict[str, Any] | None = None
@@ -79,7 +79,7 @@ class RaceEvents:
 
     def race(
         self, question: str | None, owner: str, settings: RaceSettings, *, keeps: bool = False
-    ) -> Generator[RaceScreen, None, None]:
+    ) -> Generator[RaceViewState, None, None]:
         """Run both arms on one question; the last screen has `finished` unless it failed.
 
         Its texts are stored as the owner's only with `keeps`, their consent.
@@ -87,16 +87,16 @@ class RaceEvents:
         text = (question or "").strip()
         if not text:
             wanted = "Please type or pick a question to race first."
-            yield RaceScreen(alert=say.alert(wanted), error=wanted)
+            yield RaceViewState(alert=say.alert(wanted), error=wanted)
             return
         run = uuid.uuid4().hex
         lanes = {arm: Lane(self._service.filler_for(text)) for arm in ARMS}
-        yield RaceScreen(board(run, "live", lanes), "", "", racing=True, results="")
+        yield RaceViewState(board(run, "live", lanes), "", "", racing=True, results="")
         time.sleep(SETTLE_S)
         try:
             yield from self._run(run, text, owner if keeps else None, settings, lanes)
         except say.EXPECTED as error:
-            yield RaceScreen(
+            yield RaceViewState(
                 board(run, "idle", lanes),
                 alert=say.problem(error),
                 racing=False,
@@ -110,16 +110,16 @@ class RaceEvents:
         scenarios: Sequence[Scenario] = SCENARIOS,
         *,
         keeps: bool = False,
-    ) -> Generator[RaceScreen, None, None]:
+    ) -> Generator[RaceViewState, None, None]:
         """Race every scenario's question, one after the other; ends at the first that fails."""
         rows: list[SetRow] = []
         for scenario in scenarios:
-            for screen in self.race(scenario.question, owner, settings, keeps=keeps):
-                if screen.finished is not None:
-                    rows.append(SetRow(scenario, screen.finished))
-                racing = screen.error is None and len(rows) < len(scenarios)
-                yield replace(screen, racing=racing, results=set_html(rows, len(scenarios)))
-                if screen.error is not None:
+            for view_state in self.race(scenario.question, owner, settings, keeps=keeps):
+                if view_state.finished is not None:
+                    rows.append(SetRow(scenario, view_state.finished))
+                racing = view_state.error is None and len(rows) < len(scenarios)
+                yield replace(view_state, racing=racing, results=set_html(rows, len(scenarios)))
+                if view_state.error is not None:
                     return
 
     def _run(
@@ -129,7 +129,7 @@ class RaceEvents:
         owner: str | None,
         settings: RaceSettings,
         lanes: dict[str, Lane],
-    ) -> Generator[RaceScreen, None, None]:
+    ) -> Generator[RaceViewState, None, None]:
         engine = self._engine
         params = settings.params()
         prompt = self._service.prompt_for(text, settings.max_tokens)
@@ -141,7 +141,7 @@ class RaceEvents:
                 if isinstance(heard, PairResult):
                     pair = heard
                 else:
-                    yield RaceScreen(board(run, "live", lanes))
+                    yield RaceViewState(board(run, "live", lanes))
         finally:
             _close(events)
         if pair is None:
@@ -149,7 +149,7 @@ class RaceEvents:
         warning = self._record(text, owner, params, pair, lanes)
         said = self._service.redacted(text).text
         known = about(pair, said, settings, _provenance(settings, engine.info))
-        yield RaceScreen(
+        yield RaceViewState(
             board(run, "done", lanes, known),
             headline_html(pair, _described(settings, engine.info, before)),
             alert=warning,

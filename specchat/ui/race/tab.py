@@ -12,13 +12,17 @@ import gradio as gr
 
 from specchat.chat.types import ChatError
 from specchat.evidence.scenario import SCENARIOS
-from specchat.ui.race.events import RaceEvents, RaceScreen, RaceSettings
+from specchat.ui.race.events import RaceEvents, RaceSettings, RaceViewState
 from specchat.ui.race.link import Limits, wish_of
 from specchat.ui.race.replay import race_board
 from specchat.ui.race.tour import tour
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import Identity, identity_of
-from specchat.ui.shared.sampling_controls import EngineQueue, Options, build_options
+from specchat.ui.shared.sampling_controls import (
+    EngineQueue,
+    SamplingControls,
+    build_sampling_controls,
+)
 from specchat.ui.shared.token_highlights import legend
 
 SEED_LIMIT = 2**31
@@ -38,7 +42,7 @@ class RaceTab:
     headline: gr.HTML
     board: gr.HTML
     timeline: gr.Plot
-    options: Options
+    options: SamplingControls
     identity: gr.BrowserState
 
     def outputs(self) -> list[Any]:
@@ -89,7 +93,7 @@ def build_race_tab(
             gr.Button(scenario.label, size="sm", min_width=90) for scenario in SCENARIOS
         )
         start_all = gr.Button("Race all five", size="sm", min_width=110, elem_id="sc-race-all")
-    options = build_options(
+    options = build_sampling_controls(
         max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
     )
     alert = gr.HTML("", elem_id="sc-race-alert")
@@ -128,7 +132,7 @@ def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
         )  # fmt: skip
     stopped = "The race was stopped. Only races that had finished are stored."
     tab.stop.click(
-        lambda: rendered(RaceScreen(alert=say.alert(stopped), racing=False)),
+        lambda: rendered(RaceViewState(alert=say.alert(stopped), racing=False)),
         outputs=tab.outputs(),
         cancels=[running, running_all],
         show_progress="hidden",
@@ -151,20 +155,20 @@ def _race_all(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
 
 
 def _screens(
-    race: Callable[..., Generator[RaceScreen, None, None]],
+    race: Callable[..., Generator[RaceViewState, None, None]],
     stored: Any,
     controls: Sequence[Any],
 ) -> Generator[Any, None, None]:
     try:
         settings = race_settings(*controls)
     except ChatError as error:
-        yield rendered(RaceScreen(alert=say.problem(error)))
+        yield rendered(RaceViewState(alert=say.problem(error)))
         return
     who = identity_of(stored)
     screens = race(who.owner, settings, keeps=bool(who.keeps))
     try:
-        for screen in screens:
-            yield rendered(screen, who if screen.finished and not stored else None)
+        for view_state in screens:
+            yield rendered(view_state, who if view_state.finished and not stored else None)
     finally:
         screens.close()
 
@@ -186,19 +190,19 @@ def race_settings(
         raise ChatError("Temperature, longest answer, seed and nodes must be numbers.") from error
 
 
-def rendered(screen: RaceScreen, who: Identity | None = None) -> tuple[Any, ...]:
+def rendered(view_state: RaceViewState, who: Identity | None = None) -> tuple[Any, ...]:
     """A screen as values for `RaceTab.outputs`."""
     keep = gr.skip()
-    figure = screen.timeline
+    figure = view_state.timeline
     return (
-        keep if screen.board is None else screen.board,
-        keep if screen.headline is None else screen.headline,
-        keep if screen.alert is None else screen.alert,
+        keep if view_state.board is None else view_state.board,
+        keep if view_state.headline is None else view_state.headline,
+        keep if view_state.alert is None else view_state.alert,
         keep if figure is None else gr.update(value=figure, visible=True),
-        keep if screen.racing is None else gr.update(visible=not screen.racing),
-        keep if screen.racing is None else gr.update(visible=screen.racing),
-        keep if screen.racing is None else gr.update(interactive=not screen.racing),
-        keep if screen.results is None else screen.results,
+        keep if view_state.racing is None else gr.update(visible=not view_state.racing),
+        keep if view_state.racing is None else gr.update(visible=view_state.racing),
+        keep if view_state.racing is None else gr.update(interactive=not view_state.racing),
+        keep if view_state.results is None else view_state.results,
         keep if who is None else who.stored(),
     )
 

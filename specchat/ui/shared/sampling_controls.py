@@ -55,7 +55,7 @@ class EngineQueue:
 
 
 @dataclass(frozen=True)
-class Options:
+class SamplingControls:
     """Sampling controls. `speculate` is None where both modes run anyway."""
 
     speculate: gr.Checkbox | None
@@ -73,14 +73,14 @@ class Options:
         return [*first, *rest, *(control for control in more if control is not None)]
 
 
-def build_options(
+def build_sampling_controls(
     max_tokens: int,
     temperature: float,
     *,
     with_mode: bool,
     drafters: Sequence[str] = (),
     max_nodes: int = 16,
-) -> Options:
+) -> SamplingControls:
     """An accordion with the sampling controls; with `drafters` also who drafts how much.
 
     `max_tokens` is the longest answer, and the usual one.
@@ -136,4 +136,4 @@ def build_options(
                 info="At most; the engine verifies fewer where more would not pay",
                 min_width=200,
             )
-    return Options(speculate, slider, longest, seed, speculators, nodes)
+    return SamplingControls(speculate, slider, longest, seed, speculators, nodes)

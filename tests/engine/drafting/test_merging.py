@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
-from specchat.engine.drafting.merging import Offers, TreeOffers
+from specchat.engine.drafting.merging import DraftMerger, TreeMerger
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.native import merging
 from specchat.engine.native.library import NativeUnavailableError, load_library
-from specchat.engine.native.merging import BuildOffers, NativeOffers
+from specchat.engine.native.merging import BuildMerger, NativeMerger
 from tests.engine.drafting.drafts import OTHER, SURE, VOCAB, chain, policy
 from tests.engine.running import Oracle
 
@@ -23,10 +23,10 @@ DRAFTERS = ("a", "b", "c")
 MOST = 6  # nodes of a request
 
 
-def both(row_ms: float) -> tuple[NativeOffers, TreeOffers]:
+def both(row_ms: float) -> tuple[NativeMerger, TreeMerger]:
     """With calibrations of their own."""
-    native = NativeOffers(load_library(), policy(row_ms, max_nodes=MOST), DRAFTERS, VOCAB)
-    return native, TreeOffers(policy(row_ms, max_nodes=MOST), VOCAB)
+    native = NativeMerger(load_library(), policy(row_ms, max_nodes=MOST), DRAFTERS, VOCAB)
+    return native, TreeMerger(policy(row_ms, max_nodes=MOST), VOCAB)
 
 
 @st.composite
@@ -72,11 +72,11 @@ def columns(trees: Sequence[DraftTree]) -> list[list[tuple[Any, ...]]]:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(a_step(), min_size=1, max_size=6), st.floats(0, 2))
 def test_native_offers_are_those_of_python(steps: list[dict[str, Any]], row_ms: float) -> None:
-    offers = both(row_ms)
+    merger = both(row_ms)
     for step in steps:
         requests = range(len(step["greedy"]))
         seen = []
-        for each in offers:
+        for each in merger:
             found: list[Any] = [each.begin(step["greedy"], step["prompt_rows"])]
             for name, places, trees, depths in step["offered"]:
                 each.add(name, places, trees, depths)
@@ -90,13 +90,13 @@ def test_native_offers_are_those_of_python(steps: list[dict[str, Any]], row_ms: 
         assert columns(wholes) == columns(wholes_theirs)
         for one, other in zip(wholes, wholes_theirs, strict=True):
             assert one.opinions == other.opinions or not one.tokens
-        for each in offers:
+        for each in merger:
             each.learn(requests, step["tokens"])
             for _ in range(step["idle"]):
                 each._policy.calibration.begin_step()
     learned = [
         {(own.stand, own.greedy): own for own in each._policy.calibration.learned()}
-        for each in offers
+        for each in merger
     ]
     assert learned[0].keys() == learned[1].keys()
     for stand, own in learned[0].items():
@@ -105,35 +105,37 @@ def test_native_offers_are_those_of_python(steps: list[dict[str, Any]], row_ms: 
 
 
 @pytest.fixture(params=[0, 1], ids=["natively", "in Python"])
-def offers(request: pytest.FixtureRequest) -> Offers:
+def merger(request: pytest.FixtureRequest) -> DraftMerger:
     return both(0.0)[request.param]
 
 
-def test_what_is_offered_deeper_than_is_of_use_is_left_out(offers: Offers) -> None:
-    offers.begin([True, True], 0)
-    offers.add("a", [0, 1], [chain(4, SURE), chain(4, SURE)], [2, 4])
-    assert offers.choose(0.0).tokens == pytest.approx(8, abs=0.5)
-    assert [len(tree) for tree in offers.chosen()] == [2, 4]
+def test_what_is_offered_deeper_than_is_of_use_is_left_out(merger: DraftMerger) -> None:
+    merger.begin([True, True], 0)
+    merger.add("a", [0, 1], [chain(4, SURE), chain(4, SURE)], [2, 4])
+    assert merger.choose(0.0).tokens == pytest.approx(8, abs=0.5)
+    assert [len(tree) for tree in merger.chosen()] == [2, 4]
 
 
-def test_a_step_without_drafts_is_plain(offers: Offers) -> None:
-    plain = offers.begin([True, False], 3)
+def test_a_step_without_drafts_is_plain(merger: DraftMerger) -> None:
+    plain = merger.begin([True, False], 3)
     assert (plain.requests, plain.tokens, plain.prompt_rows) == (2, 2.0, 3)
-    assert [len(tree) for tree in offers.chosen()] == [0, 0]
-    offers.add("b", [1], [DraftTree()], [4])
-    assert offers.choose(0.0).tokens == 2.0
-    assert [len(tree) for tree in offers.chosen()] == [0, 0]
-    offers.learn([0, 1], [[1], [2]])
+    assert [len(tree) for tree in merger.chosen()] == [0, 0]
+    merger.add("b", [1], [DraftTree()], [4])
+    assert merger.choose(0.0).tokens == 2.0
+    assert [len(tree) for tree in merger.chosen()] == [0, 0]
+    merger.learn([0, 1], [[1], [2]])
 
 
 @pytest.mark.parametrize("token", [VOCAB, -1, 2**40])
-def test_a_token_that_is_none_is_refused_and_nothing_is_added(offers: Offers, token: int) -> None:
-    offers.begin([True, True], 0)
+def test_a_token_that_is_none_is_refused_and_nothing_is_added(
+    merger: DraftMerger, token: int
+) -> None:
+    merger.begin([True, True], 0)
     wrong = DraftTree.chain([10, token], "a")
     with pytest.raises(ValueError, match=f"draft tokens must be from 0 to 299, got {token}"):
-        offers.add("a", [0, 1], [chain(2, SURE), wrong], [4, 4])
-    offers.choose(0.0)
-    assert [len(tree) for tree in offers.chosen()] == [0, 0]
+        merger.add("a", [0, 1], [chain(2, SURE), wrong], [4, 4])
+    merger.choose(0.0)
+    assert [len(tree) for tree in merger.chosen()] == [0, 0]
 
 
 def test_packed_trees_with_impossible_parents_are_refused() -> None:
@@ -164,7 +166,7 @@ def test_an_engine_that_drafts_has_the_library_built(monkeypatch: pytest.MonkeyP
         raise NativeUnavailableError("no C++ compiler found")
 
     monkeypatch.setattr(merging, "load_library", none_here)
-    drafts, plain = BuildOffers([Oracle({})]), BuildOffers([])
+    drafts, plain = BuildMerger([Oracle({})]), BuildMerger([])
     assert (drafts.wanted(), plain.wanted(), drafts.ready) == (True, False, False)
     drafts.compile()  # without one nothing fails
     assert (asked, drafts.ready) == ([1], True)

@@ -23,7 +23,7 @@ from tests.engine.running import Oracle
 
 
 @pytest.fixture(params=["natively", "in Python"], autouse=True)
-def offers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def merger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test runs with both."""
     load_library()
     if request.param == "in Python":

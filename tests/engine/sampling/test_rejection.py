@@ -20,7 +20,7 @@ from specchat.engine.drafting.draft_tree import ROOT, DraftTree, merge
 from specchat.engine.sampling import rejection
 from specchat.engine.sampling.noise import gumbel_noise
 from specchat.engine.sampling.rejection import Proposal, pick, residual, settle
-from specchat.engine.sampling.uniforms import Dice, Stream, stream_seed
+from specchat.engine.sampling.uniforms import Stream, Uniforms, stream_seed
 from specchat.engine.sampling.verify import drawn, follow
 
 CPU = torch.device("cpu")
@@ -107,7 +107,7 @@ def texts(pair: Pair, shape: Shape, count: int, seed: int = SEED) -> torch.Tenso
     """`[count, LENGTH]` tokens, as an engine makes them: a step offers up to DEPTH tokens in a row
     and ends behind them, or where none of the candidates is the target's token. Each text has
     positions of its own, so that all share one seed."""
-    dice, noise = Dice(seed), draft_noise(seed)
+    uniforms, noise = Uniforms(seed), draft_noise(seed)
     out = torch.empty(count, LENGTH, dtype=torch.int64)
     before = torch.full((count,), START)
     depth = torch.zeros(count, dtype=torch.int64)  # in the draft
@@ -119,7 +119,7 @@ def texts(pair: Pair, shape: Shape, count: int, seed: int = SEED) -> torch.Tenso
             some = ((depth < DEPTH) == offering).nonzero()[:, 0]
             context, positions = before[some], at[some]
             offered = proposals(shape, pair.q[context], noise[positions]) if offering else []
-            token[some] = settle(pair.p[context], offered, roller(dice, positions))
+            token[some] = settle(pair.p[context], offered, uniform_of(uniforms, positions))
             for proposal in offered:
                 inside[some] |= token[some] == proposal.token
         out[:, index] = before = token
@@ -134,8 +134,8 @@ def draft_noise(seed: int) -> torch.Tensor:
     return rows.double()
 
 
-def roller(dice: Dice, positions: torch.Tensor) -> rejection.Roll:
-    return lambda stream, trial: dice.rolls(stream, positions, trial)
+def uniform_of(uniforms: Uniforms, positions: torch.Tensor) -> rejection.Uniform:
+    return lambda stream, trial: uniforms.uniform_tensor(stream, positions, trial)
 
 
 def faults(pair: Pair, shape: Shape, count: int = TEXTS) -> list[str]:
@@ -191,19 +191,21 @@ def too_easily(p: torch.Tensor, proposal: Proposal, uniform: torch.Tensor | floa
     return rejection_accepts(p, proposal, uniform / 1.03)
 
 
-rejection_accepts, dice_rolls = rejection.accepts, Dice.rolls
+rejection_accepts, uniform_tensor = rejection.accepts, Uniforms.uniform_tensor
 
 
 def same_number_again(
-    self: Dice, stream: Stream, positions: torch.Tensor, trial: int = 0
+    self: Uniforms, stream: Stream, positions: torch.Tensor, trial: int = 0
 ) -> torch.Tensor:
-    return dice_rolls(self, Stream.ACCEPT, positions, 0)
+    return uniform_tensor(self, Stream.ACCEPT, positions, 0)
 
 
 PLANTED: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "resample from p": lambda patch: patch.setattr(rejection, "residual", resample_from_p),
     "|p - q|": lambda patch: patch.setattr(rejection, "residual", absolute_difference),
-    "a random number used twice": lambda patch: patch.setattr(Dice, "rolls", same_number_again),
+    "a random number used twice": lambda patch: patch.setattr(
+        Uniforms, "uniform_tensor", same_number_again
+    ),
     "3 % too many accepted": lambda patch: patch.setattr(rejection, "accepts", too_easily),
 }
 
@@ -223,7 +225,7 @@ def test_a_draft_that_was_chosen_must_not_be_taken_for_a_draw() -> None:
     contexts = torch.full((TEXTS,), START)
     q = pair.q[contexts]
     best = Proposal(q.argmax(-1), q)
-    token = settle(pair.p[contexts], [best], roller(Dice(SEED), torch.arange(TEXTS)))
+    token = settle(pair.p[contexts], [best], uniform_of(Uniforms(SEED), torch.arange(TEXTS)))
     counts = torch.bincount(token, minlength=VOCAB)
     assert improbable(counts, pair.p[START] * TEXTS)
 
@@ -231,10 +233,10 @@ def test_a_draft_that_was_chosen_must_not_be_taken_for_a_draw() -> None:
 # One text after the other, with real trees
 
 
-def step(pair: Pair, tree: DraftTree, before: int, dice: Dice, at: int) -> list[int]:
+def step(pair: Pair, tree: DraftTree, before: int, uniforms: Uniforms, at: int) -> list[int]:
     """What a step on `tree` adds to a text that ends with `before`."""
     rows = torch.stack([pair.p[token] for token in (before, *tree.tokens)]).log()
-    found = follow(tree, drawn(tree, rows, dice, at))
+    found = follow(tree, drawn(tree, rows, uniforms, at))
     return [*(tree.tokens[node] for node in found.nodes), found.token]
 
 
@@ -264,25 +266,25 @@ def grow(
 def test_trees_give_the_same_texts_one_by_one(shape: str, number: int) -> None:
     pair, count = PAIRS[number], 40
     together, noise = texts(pair, SHAPES[shape], count), draft_noise(SEED)
-    dice = Dice(SEED)
+    uniforms = Uniforms(SEED)
     for index in range(count):
         text: list[int] = []
         while len(text) < LENGTH:
             before, at = (text or [START])[-1], index * LENGTH + len(text)
             tree = grow(SHAPES[shape], pair, before, noise[at : at + DEPTH])
-            text += step(pair, tree, before, dice, at)
+            text += step(pair, tree, before, uniforms, at)
         assert text[:LENGTH] == together[index].tolist()
 
 
 def lawful(make: Callable[[int], DraftTree], pair: Pair, count: int = 2000) -> bool:
     """Whether the first token of steps on such trees, and the two first, follow the target."""
-    dice = Dice(SEED)
+    uniforms = Uniforms(SEED)
     first, second = torch.zeros(VOCAB), torch.zeros(VOCAB**2)
     for index in range(count):
         at = index * LENGTH
-        text = step(pair, make(at), START, dice, at)
+        text = step(pair, make(at), START, uniforms, at)
         if len(text) == 1:
-            text += step(pair, DraftTree(), text[0], dice, at + 1)
+            text += step(pair, DraftTree(), text[0], uniforms, at + 1)
         first[text[0]] += 1
         second[text[0] * VOCAB + text[1]] += 1
     joint = (pair.p[START][:, None] * pair.p).flatten()
@@ -366,10 +368,10 @@ def test_a_selection_by_tokens_is_lossless_because_it_forgets_the_draws(
 def test_a_draft_from_the_target_itself_is_always_accepted() -> None:
     p = PAIRS[0].p[START]
     for at in range(200):
-        token = int(pick(p[None], Dice(3).roll(Stream.DRAFT, at)))
+        token = int(pick(p[None], Uniforms(3).uniform(Stream.DRAFT, at)))
         tree = DraftTree()
         tree.draw(token, ROOT, "x", p)
-        assert follow(tree, drawn(tree, p.log().expand(2, -1), Dice(3), at)).nodes == [0]
+        assert follow(tree, drawn(tree, p.log().expand(2, -1), Uniforms(3), at)).nodes == [0]
 
 
 def test_where_rounding_leaves_nothing_of_p_there_is_no_division_by_zero() -> None:
@@ -388,19 +390,19 @@ def test_a_token_of_probability_zero_is_never_picked(uniform: float) -> None:
 
 
 def test_one_number_and_many_are_the_same() -> None:
-    dice = Dice(2**63 - 1)
+    uniforms = Uniforms(2**63 - 1)
     positions = torch.tensor([0, 1, 17, 2**20])
     for stream in Stream:
         for trial in (0, 1, 62):
-            one = [dice.roll(stream, int(at), trial) for at in positions]
-            assert dice.rolls(stream, positions, trial).tolist() == one
+            one = [uniforms.uniform(stream, int(at), trial) for at in positions]
+            assert uniforms.uniform_tensor(stream, positions, trial).tolist() == one
             assert all(0 < number < 1 for number in one)
 
 
 def test_streams_positions_trials_and_seeds_have_numbers_of_their_own() -> None:
     positions = torch.arange(2000)
     columns = [
-        Dice(seed).rolls(stream, positions, trial)
+        Uniforms(seed).uniform_tensor(stream, positions, trial)
         for seed in (0, 1)
         for stream in Stream
         for trial in (0, 1)

@@ -20,7 +20,7 @@ New = Callable[..., BrowserContext]
 
 
 @pytest.fixture(autouse=True)
-def _mended(site: Site) -> Iterator[None]:
+def _at_the_usual_pace(site: Site) -> Iterator[None]:
     """Every test begins with an engine that works at the usual pace, and an empty desk."""
     yield
     site.engine.full.clear()

@@ -21,8 +21,8 @@ from specchat.ui.chat.events import ChatEvents, answer_options
 from specchat.ui.chat.sidebar import build_sidebar
 from specchat.ui.chat.sidebar_events import SidebarEvents
 from specchat.ui.chat.tab import build_chat_tab
-from specchat.ui.chat.tab_state import Screen
 from specchat.ui.chat.view import ChatView
+from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.desk import events as desk_events
 from specchat.ui.desk.events import DeskEvents
 from specchat.ui.desk.tab import bind_desk, build_desk_tab
@@ -71,7 +71,7 @@ def care(service: ChatService, view: ChatView) -> CareEvents:
     return CareEvents(service, view)
 
 
-def asked(events: ChatEvents, question: str, stored: object = None) -> list[Screen]:
+def asked(events: ChatEvents, question: str, stored: object = None) -> list[ChatViewState]:
     return list(events.ask(question, stored, OPTIONS))
 
 
@@ -101,9 +101,9 @@ def test_agreeing_keeps_what_is_said_from_then_on(
     last = asked(events, "And when?", agreed.stored())[-1]
     assert last.conversations is not None
     assert [name for name, _ in last.conversations] == ["And when?"]
-    screen = care.consent(False, agreed.stored())
-    assert "stay until you delete them" in (screen.notes or "")
-    declined = screen.identity
+    view_state = care.consent(False, agreed.stored())
+    assert "stay until you delete them" in (view_state.notes or "")
+    declined = view_state.identity
     assert declined is not None
     assert (declined.keeps, declined.conversation) == (False, "")
     asked(events, "A new one", declined.stored())
@@ -151,8 +151,8 @@ def test_a_conversation_that_is_gone_is_said_to_be(
 ) -> None:
     gone = {**kept(), "conversation": "0" * 32}
     first, *_, last = asked(events, "Where is it?", gone)
-    for screen in (first, last, view.load(gone), care.person("", gone)):
-        assert "no longer there" in (screen.notes or "")
+    for view_state in (first, last, view.load(gone), care.person("", gone)):
+        assert "no longer there" in (view_state.notes or "")
     assert last.identity is not None
     assert asked(events, "And when?", last.identity.stored())[-1].notes == ""
 
@@ -165,8 +165,8 @@ def test_thumbs_and_edits_find_their_turn(
     *_, last = asked(events, "Where is order 9999?", who.stored())
     roles = [message["role"] for message in last.messages or []]
     second = roles.index("user", 1)
-    screen = care.rate_answer(second + 1, False, who.stored())
-    assert screen.opinions == [None, "Dislike"]
+    view_state = care.rate_answer(second + 1, False, who.stored())
+    assert view_state.opinions == [None, "Dislike"]
     assert [row.score for row in store.care.feedback()] == [-1]
     assert care.rate_answer((second + 1, 0), "", who.stored()).opinions == [None, None]
     assert store.care.feedback() == []
@@ -295,8 +295,8 @@ def test_leaving_in_the_middle_stores_one_cancelled_turn(
 ) -> None:
     engine.flowing.clear()
     screens = events.ask("Tell me everything", None, OPTIONS)
-    for screen in screens:
-        if screen.messages and "I understand" in screen.messages[-1]["content"]:
+    for view_state in screens:
+        if view_state.messages and "I understand" in view_state.messages[-1]["content"]:
             break
     screens.close()
     assert store.flush()
@@ -323,8 +323,8 @@ def test_undo_gives_the_question_back_and_keeps_the_evidence(
 ) -> None:
     who = asked(events, "How do I pay?")[-1].identity
     assert who is not None
-    screen = events.undo(who.stored())
-    assert (screen.box, screen.messages) == ("How do I pay?", [])
+    view_state = events.undo(who.stored())
+    assert (view_state.box, view_state.messages) == ("How do I pay?", [])
     assert store.flush()
     assert len(store.metrics()) == 1
 
@@ -349,8 +349,10 @@ def test_a_screen_that_changes_nothing_changes_nothing() -> None:
     with gr.Blocks():
         sidebar, identity = build_sidebar(), gr.BrowserState(None)
         tab = build_chat_tab(sidebar, identity, load_company(), 64, 0.0)
-    assert list(tab.rendered(Screen()).values()) == [gr.skip()]
-    shown = tab.rendered(Screen(box="", answering=True, waits=True, conversations=[("a", "1")]))
+    assert list(tab.rendered(ChatViewState()).values()) == [gr.skip()]
+    shown = tab.rendered(
+        ChatViewState(box="", answering=True, waits=True, conversations=[("a", "1")])
+    )
     assert set(shown) <= set(tab.outputs())
     assert shown[tab.box] == ""
 
@@ -383,8 +385,8 @@ def test_a_race_without_a_question_or_with_a_full_engine(
     service: ChatService, engine: ScriptedEngine, store: Store
 ) -> None:
     races = RaceEvents(service, engine, store)  # type: ignore[arg-type]
-    (screen,) = races.race("  ", "owner", RaceSettings(0.0, 64, 3))
-    assert screen.error
+    (view_state,) = races.race("  ", "owner", RaceSettings(0.0, 64, 3))
+    assert view_state.error
     engine.full.set()
     *_, last = races.race("Where is it?", "owner", RaceSettings(0.0, 64, 3))
     assert "Too many people" in (last.error or "")

@@ -9,7 +9,7 @@ from specchat.ui.shared.identity import Identity
 
 
 @dataclass(frozen=True)
-class Screen:
+class ChatViewState:
     """What changes on the page. None leaves a part as it is."""
 
     messages: list[Message] | None = None
