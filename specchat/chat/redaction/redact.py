@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from specchat.chat.redaction.addresses import addresses
 from specchat.chat.redaction.bank_accounts import ibans, named_accounts
-from specchat.chat.redaction.identity import identity_numbers
+from specchat.chat.redaction.identity_papers import identity_numbers
 from specchat.chat.redaction.patterns import matches
 from specchat.chat.redaction.payment_cards import card_numbers
 from specchat.chat.redaction.people import names

@@ -8,7 +8,7 @@
 // Every output is summed in an order that does not depend on how many rows a step has or where a
 // row stands in it, so plain and speculative decoding give the same bits.
 //
-// Built by native.py. All pointers are owned by the caller.
+// Built by library.py. All pointers are owned by the caller.
 
 #include "attention.h"
 #include "sampling.h"

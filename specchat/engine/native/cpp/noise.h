@@ -1,4 +1,4 @@
-// Seeded Gumbel noise; engine/sampling.py has the formula.
+// Seeded Gumbel noise; engine/sampling/noise.py has the formula.
 
 #pragma once
 
