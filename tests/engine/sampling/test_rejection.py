@@ -81,7 +81,7 @@ def pairs() -> Iterator[Pair]:
     yield Pair(cut(random(1.0), 3), random(1.0))
     yield Pair(random(1.0), cut(random(1.0), 2))
     yield Pair(cut(random(1.0), 2), cut(random(1.0), 2))
-    yield Pair(random(0.5), torch.eye(VOCAB, dtype=torch.float64).uniform(1, 1))
+    yield Pair(random(0.5), torch.eye(VOCAB, dtype=torch.float64).roll(1, 1))
     yield Pair(p.float().double(), (p.float() * (1 + 1e-7)).double())
 
 
@@ -119,7 +119,7 @@ def texts(pair: Pair, shape: Shape, count: int, seed: int = SEED) -> torch.Tenso
             some = ((depth < DEPTH) == offering).nonzero()[:, 0]
             context, positions = before[some], at[some]
             offered = proposals(shape, pair.q[context], noise[positions]) if offering else []
-            token[some] = settle(pair.p[context], offered, roller(uniforms, positions))
+            token[some] = settle(pair.p[context], offered, uniform_of(uniforms, positions))
             for proposal in offered:
                 inside[some] |= token[some] == proposal.token
         out[:, index] = before = token
@@ -134,7 +134,7 @@ def draft_noise(seed: int) -> torch.Tensor:
     return rows.double()
 
 
-def roller(uniforms: Uniforms, positions: torch.Tensor) -> rejection.Uniform:
+def uniform_of(uniforms: Uniforms, positions: torch.Tensor) -> rejection.Uniform:
     return lambda stream, trial: uniforms.uniform_tensor(stream, positions, trial)
 
 
@@ -191,19 +191,21 @@ def too_easily(p: torch.Tensor, proposal: Proposal, uniform: torch.Tensor | floa
     return rejection_accepts(p, proposal, uniform / 1.03)
 
 
-rejection_accepts, dice_rolls = rejection.accepts, Uniforms.uniform_tensor
+rejection_accepts, uniform_tensor = rejection.accepts, Uniforms.uniform_tensor
 
 
 def same_number_again(
     self: Uniforms, stream: Stream, positions: torch.Tensor, trial: int = 0
 ) -> torch.Tensor:
-    return dice_rolls(self, Stream.ACCEPT, positions, 0)
+    return uniform_tensor(self, Stream.ACCEPT, positions, 0)
 
 
 PLANTED: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "resample from p": lambda patch: patch.setattr(rejection, "residual", resample_from_p),
     "|p - q|": lambda patch: patch.setattr(rejection, "residual", absolute_difference),
-    "a random number used twice": lambda patch: patch.setattr(Uniforms, "rolls", same_number_again),
+    "a random number used twice": lambda patch: patch.setattr(
+        Uniforms, "uniform_tensor", same_number_again
+    ),
     "3 % too many accepted": lambda patch: patch.setattr(rejection, "accepts", too_easily),
 }
 
@@ -223,7 +225,7 @@ def test_a_draft_that_was_chosen_must_not_be_taken_for_a_draw() -> None:
     contexts = torch.full((TEXTS,), START)
     q = pair.q[contexts]
     best = Proposal(q.argmax(-1), q)
-    token = settle(pair.p[contexts], [best], roller(Uniforms(SEED), torch.arange(TEXTS)))
+    token = settle(pair.p[contexts], [best], uniform_of(Uniforms(SEED), torch.arange(TEXTS)))
     counts = torch.bincount(token, minlength=VOCAB)
     assert improbable(counts, pair.p[START] * TEXTS)
 
