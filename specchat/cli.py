@@ -15,6 +15,7 @@ import typer
 
 from specchat import console
 from specchat.bench.cli import bench_app
+from specchat.commands.knowledge import knowledge_app
 from specchat.console import (
     AsJson,
     Concurrency,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
+app.add_typer(knowledge_app, name="knowledge")
 
 
 def main() -> None:

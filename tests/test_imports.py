@@ -83,6 +83,8 @@ COMPOSERS = {
     "specchat.bench.speculators_cli",
     "specchat.bench.load_setup",
     "specchat.cli",
+    "specchat.commands",
+    "specchat.commands.knowledge",
     "specchat.console",
     "specchat.data_cli",
     "specchat.measuring",
