@@ -21,9 +21,10 @@ where it leans, 93 % and 60 %.
 MOST_PARTS = 3  # of one message
 _FEW_WORDS = 5
 _ASK = re.compile(
-    r"\b(?:who|what|whats|when|where|which|why|how|do|does|did|is|are|can|could|will|would|may|"
-    r"should|wer|was|wann|wo|wie|warum|welche[rsnm]?|kann|können|gibt|muss|darf|"
-    r"i (?:want|need|would like|cannot|can't))\b",
+    r"(?:(?:hi|hello|hey|please|also|then|hallo|bitte)[ ,!]+)*"
+    r"(?:who|what|whats|when|where|which|why|how|do|does|did|is|are|can|could|will|would|may|"
+    r"should|i (?:want|need|would like|cannot|can't)|"
+    r"wer|was|wann|wo|wie|warum|welche[rsnm]?|kann|können|gibt|muss|darf)\b",
     re.IGNORECASE,
 )
 _LEANS = re.compile(
@@ -90,4 +91,4 @@ def _parts(message: str) -> list[str]:
 
 def _stands(part: str) -> bool:
     """True when a part asks something, and has words to be found by."""
-    return _ASK.search(part) is not None and len(search_words(part)) >= 1
+    return _ASK.match(part) is not None and len(search_words(part)) >= 1

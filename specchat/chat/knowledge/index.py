@@ -73,9 +73,11 @@ class Index:
         weights = np.array([weight / total for _, weight in texts], np.float32)
         words = np.stack([self._full_text.scores(text) for text, _ in texts], 1)
         similarity = self._similarity(vectors, len(texts)) @ weights
-        score = similarity + WORDS_WEIGHT * (words / (words + WORDS_HALF)) @ weights
+        by_words = (words / (words + WORDS_HALF)) @ weights
         words = words @ weights
-        usable = np.full(len(words), True) if self._searches_vectors(vectors) else words > 0
+        with_vectors = vectors is not None and self._whole is not None
+        score = similarity + WORDS_WEIGHT * by_words if with_vectors else by_words
+        usable = np.full(len(words), True) if with_vectors else words > 0
         if language:
             usable &= (self._languages == language) | (self._languages == "")
         rows = np.flatnonzero(usable)
@@ -84,9 +86,6 @@ class Index:
             Found(self.passages[row], float(score[row]), float(similarity[row]), float(words[row]))
             for row in best
         ]
-
-    def _searches_vectors(self, vectors: Matrix | None) -> bool:
-        return vectors is not None and self._whole is not None
 
     def _similarity(self, vectors: Matrix | None, texts: int) -> Matrix:
         """The whole passage's and its nearest sentence's, weighted: `[passages, texts]`."""

@@ -12,7 +12,7 @@ from specchat.chat.knowledge.documents.blocks import Outline, Section
 from specchat.chat.knowledge.documents.cleaning import cleaned, one_line
 
 _NOT_CONTENT_TEXT = """
-script style nav aside form noscript template svg iframe object button select head footer
+script style title nav aside form noscript template svg iframe object button select head footer
 """
 _NOT_CONTENT = frozenset(_NOT_CONTENT_TEXT.split())
 _BLOCKS_TEXT = """

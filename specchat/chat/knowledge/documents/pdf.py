@@ -14,6 +14,7 @@ from specchat.chat.knowledge.documents.blocks import DocumentError, Section
 from specchat.chat.knowledge.documents.text import read_text
 
 _HYPHEN = re.compile(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])")
+_FEW_PAGES = 3  # fewer have nothing in common
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -38,16 +39,28 @@ def read_pdf(data: bytes, name: str) -> list[Section]:
 
 
 def _without_margins(pages: list[str]) -> list[str]:
-    """The pages without lines that most of them have in common: headers, footers, numbers."""
-    if len(pages) < 3:
+    """The pages without first and last lines that most of them have in common: page numbers, the
+    document's name."""
+    if len(pages) < _FEW_PAGES:
         return pages
-    seen = Counter(line for page in pages for line in {_shape(line) for line in page.split("\n")})
-    common = {line for line, count in seen.items() if count > len(pages) / 2}
-    return ["\n".join(_kept(page.split("\n"), common)) for page in pages]
+    lines = [[line for line in page.split("\n") if line.strip()] for page in pages]
+    seen = Counter(shape for page in lines for shape in {_shape(page[at]) for at in _margins(page)})
+    common = {shape for shape, count in seen.items() if count > len(pages) / 2}
+    kept = [
+        [
+            line
+            for at, line in enumerate(page)
+            if at not in _margins(page) or _shape(line) not in common
+        ]
+        for page in lines
+    ]
+    return ["\n".join(page) for page in kept]
 
 
-def _kept(lines: list[str], common: set[str]) -> list[str]:
-    return [line for line in lines if not line.strip() or _shape(line) not in common]
+def _margins(lines: list[str]) -> set[int]:
+    """The places of the first and last lines of a page."""
+    last = len(lines) - 1
+    return {at for at in (0, 1, last - 1, last) if 0 <= at <= last}
 
 
 def _shape(line: str) -> str:
