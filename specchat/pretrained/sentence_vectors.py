@@ -45,7 +45,7 @@ class SentenceVectors:
         self.dimensions: int = model.config.hidden_size
         self._model = model.eval()
         self._asking = self._model if asking is None else asking.eval()
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._pad = tokenizer.pad_token_id or 0
         self._lock = threading.Lock()  # a tokenizer's truncation is a state of the tokenizer
         self._most_tokens = min(MOST_TOKENS, model.config.max_position_embeddings)
@@ -66,7 +66,7 @@ class SentenceVectors:
         if not texts:
             return found
         with self._lock:
-            rows = self._tokenizer(list(texts), truncation=True, max_length=self._most_tokens)
+            rows = self.tokenizer(list(texts), truncation=True, max_length=self._most_tokens)
         ids: list[list[int]] = rows["input_ids"]
         for batch in _batches(ids):
             found[batch] = self._pooled(model, [ids[row] for row in batch])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specchat.chat.knowledge.full_text import FullText
-from specchat.chat.knowledge.passage import Found, Passage
+from specchat.chat.knowledge.passage import Found, Passage, Ranking
 
 NEAREST = 2.0
 """What the nearest sentence counts beside the whole passage."""
@@ -61,14 +61,14 @@ class Index:
         vectors: Matrix | None,
         limit: int,
         language: str = "",
-    ) -> list[Found]:
+    ) -> Ranking:
         """At most `limit` passages, best first; those of another language are left out.
 
         `texts` are searched together, each with its weight; `vectors` are theirs,
         `[texts, dimensions]`. Without vectors only passages that share a word of weight are found.
         """
         if not self.passages:
-            return []
+            return Ranking(())
         total = sum(weight for _, weight in texts)
         weights = np.array([weight / total for _, weight in texts], np.float32)
         words = np.stack([self._full_text.scores(text) for text, _ in texts], 1)
@@ -82,10 +82,13 @@ class Index:
             usable &= (self._languages == language) | (self._languages == "")
         rows = np.flatnonzero(usable)
         best = rows[np.argsort(-score[rows], kind="stable")[:limit]]
-        return [
+        if not len(rows):
+            return Ranking(())
+        found = tuple(
             Found(self.passages[row], float(score[row]), float(similarity[row]), float(words[row]))
             for row in best
-        ]
+        )
+        return Ranking(found, float(score[rows].mean()), float(score[rows].std()))
 
     def _similarity(self, vectors: Matrix | None, texts: int) -> Matrix:
         """The whole passage's and its nearest sentence's, weighted: `[passages, texts]`."""

@@ -1,9 +1,9 @@
 """Does a passage answer the question? A calibrated chance, and none, one or two passages.
 
 The chance that a passage is the one that answers is a softmax over the passages found and "none of
-them" (a conditional logit, McFadden 1974): one scale for the scores, one score at which no passage
-fits any more. It is never asked of the language model: a small one believes what stands before it,
-or nothing.
+them" (a conditional logit, McFadden 1974). A passage must stand out: "none" is the likelier, the
+nearer the question is to the average page of the company. The language model is never asked: a
+small one believes what stands before it, or nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from specchat.chat.knowledge.asked import Query
-from specchat.chat.knowledge.passage import Found, Passage
+from specchat.chat.knowledge.passage import Found, Passage, Ranking
 
-# fmt: off
-SCALE, NONE = 13.5, 0.475                # with vectors
-WORDS_SCALE, WORDS_NONE = 5.0, 0.6       # without, on bm25 / (bm25 + 2)
-# fmt: on
 
-DECLINE = 0.11
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Where scores turn into chances: "none" weighs as a passage of the score
+    `level + mean * (mean of all scores) + spread * (their standard deviation)`."""
+
+    scale: float
+    level: float
+    mean: float = 0.0
+    spread: float = 0.0
+
+
+WITH_VECTORS = Calibration(scale=22.85, level=0.153, mean=0.91, spread=0.75)
+WORDS_ALONE = Calibration(scale=6.7, level=0.64)
+DECLINE = 0.27
 SECOND = 0.15
 TWIN = 0.8
 MOST_PASSAGES = 2
@@ -38,12 +47,13 @@ class Judgement:
     unanswered: tuple[str, ...]  # those of `searched_for` that nothing was found for
 
 
-def judged(searches: Sequence[tuple[Query, Sequence[Found]]], *, vectors: bool) -> Judgement:
+def judged(searches: Sequence[tuple[Query, Ranking]], *, vectors: bool) -> Judgement:
     """The judgement of one message: `searches` are its questions with what each one found.
 
     Of a message with several questions each gives its likeliest passage.
     """
-    parts = [(query.text, chances(found, vectors=vectors)) for query, found in searches]
+    calibration = WITH_VECTORS if vectors else WORDS_ALONE
+    parts = [(query.text, chances(found, calibration)) for query, found in searches]
     chosen = {text: tuple(_chosen(found)) for text, found in parts}
     seen: dict[str, Found] = {}
     for _, found in parts:
@@ -60,15 +70,16 @@ def judged(searches: Sequence[tuple[Query, Sequence[Found]]], *, vectors: bool) 
     )
 
 
-def chances(found: Sequence[Found], *, vectors: bool) -> list[Found]:
+def chances(ranked: Ranking, calibration: Calibration) -> list[Found]:
     """The passages with the chance of each to be the one that answers."""
-    if not found:
+    if not ranked.found:
         return []
-    scale, none = (SCALE, NONE) if vectors else (WORDS_SCALE, WORDS_NONE)
-    exponents = scale * (np.array([each.score for each in found]) - none)
-    powers = np.exp(np.minimum(exponents, 50.0))
+    none = calibration.level + calibration.mean * ranked.mean + calibration.spread * ranked.spread
+    scores = np.array([each.score for each in ranked.found])
+    powers = np.exp(np.minimum(calibration.scale * (scores - none), 50.0))
     shares = powers / (1.0 + powers.sum())
-    return [replace(each, chance=float(share)) for each, share in zip(found, shares, strict=True)]
+    pairs = zip(ranked.found, shares, strict=True)
+    return [replace(each, chance=float(share)) for each, share in pairs]
 
 
 def _chosen(found: Sequence[Found]) -> Iterator[Found]:

@@ -16,7 +16,7 @@ from specchat.chat.knowledge.company_pages import company_passages
 from specchat.chat.knowledge.index import Index, Vectors
 from specchat.chat.knowledge.judge import Judgement, judged
 from specchat.chat.knowledge.language import language_of
-from specchat.chat.knowledge.passage import COMPANY, Found, Passage
+from specchat.chat.knowledge.passage import COMPANY, Found, Passage, Ranking
 from storage import PassageRow, SourceRow, Store, StoreError
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ class Knowledge:
         """
         if not question.strip():
             return []
-        return self._search(Query(((question, 1.0),)), self._current().index, limit)
+        query = Query(((question, 1.0),))
+        return list(self._search(query, self._current().index, limit).found)
 
     def judge(self, question: str, earlier: Sequence[Exchange] = ()) -> Judgement:
         """Which passages answer the question, and how likely that is.
@@ -105,7 +106,7 @@ class Knowledge:
         """Everything that is searched: the company's own first."""
         return self._current().index.passages
 
-    def _search(self, query: Query, index: Index, limit: int) -> list[Found]:
+    def _search(self, query: Query, index: Index, limit: int) -> Ranking:
         language = language_of(query.text) if len(self._languages) > 1 else ""
         texts = [text for text, _ in query.texts]
         encoded = self._vectors.encode_questions(texts) if self._vectors is not None else None

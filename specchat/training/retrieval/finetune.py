@@ -92,7 +92,7 @@ class Finetuning:
             lambda: self._update(loop.step, loop.progress),
             on_checkpoint=lambda: save_lora(self._model, folder, base),
             say=say,
-            say_every=10,
+            say_every=1,
         )
 
     def _update(self, step: int, progress: float) -> StepReport:
