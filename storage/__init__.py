@@ -11,6 +11,7 @@ from storage.care.records import (
 from storage.database import require_database
 from storage.dialogues import Dialogue, Exchange
 from storage.errors import StoreBusyError, StoreError
+from storage.knowledge import PassageRow, SourceRow
 from storage.personal.records import (
     Actor,
     ErasureRow,
@@ -55,9 +56,11 @@ __all__ = [
     "HandoffRow",
     "MetricRow",
     "OrderRow",
+    "PassageRow",
     "RaceArm",
     "RaceRecord",
     "RaceRow",
+    "SourceRow",
     "Store",
     "StoreBusyError",
     "StoreError",

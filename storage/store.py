@@ -17,6 +17,7 @@ from storage.care.care import Care
 from storage.database import Database, connect, driver_message
 from storage.dialogues import Dialogue, dialogues
 from storage.errors import StoreError
+from storage.knowledge import KnowledgeRows
 from storage.personal.personal import Personal
 from storage.personal.records import Actor, Subject
 from storage.records import (
@@ -61,8 +62,9 @@ def open_store(url: str | None = None) -> Store:
 
 
 class Store:
-    """Conversations, turns, races and audits; feedback, hand-offs and orders as `care`; what is
-    kept of people, to be exported and erased, as `personal`.
+    """Conversations, turns, races and audits; feedback, hand-offs and orders as `care`; the
+    passages that answers are taken from as `knowledge`; what is kept of people, to be exported and
+    erased, as `personal`.
 
     Safe to use from any thread.
 
@@ -76,6 +78,7 @@ class Store:
         self._writer = Writer(database)
         self._closed = False
         self.care = Care(self._change, self._reading)
+        self.knowledge = KnowledgeRows(self._change, self._reading)
         self.personal = Personal(self._erase, self._reading)
         atexit.register(self.close)
 

@@ -16,6 +16,7 @@ import typer
 from specchat.commands import shared
 from specchat.commands.bench import bench_app
 from specchat.commands.data import data_app
+from specchat.commands.knowledge import knowledge_app
 from specchat.commands.measurement_options import Measured, measuring, warm_engine
 from specchat.commands.shared import (
     AsJson,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
+app.add_typer(knowledge_app, name="knowledge")
 
 
 def main() -> None:

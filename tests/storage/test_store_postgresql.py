@@ -20,6 +20,7 @@ from storage import (
     FeedbackRecord,
     HandoffRecord,
     OrderRow,
+    PassageRow,
     Store,
     StoreError,
     Subject,
@@ -163,3 +164,18 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
     with pytest.raises(StoreError, match="no_such_database") as raised:
         open_store(url.render_as_string(hide_password=False))
     assert "hunter2" not in str(raised.value)
+
+
+def test_passages_and_vectors_are_kept(store: Store) -> None:
+    row = PassageRow(source="a.md", position=0, title="Delivery", text="Two days \x00 at most.")
+    store.knowledge.replace_source("a.md", [row])
+    store.knowledge.put_vectors("m", {row.sha: b"\x00\xff", "company": b"1"}, {"company"})
+    with open_store(URL) as other:
+        assert other.knowledge.version() == 1
+        (found,) = other.knowledge.passages(searchable_only=True)
+        assert found.text == "Two days \ufffd at most."
+        assert other.knowledge.sources()[0].searchable == 1
+        assert other.knowledge.vectors("m", [row.sha, "company"])[row.sha] == b"\x00\xff"
+        other.knowledge.set_searchable("a.md", False)
+    assert store.knowledge.version() == 2
+    assert store.knowledge.passages(searchable_only=True) == []

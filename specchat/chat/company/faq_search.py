@@ -18,7 +18,7 @@ somebody someone still t tell than thank thanks that the their them then there t
 too trying try up us use ve very want wanna was way we were what when where which who why will
 with would you your
 """
-_STOP_WORDS = frozenset(_STOP_TEXT.split())
+STOP_WORDS = frozenset(_STOP_TEXT.split())
 _WORD = re.compile(r"[^\W_]{2,}")
 _MAX_WORDS = 24
 _SAME = 0.75  # the share of words that two ways to ask the same have in common
@@ -87,4 +87,4 @@ class FaqIndex:
 def weighty_words(text: str) -> list[str]:
     """The words of weight, each once, in order."""
     found = _WORD.findall(text.lower())
-    return list(dict.fromkeys(word for word in found if word not in _STOP_WORDS))
+    return list(dict.fromkeys(word for word in found if word not in STOP_WORDS))

@@ -1,0 +1,134 @@
+"""HTML, and Markdown by way of it: headings, paragraphs, lists and tables."""
+
+from __future__ import annotations
+
+import re
+
+from bs4 import BeautifulSoup, Comment, Tag
+from bs4.element import NavigableString
+from markdown_it import MarkdownIt
+
+from specchat.chat.knowledge.documents.blocks import Outline, Section
+from specchat.chat.knowledge.documents.cleaning import cleaned, one_line
+
+_NOT_CONTENT_TEXT = """
+script style title nav aside form noscript template svg iframe object button select head footer
+"""
+_NOT_CONTENT = frozenset(_NOT_CONTENT_TEXT.split())
+_BLOCKS_TEXT = """
+address article aside blockquote body dd details div dl dt fieldset figcaption figure footer h1 h2
+h3 h4 h5 h6 header hr html li main ol p pre section summary table ul
+"""
+_BLOCKS = frozenset(_BLOCKS_TEXT.split())
+_HEADING = re.compile(r"h([1-6])")
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
+_SUMMARY_LEVEL = 7  # below every heading: a question that unfolds
+
+
+def read_html(markup: str | bytes) -> list[Section]:
+    """The sections of a page; menus, forms, scripts and what is hidden are left out."""
+    soup = BeautifulSoup(markup, "html.parser")
+    title = soup.title.get_text() if soup.title else ""
+    for tag in soup.find_all(_left_out):
+        tag.decompose()
+    outline = Outline()
+    body = soup.find("main") or soup.find("article") or soup.body or soup
+    if title.strip() and not body.find("h1"):
+        outline.heading(1, one_line(title))
+    _walk(body, outline)
+    return outline.sections
+
+
+def read_markdown(text: str) -> list[Section]:
+    """The sections of a Markdown text (CommonMark and tables)."""
+    text = _FRONT_MATTER.sub("", cleaned(text))
+    return read_html(MarkdownIt("commonmark").enable("table").render(text))
+
+
+def _left_out(tag: Tag) -> bool:
+    style = str(tag.get("style", "")).replace(" ", "").lower()
+    hidden = tag.has_attr("hidden") or tag.get("aria-hidden") == "true" or "display:none" in style
+    return hidden or tag.name in _NOT_CONTENT
+
+
+def _walk(parent: Tag, outline: Outline) -> None:
+    """Everything in a container; text between its blocks is a paragraph."""
+    loose: list[str] = []
+    for child in parent.children:
+        if isinstance(child, Comment):
+            continue
+        if isinstance(child, NavigableString):
+            loose.append(str(child))
+        elif isinstance(child, Tag) and _holds_blocks(child):
+            _end_paragraph(loose, outline)
+            _block(child, outline)
+        elif isinstance(child, Tag):
+            loose.append("\n" if child.name == "br" else child.get_text())
+    _end_paragraph(loose, outline)
+
+
+def _holds_blocks(tag: Tag) -> bool:
+    return tag.name in _BLOCKS or tag.find(lambda inner: inner.name in _BLOCKS) is not None
+
+
+def _end_paragraph(loose: list[str], outline: Outline) -> None:
+    outline.add(one_line("".join(loose)))
+    loose.clear()
+
+
+def _block(tag: Tag, outline: Outline) -> None:
+    heading = _HEADING.fullmatch(tag.name)
+    if heading or tag.name == "summary":
+        level = int(heading[1]) if heading else _SUMMARY_LEVEL
+        text = one_line(tag.get_text(" "))
+        if text:
+            outline.heading(level, text)
+    elif tag.name in ("ul", "ol"):
+        _list(tag, outline, numbered=tag.name == "ol")
+    elif tag.name == "dl":
+        _definitions(tag, outline)
+    elif tag.name == "table":
+        _table(tag, outline)
+    else:
+        _walk(tag, outline)
+
+
+def _list(tag: Tag, outline: Outline, *, numbered: bool) -> None:
+    """Each item with what is nested in it, on one line."""
+    for number, item in enumerate(tag.find_all("li", recursive=False), 1):
+        mark = f"{number}." if numbered else "-"
+        text = one_line(item.get_text(" "))
+        if text:
+            outline.add(f"{mark} {text}", whole=True)
+
+
+def _definitions(tag: Tag, outline: Outline) -> None:
+    term = ""
+    for each in tag.find_all(["dt", "dd"]):
+        text = one_line(each.get_text(" "))
+        if each.name == "dt":
+            term = text
+        elif text:
+            outline.add(f"{term}: {text}" if term else text, whole=True)
+
+
+def _table(tag: Tag, outline: Outline) -> None:
+    """A line for each row: "first cell: column: value; column: value"."""
+    rows = [
+        [one_line(cell.get_text(" ")) for cell in row.find_all(["th", "td"])]
+        for row in tag.find_all("tr")
+    ]
+    rows = [row for row in rows if any(row)]
+    first = tag.find("tr")
+    named = first is not None and first.find("th") is not None and len(rows) > 1
+    for row in rows[1:] if named else rows:
+        outline.add(_row(rows[0], row) if named else "; ".join(filter(None, row)), whole=True)
+
+
+def _row(names: list[str], cells: list[str]) -> str:
+    pairs = [
+        f"{names[place]}: {cell}" if place < len(names) and names[place] else cell
+        for place, cell in enumerate(cells)
+        if cell
+    ]
+    return "; ".join(pairs)

@@ -1,0 +1,99 @@
+"""Words and meaning together: every passage scored by full text and by sentence vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specchat.chat.knowledge.full_text import FullText
+from specchat.chat.knowledge.passage import Found, Passage, Ranking
+
+NEAREST = 2.0
+"""What the nearest sentence counts beside the whole passage."""
+
+WORDS_WEIGHT = 0.06
+WORDS_HALF = 2.0
+"""How bm25 joins the similarity: + WORDS_WEIGHT * bm25 / (bm25 + WORDS_HALF).
+
+On 1,431 questions of the first made-up companies: vectors alone find the right page first in
+69.6 %, with words 70.9 %, words alone 48.4 %; reciprocal rank fusion 61.3 to 63.3 %.
+"""
+
+Matrix = NDArray[np.float32]
+
+
+class Vectors(Protocol):
+    """What turns texts into vectors: `specchat.pretrained.sentence_vectors.SentenceVectors`."""
+
+    name: str  # the same name means the same vectors
+    dimensions: int
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """Vectors of what is searched, of length 1, float32 `[texts, dimensions]`."""
+        ...
+
+    def encode_questions(self, questions: Sequence[str]) -> Matrix:
+        """Vectors of what is searched for, in the same space."""
+        ...
+
+
+class Index:
+    """Passages ready to be searched; never changed once built. Safe to use from any thread."""
+
+    def __init__(self, passages: Sequence[Passage], vectors: Sequence[NDArray[Any]] | None) -> None:
+        """`vectors` are those of each passage's parts, `[parts, dimensions]`; None without."""
+        self.passages = tuple(passages)
+        self._full_text = FullText(self.passages)
+        self._whole: Matrix | None = None
+        self._languages = np.array([each.language for each in self.passages])
+        if vectors and self.passages:
+            self._whole = np.stack([each[0] for each in vectors]).astype(np.float32)
+            parts = [each[1:] if len(each) > 1 else each for each in vectors]
+            self._parts = np.concatenate(parts).astype(np.float32)
+            self._starts = np.cumsum([0, *map(len, parts[:-1])])
+
+    def search(
+        self,
+        texts: Sequence[tuple[str, float]],
+        vectors: Matrix | None,
+        limit: int,
+        language: str = "",
+    ) -> Ranking:
+        """At most `limit` passages, best first; those of another language are left out.
+
+        `texts` are searched together, each with its weight; `vectors` are theirs,
+        `[texts, dimensions]`. Without vectors only passages that share a word of weight are found.
+        """
+        if not self.passages:
+            return Ranking(())
+        total = sum(weight for _, weight in texts)
+        weights = np.array([weight / total for _, weight in texts], np.float32)
+        words = np.stack([self._full_text.scores(text) for text, _ in texts], 1)
+        similarity = self._similarity(vectors, len(texts)) @ weights
+        by_words = (words / (words + WORDS_HALF)) @ weights
+        words = words @ weights
+        with_vectors = vectors is not None and self._whole is not None
+        score = similarity + WORDS_WEIGHT * by_words if with_vectors else by_words
+        usable = np.full(len(words), True) if with_vectors else words > 0
+        if language:
+            usable &= (self._languages == language) | (self._languages == "")
+        rows = np.flatnonzero(usable)
+        best = rows[np.argsort(-score[rows], kind="stable")[:limit]]
+        if not len(rows):
+            return Ranking(())
+        found = tuple(
+            Found(self.passages[row], float(score[row]), float(similarity[row]), float(words[row]))
+            for row in best
+        )
+        return Ranking(found, float(score[rows].mean()), float(score[rows].std()))
+
+    def _similarity(self, vectors: Matrix | None, texts: int) -> Matrix:
+        """The whole passage's and its nearest sentence's, weighted: `[passages, texts]`."""
+        if vectors is None or self._whole is None:
+            return np.zeros((len(self.passages), texts), np.float32)
+        nearest = np.maximum.reduceat(self._parts @ vectors.T, self._starts, axis=0)
+        both = self._whole @ vectors.T + NEAREST * nearest
+        return np.asarray(both / (1 + NEAREST), np.float32)

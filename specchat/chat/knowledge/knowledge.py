@@ -1,0 +1,181 @@
+"""What the shop knows: its own pages and imported documents, always up to date."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specchat.chat.company.profile import Company
+from specchat.chat.knowledge.asked import Exchange, Query, queries
+from specchat.chat.knowledge.company_pages import company_passages
+from specchat.chat.knowledge.index import Index, Vectors
+from specchat.chat.knowledge.judge import Judgement, judged
+from specchat.chat.knowledge.language import language_of
+from specchat.chat.knowledge.passage import COMPANY, Found, Passage, Ranking
+from storage import PassageRow, SourceRow, Store, StoreError
+
+_log = logging.getLogger(__name__)
+
+Half = NDArray[np.float16]
+"""Vectors as they are kept, `[parts, dimensions]`: half the memory, and no rank changes."""
+
+LOOKED_AT = 8  # passages that the judge sees
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    version: int  # of the stored passages
+    index: Index
+
+
+class Knowledge:
+    """Search over a company's pages and a store's documents. Safe to use from any thread.
+
+    Changes of the documents, by any process, are seen by the next search. Vectors are computed
+    once and stored; without a vector model the full text alone is searched.
+    """
+
+    def __init__(self, store: Store, company: Company, vectors: Vectors | None) -> None:
+        self._store = store
+        self._own = company_passages(company)
+        self._languages = {each.language for each in self._own}
+        self._vectors = vectors
+        self._known: dict[str, Half] = {}  # vectors by the SHA-256 of their passage
+        self._lock = threading.Lock()
+        self._state = self._read(-1)
+
+    @property
+    def uses_vectors(self) -> bool:
+        """False when words alone are searched."""
+        return self._vectors is not None
+
+    def search(self, question: str, limit: int = 5) -> list[Found]:
+        """At most `limit` passages, best first. Follow-ups and two questions in one are `judge`'s.
+
+        Raises nothing for a store that is away: then what was read last is searched.
+        """
+        if not question.strip():
+            return []
+        query = Query(((question, 1.0),))
+        return list(self._search(query, self._current().index, limit).found)
+
+    def judge(self, question: str, earlier: Sequence[Exchange] = ()) -> Judgement:
+        """Which passages answer the question, and how likely that is.
+
+        `earlier` is what was said before, the oldest first: a follow-up leans on its last.
+        """
+        index = self._current().index
+        asked = queries(question, earlier) if question.strip() else ()
+        searches = [(query, self._search(query, index, LOOKED_AT)) for query in asked]
+        return judged(searches, vectors=self.uses_vectors)
+
+    def add(self, passages: Iterable[Passage]) -> None:
+        """Store passages, each source in the place of what it was.
+
+        Raises:
+            ValueError: a passage claims to be the company's own.
+            StoreError: the database refuses.
+        """
+        by_source: dict[str, list[Passage]] = {}
+        for passage in passages:
+            if passage.source == COMPANY:
+                raise ValueError(f"the source {COMPANY!r} is kept for the company's own files")
+            by_source.setdefault(passage.source, []).append(passage)
+        for source, found in by_source.items():
+            rows = [_row(passage, position) for position, passage in enumerate(found)]
+            self._store.knowledge.replace_source(source, rows)
+        self._current()
+
+    def remove(self, source: str) -> bool:
+        """Remove a document; False when there is none of that name. Raises StoreError."""
+        if all(each.source != source for each in self._store.knowledge.sources()):
+            return False
+        self._store.knowledge.replace_source(source, ())
+        return True
+
+    def sources(self) -> list[SourceRow]:
+        """The imported documents, by name. Raises StoreError."""
+        return self._store.knowledge.sources()
+
+    def passages(self) -> tuple[Passage, ...]:
+        """Everything that is searched: the company's own first."""
+        return self._current().index.passages
+
+    def _search(self, query: Query, index: Index, limit: int) -> Ranking:
+        language = language_of(query.text) if len(self._languages) > 1 else ""
+        texts = [text for text, _ in query.texts]
+        encoded = self._vectors.encode_questions(texts) if self._vectors is not None else None
+        return index.search(query.texts, encoded, limit, language)
+
+    def _current(self) -> _State:
+        """The index of what is stored now; the last one while the store does not answer."""
+        state = self._state
+        try:
+            if self._store.knowledge.version() == state.version:
+                return state
+            with self._lock:
+                self._state = self._read(self._state.version)
+        except StoreError as error:
+            _log.warning("searching what was read last: %s", error)
+        return self._state
+
+    def _read(self, seen: int) -> _State:
+        """Read and index all passages, unless it is version `seen` that is stored still."""
+        version = self._store.knowledge.version()
+        if version == seen:
+            return self._state
+        stored = map(_passage, self._store.knowledge.passages(searchable_only=True))
+        unique = {each.sha: each for each in reversed([*self._own, *stored])}
+        passages = list(reversed(unique.values()))
+        return _State(version, Index(passages, self._vectors_of(passages)))
+
+    def _vectors_of(self, passages: Sequence[Passage]) -> list[Half] | None:
+        """From memory, from the store, or computed now and stored."""
+        if self._vectors is None:
+            return None
+        missing = {each.sha: each for each in passages if each.sha not in self._known}
+        stored = self._store.knowledge.vectors(self._vectors.name, sorted(missing))
+        for sha, blob in stored.items():
+            self._known[sha] = _from_blob(blob, self._vectors.dimensions)
+        fresh = [each for sha, each in missing.items() if sha not in stored]
+        if fresh:
+            self._compute(fresh)
+            blobs = {each.sha: self._known[each.sha].tobytes() for each in fresh}
+            keep = frozenset(each.sha for each in self._own)
+            self._store.knowledge.put_vectors(self._vectors.name, blobs, keep)
+        self._known = {each.sha: self._known[each.sha] for each in passages}
+        return [self._known[each.sha] for each in passages]
+
+    def _compute(self, passages: Sequence[Passage]) -> None:
+        """The vectors of all parts of these passages."""
+        assert self._vectors is not None
+        parts = [part for each in passages for part in each.parts]
+        encoded = self._vectors.encode(parts).astype(np.float16)
+        ends = np.cumsum([len(each.parts) for each in passages])
+        for each, rows in zip(passages, np.split(encoded, ends[:-1]), strict=True):
+            self._known[each.sha] = rows
+
+
+def _row(passage: Passage, position: int) -> PassageRow:
+    return PassageRow(
+        source=passage.source,
+        position=position,
+        title=passage.title,
+        text=passage.text,
+        words=passage.words,
+    )
+
+
+def _passage(row: PassageRow) -> Passage:
+    return Passage(
+        id=row.passage_id, source=row.source, title=row.title, text=row.text, words=row.words
+    )
+
+
+def _from_blob(blob: bytes, dimensions: int) -> Half:
+    return np.frombuffer(blob, np.float16).reshape(-1, dimensions)

@@ -1,0 +1,64 @@
+"""A passage: what is searched, shown as a source and read beside a question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specchat.chat.knowledge.sentences import sentences
+from storage.knowledge.records import content_sha
+
+COMPANY = "company"
+"""The source of what comes from the company's own files."""
+
+MOST_PARTS = 24  # sentences of a passage that have a vector of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A help page, or a piece of one."""
+
+    id: str
+    source: str  # the document it is from; `COMPANY` for FAQ, profile and policies
+    title: str
+    text: str  # whole sentences; items and table rows have lines of their own
+    words: str = ""  # further words to find it by
+    language: str = ""  # "en" or "de"; "" where nobody said it
+
+    @property
+    def sha(self) -> str:
+        """The same for the same title and text."""
+        return content_sha(self.title, self.text)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What has vectors: title and text as a whole, then each sentence."""
+        return (f"{self.title}\n{self.text}", *sentences(self.text)[:MOST_PARTS])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that a search found."""
+
+    passage: Passage
+    score: float  # the higher, the better; to compare within one search
+    similarity: float  # of the vectors, -1 to 1; 0 where there are none
+    words: float  # of the full text: bm25, 0 where no word of weight occurs
+    chance: float = 0.0  # that it is the passage that answers; the judge's
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What one search found, and what its scores are to be compared with."""
+
+    found: tuple[Found, ...]  # best first
+    mean: float = 0.0  # of the scores of all passages that were searched
+    spread: float = 0.0  # their standard deviation
+
+
+def ranking(found: Sequence[Found], limit: int) -> Ranking:
+    """The ranking of all passages that were searched, of which the best `limit` are shown."""
+    scores = [each.score for each in found]
+    mean = sum(scores) / max(1, len(scores))
+    spread = (sum((score - mean) ** 2 for score in scores) / max(1, len(scores))) ** 0.5
+    return Ranking(tuple(found[:limit]), mean, spread)

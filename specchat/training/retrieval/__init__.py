@@ -1,0 +1,1 @@
+"""Is the right page found? Made-up companies, their pages and questions, measured and learned."""

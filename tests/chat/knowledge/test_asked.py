@@ -1,0 +1,61 @@
+"""What is searched for: parts of a message, and what a follow-up leans on."""
+
+from __future__ import annotations
+
+import pytest
+
+from specchat.chat.knowledge.asked import BEFORE, OWN, Exchange, leans, queries
+
+EARLIER = [
+    Exchange("Do you have stores?", "Yes, two."),
+    Exchange("Do you ship to Canada?", "We deliver to Canada."),
+]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["and how fast is it?", "why?", "what about express", "Und wie lange?", "Is it all?"],
+)
+def test_a_follow_up_is_searched_behind_what_was_said(question: str) -> None:
+    (query,) = queries(question, EARLIER)
+    assert query.texts == (
+        (question, OWN),
+        (f"Do you ship to Canada?\n{question}", BEFORE),
+        (f"We deliver to Canada.\n{question}", BEFORE),
+    )
+    assert query.text == question
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["My parcel arrived with a broken lamp inside", "I would like to change my delivery address"],
+)
+def test_a_question_that_stands_alone_is_searched_alone(question: str) -> None:
+    assert not leans(question)
+    (query,) = queries(question, EARLIER)
+    assert query.texts == ((question, OWN),)
+
+
+def test_the_first_question_leans_on_nothing() -> None:
+    assert queries("and now?")[0].texts == (("and now?", OWN),)
+
+
+@pytest.mark.parametrize(
+    ("message", "parts"),
+    [
+        (
+            "Do you ship to Canada and how can I pay?",
+            ["Do you ship to Canada", "how can I pay?"],
+        ),
+        (
+            "Where is my refund? How do I change my address?",
+            ["Where is my refund?", "How do I change my address?"],
+        ),
+        ("My lamp is broken. Can I return it?", None),  # one question with its story
+        ("Do you sell salt and pepper?", None),
+        ("What are the terms and conditions?", None),
+        ("Why? How?", None),
+    ],
+)
+def test_two_questions_in_one_message_are_told_apart(message: str, parts: list[str] | None) -> None:
+    assert [query.text for query in queries(message)] == (parts or [message])
