@@ -23,12 +23,14 @@ LAYERS: dict[str, set[str]] = {
     "specchat.version": set(),
     "specchat.garbage": set(),
     "specchat.own_id": set(),
-    "specchat.loader": {"specchat.engine", "specchat.speculators"},
+    "specchat.loader": {"specchat.engine", "specchat.pretrained", "specchat.speculators"},
+    "specchat.pretrained": {"specchat.engine"},
     "specchat.settings": {"specchat.loader"},
     "specchat.chat": {
         "specchat.engine",
         "specchat.evidence",
         "specchat.loader",
+        "specchat.pretrained",
         "storage",
     },
     "specchat.bench.gpu": {
@@ -43,6 +45,7 @@ LAYERS: dict[str, set[str]] = {
         "specchat.chat",
         "specchat.engine",
         "specchat.loader",
+        "specchat.pretrained",
         "specchat.speculators",
         "storage",
     },
@@ -62,6 +65,7 @@ LAYERS: dict[str, set[str]] = {
 FOREIGN = {
     "specchat.engine": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.speculators": {"gradio", "sqlalchemy", "alembic", "typer"},
+    "specchat.pretrained": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.evidence": {"gradio", "sqlalchemy", "alembic", "torch", "transformers", "typer"},
     "specchat.chat": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},
     "specchat.bench": {"gradio", "sqlalchemy", "alembic", "transformers", "typer"},
