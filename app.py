@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from specchat.chat.company import CompanyError
+    from specchat.chat.company.profile import CompanyError
     from specchat.engine.errors import ModelLoadError
     from specchat.ui import PortError, launch
     from storage import StoreError

@@ -1,6 +1,6 @@
 """`python -m specchat`: the same as the `specchat` command."""
 
-from specchat.cli import main
+from specchat.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -12,18 +12,19 @@ from typing import Any
 
 import torch
 
-from specchat.engine.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
-from specchat.engine.cuda_graphs import GRAPH_ROWS
-from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import Speculator
+from specchat.engine.cuda.graphs import GRAPH_ROWS
+from specchat.engine.drafting.draft_tree import Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, multiplies_bf16, usable_cpus
-from specchat.engine.memory import MemoryPlan, devices, page_count, stored_bytes, work_bytes
+from specchat.engine.kv.memory_plan import MemoryPlan, devices, page_count, stored_bytes, work_bytes
+from specchat.engine.model.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
+from specchat.engine.model.pretrained import find_files, load_causal_lm, load_tokenizer
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
-from specchat.engine.pretrained import find_files, load_causal_lm, load_tokenizer
+from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.request import Verification
-from specchat.engine.runner import ModelRunner, ModelShape, layer_devices, read_shape
 from specchat.engine.snapshot import ModelInfo
 from specchat.speculators.registry import Target, load_speculator, spell_out
 

@@ -1,6 +1,6 @@
 """Conversations, customer care and the evidence of every turn, in SQLite or PostgreSQL."""
 
-from storage.care_records import (
+from storage.care.records import (
     Desk,
     FeedbackRecord,
     FeedbackRow,
@@ -11,7 +11,7 @@ from storage.care_records import (
 from storage.database import require_database
 from storage.dialogues import Dialogue, Exchange
 from storage.errors import StoreBusyError, StoreError
-from storage.personal_records import (
+from storage.personal.records import (
     Actor,
     ErasureRow,
     Extent,
@@ -36,7 +36,7 @@ from storage.records import (
     TurnRow,
 )
 from storage.store import Store, open_store
-from storage.written import WrittenAnswer
+from storage.written_answers import WrittenAnswer
 
 __all__ = [
     "Actor",

@@ -13,12 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from storage import queries, schema, writes
-from storage.care import Care
+from storage.care.care import Care
 from storage.database import Database, connect, driver_message
 from storage.dialogues import Dialogue, dialogues
 from storage.errors import StoreError
-from storage.personal import Personal
-from storage.personal_records import Actor, Subject
+from storage.personal.personal import Personal
+from storage.personal.records import Actor, Subject
 from storage.records import (
     AuditRecord,
     ConversationRow,
@@ -34,7 +34,7 @@ from storage.records import (
     utc_now,
 )
 from storage.writer import Job, Outcome, Writer
-from storage.written import WrittenAnswer, written_answers
+from storage.written_answers import WrittenAnswer, written_answers
 
 _ALL = TurnFilter()
 _VISIBLE_S = 2.0  # how long a small change may keep its caller before it goes on in the background

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from storage.database import BUSY_TIMEOUT_MS, Database, driver_message
 from storage.errors import StoreBusyError, StoreError
-from storage.personal_records import Extent
+from storage.personal.records import Extent
 
 CAPACITY = 4_096
 """Records that may wait. At about 4 kB each the queue stays under 20 MB."""

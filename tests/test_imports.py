@@ -1,18 +1,24 @@
-"""Imports point down only, and each layer stays free of what is not its business."""
+"""Imports point down only and never in a circle, each layer stays free of what is not its business,
+and no folder is a list to search through."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-SHARED = {"specchat.version", "specchat.garbage"}
+MOST_FILES = 13
+"""In a folder, `__init__.py` not counted; of tests, what holds tests."""
+
+SHARED = {"specchat.version", "specchat.gc_pauses"}
 """What every layer may use."""
 
 # layer -> the parts of this project it may import, besides itself and SHARED
@@ -21,8 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "specchat.speculators": {"specchat.engine"},
     "specchat.evidence": set(),
     "specchat.version": set(),
-    "specchat.garbage": set(),
-    "specchat.own_id": set(),
+    "specchat.gc_pauses": set(),
     "specchat.loader": {"specchat.engine", "specchat.pretrained", "specchat.speculators"},
     "specchat.pretrained": {"specchat.engine"},
     "specchat.settings": {"specchat.loader"},
@@ -40,6 +45,7 @@ LAYERS: dict[str, set[str]] = {
         "specchat.loader",
         "specchat.speculators",
     },
+    "specchat.bench.redaction": {"specchat.chat"},
     "specchat.bench": {"specchat.engine", "specchat.evidence"},
     "specchat.training": {
         "specchat.chat",
@@ -47,6 +53,17 @@ LAYERS: dict[str, set[str]] = {
         "specchat.loader",
         "specchat.pretrained",
         "specchat.speculators",
+        "storage",
+    },
+    "specchat.commands": {
+        "specchat.bench",
+        "specchat.chat",
+        "specchat.engine",
+        "specchat.evidence",
+        "specchat.loader",
+        "specchat.settings",
+        "specchat.training",
+        "specchat.ui",
         "storage",
     },
     "specchat.ui": {
@@ -77,15 +94,7 @@ COMPOSERS = {
     "app",
     "specchat",
     "specchat.__main__",
-    "specchat.bench.cli",
     "specchat.bench.gpu.__main__",
-    "specchat.bench.gpu.cli",
-    "specchat.bench.speculators_cli",
-    "specchat.bench.load_setup",
-    "specchat.cli",
-    "specchat.console",
-    "specchat.data_cli",
-    "specchat.measuring",
 }
 """May import everything: they put the parts together."""
 
@@ -140,12 +149,12 @@ def test_imports_point_down_only() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("specchat.engine.engine", "from specchat.speculators.mlp import MlpSpeculator"),
-        ("specchat.engine.engine", "def f():\n    import specchat.chat.prompt"),
+        ("specchat.engine.engine", "from specchat.speculators.mlp.speculator import MlpSpeculator"),
+        ("specchat.engine.engine", "def f():\n    import specchat.chat.answer.prompt"),
         ("storage.store", "import torch.nn"),
         ("storage.store", "from specchat.engine.request import TurnStats"),
-        ("specchat.ui.chat", "from torch import Tensor"),
-        ("specchat.bench.race", "from specchat.chat import prompt"),
+        ("specchat.ui.chat.tab", "from torch import Tensor"),
+        ("specchat.bench.race", "from specchat.chat.answer import prompt"),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, module: str, source: str) -> None:
@@ -154,7 +163,46 @@ def test_a_wrong_import_is_found(tmp_path: Path, module: str, source: str) -> No
     assert list(_violations(module, file))
 
 
+def _circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle in what imports what; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return []
+
+
+def _owner(name: str, modules: dict[str, Path]) -> str | None:
+    """The module that an imported name is, or is in."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def test_no_files_import_each_other() -> None:
+    modules = dict(_modules())
+    graph = {
+        module: {owner for name, _ in _imports(module, file) if (owner := _owner(name, modules))}
+        - {module}
+        for module, file in modules.items()
+    }
+    assert not _circle(graph), " imports ".join(reversed(_circle(graph)))
+
+
+def test_a_circle_is_found() -> None:
+    assert _circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
+    assert not _circle({"a": {"b", "c"}, "b": {"c"}})
+
+
+@pytest.mark.parametrize("pattern", ["specchat/**/*.py", "storage/**/*.py", "tests/**/test_*.py"])
+def test_a_folder_holds_few_files(pattern: str) -> None:
+    files = [file for file in ROOT.glob(pattern) if file.name != "__init__.py"]
+    counts = Counter(str(file.parent.relative_to(ROOT)) for file in files)
+    assert not {folder: count for folder, count in counts.items() if count > MOST_FILES}
+
+
 def test_the_commands_help_does_not_load_torch() -> None:
     """A person who asks for help does not wait for a framework."""
-    code = "import sys, specchat.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, specchat.commands.main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

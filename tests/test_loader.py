@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from specchat import loader
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.memory import Device
+from specchat.engine.kv.memory_plan import Device
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import BUNDLED, LoadedModel, LoadOptions, load, resolve
 
@@ -153,7 +153,9 @@ def test_a_cache_that_does_not_fit_says_by_how_much(
 def test_weights_that_do_not_fit_say_by_how_much(
     loaded: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specchat.engine.pretrained.devices", lambda device: [Device(device, 9)])
+    monkeypatch.setattr(
+        "specchat.engine.model.pretrained.devices", lambda device: [Device(device, 9)]
+    )
     with pytest.raises(ModelLoadError, match=r"weights take .* MiB, 0.0 MiB are free on .* little"):
         loaded()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from specchat.cli import app
+from specchat.commands.main import app
 from specchat.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,7 +87,7 @@ def _group(commands: typer.Typer) -> Any:
 
 
 def _train_command(words: list[str]) -> tuple[Any, list[str]]:
-    from specchat.training.cli import train_app
+    from specchat.commands.train import train_app
 
     command = _group(train_app)
     if words and words[0] in getattr(command, "commands", {}):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from specchat.bench.arms import ArmResult
 from specchat.bench.audit import AuditResult
 from specchat.bench.environment import Environment
-from specchat.bench.measure import MeasuredPair, RacePlan
+from specchat.bench.race_series import MeasuredPair, RacePlan
 from specchat.engine.request import SamplingParams, TurnStats
 from specchat.evidence import Pair, draft_acceptance_rate, mean_acceptance_length, paired_speedup
 

@@ -7,13 +7,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from specchat.chat import wording as say
-from specchat.chat.confidence import doubts, wants_person
-from specchat.chat.conversation import LiveConversation, LiveTurn
-from specchat.chat.memory import Memory
-from specchat.chat.orders import facts
+from specchat.chat.answer.confidence import doubts, wants_person
+from specchat.chat.company.orders import facts
+from specchat.chat.turns.conversation import LiveConversation, LiveTurn
+from specchat.chat.turns.repository import Memory
 from specchat.chat.types import ChatError, ChatTurn
 from storage import Desk, HandoffRecord, HandoffRow, Store, StoreError
-from storage.care_records import HandoffReason
+from storage.care.records import HandoffReason
 from storage.records import new_id
 
 TROUBLES = 2

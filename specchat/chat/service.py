@@ -8,20 +8,20 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
-from specchat.chat.answers import Answers
-from specchat.chat.asking import Asking
-from specchat.chat.company import Company
-from specchat.chat.export import as_json, as_markdown
+from specchat.chat.answer.preparation import Asking
+from specchat.chat.answer.prompt import PromptBuild
+from specchat.chat.answer.responder import Answers
+from specchat.chat.answer.task import last_turn, salt, turns_from
+from specchat.chat.company.profile import Company
 from specchat.chat.handoff import Handoffs
-from specchat.chat.learning import Learning
-from specchat.chat.memory import Memory
-from specchat.chat.parts import with_slots
-from specchat.chat.prompt import PromptBuild
-from specchat.chat.redact import Redaction
-from specchat.chat.retention import Retention
-from specchat.chat.slots import SlotFiller
-from specchat.chat.task import last_turn, salt, turns_from
-from specchat.chat.text import clean_question
+from specchat.chat.question import clean_question
+from specchat.chat.redaction.redact import Redaction
+from specchat.chat.slots.filler import SlotFiller
+from specchat.chat.slots.message import with_slots
+from specchat.chat.turns.conversation_export import as_json, as_markdown
+from specchat.chat.turns.learning import Learning
+from specchat.chat.turns.repository import Memory
+from specchat.chat.turns.retention import Retention
 from specchat.chat.types import (
     AnswerOptions,
     AnswerUpdate,
@@ -32,7 +32,7 @@ from specchat.chat.types import (
 )
 from specchat.engine.errors import EngineError
 from storage import FeedbackRecord, HandoffRow, Store
-from storage.care_records import HandoffReason
+from storage.care.records import HandoffReason
 
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from specchat.chat.company import FaqEntry
-from specchat.chat.orders import OrderLookup
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
 from specchat.engine.request import TurnStats
 from storage import HandoffRow, TurnMetrics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from specchat.chat.redact import describe
+from specchat.chat.redaction.redact import describe
 
 # -- while a question is answered --------------------------------------------------------------
 

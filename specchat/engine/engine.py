@@ -15,20 +15,22 @@ from typing import Any
 import torch
 
 from specchat.engine import step as steps
-from specchat.engine.calibration_file import restore_calibration, save_calibration
-from specchat.engine.commit import OutputText
-from specchat.engine.compiled import CompileQueue
 from specchat.engine.counters import EngineCounters
-from specchat.engine.delivery import Delivery
-from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import Speculator
-from specchat.engine.drafting import Drafting
+from specchat.engine.drafting.draft_tree import Speculator
+from specchat.engine.drafting.propose import Drafting
 from specchat.engine.errors import EngineClosedError, RequestError
-from specchat.engine.native_offers import BuildOffers
-from specchat.engine.native_steps import StepTimes
+from specchat.engine.kv.page_pool import PagePool
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.native.merging import BuildOffers
+from specchat.engine.native.steps import StepTimes
 from specchat.engine.options import EngineOptions
-from specchat.engine.pages import PagePool
-from specchat.engine.policy import Policy
+from specchat.engine.output.commit import OutputText
+from specchat.engine.output.delivery import Delivery
+from specchat.engine.output.detokenizer import Detokenizer
+from specchat.engine.policy.calibration_file import restore_calibration, save_calibration
+from specchat.engine.policy.cost_model import StepCost
+from specchat.engine.policy.policy import Policy
 from specchat.engine.request import (
     DraftTrace,
     FinishReason,
@@ -36,15 +38,13 @@ from specchat.engine.request import (
     SamplingParams,
     TokenDelta,
 )
-from specchat.engine.runner import ModelRunner
-from specchat.engine.sampling import Randomness, RowGroup, gumbel_noise, scores
-from specchat.engine.scheduler import Scheduler
-from specchat.engine.scoring import Scoring
+from specchat.engine.sampling.sampler import Randomness, RowGroup, gumbel_noise, scores
+from specchat.engine.scheduling.scheduler import Scheduler
+from specchat.engine.scheduling.scoring import Scoring
+from specchat.engine.scheduling.waiting import Waiting
 from specchat.engine.sequence import Sequence, TokenStream
 from specchat.engine.snapshot import EngineSnapshot, ModelInfo
-from specchat.engine.step_cost import StepCost
 from specchat.engine.validation import Validation
-from specchat.engine.waiting import Waiting
 
 log = logging.getLogger(__name__)
 

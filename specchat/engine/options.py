@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specchat.engine.draft import MAX_NODES
+from specchat.engine.drafting.draft_tree import MAX_NODES
 
 
 @dataclass(frozen=True, slots=True)

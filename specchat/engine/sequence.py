@@ -11,11 +11,11 @@ from itertools import accumulate
 
 import torch
 
-from specchat.engine.aux_states import AuxTape
-from specchat.engine.commit import OutputText
-from specchat.engine.draft import DraftTree
+from specchat.engine.drafting.aux_states import AuxTape
+from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.errors import EngineClosedError
-from specchat.engine.pages import PageTable
+from specchat.engine.kv.page_pool import PageTable
+from specchat.engine.output.commit import OutputText
 from specchat.engine.request import (
     DraftTrace,
     FinishReason,
@@ -24,7 +24,7 @@ from specchat.engine.request import (
     TokenDelta,
     TurnStats,
 )
-from specchat.engine.sampling import NoiseTape, Randomness, takes_largest
+from specchat.engine.sampling.sampler import NoiseTape, Randomness, takes_largest
 
 
 class TokenStream(Iterator[TokenDelta]):

@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 import torch
 
-from specchat.engine.batch import Rows
-from specchat.engine.card_sampling import by_temperature_alone
-from specchat.engine.commit import Committed
-from specchat.engine.draft import DraftTree
-from specchat.engine.drafting import Drafting, Drafts
-from specchat.engine.pages import PageTable
-from specchat.engine.policy import Policy
+from specchat.engine.cuda.sampling import by_temperature_alone
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.propose import Drafting, Drafts
+from specchat.engine.kv.page_pool import PageTable
+from specchat.engine.model.batch import Rows
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.step_output import StepOutput
+from specchat.engine.output.commit import Committed
+from specchat.engine.policy.policy import Policy
 from specchat.engine.request import TARGET, DraftTrace, FinishReason
-from specchat.engine.runner import ModelRunner
-from specchat.engine.sampling import NO_TOKEN, RowGroup
-from specchat.engine.scheduler import Plan, Scheduler
+from specchat.engine.sampling.sampler import NO_TOKEN, RowGroup
+from specchat.engine.sampling.verify import Walk, verify, walk_all
+from specchat.engine.scheduling.scheduler import Plan, Scheduler
 from specchat.engine.sequence import Sequence
-from specchat.engine.step_output import StepOutput
-from specchat.engine.verify import Walk, verify, walk_all
 
 
 class Update(NamedTuple):
@@ -125,7 +125,7 @@ def _verify(jobs: Seq[_Job], out: StepOutput, runner: ModelRunner) -> list[Walk]
     trees = [job.tree for job in jobs]
     if out.best is not None and all(job.sequence.plain for job in jobs):
         return walk_all(out.best, trees)
-    by_kernel = runner.geometry is not None and all(
+    by_kernel = runner.eager.geometry is not None and all(
         by_temperature_alone(job.sequence.request.params) for job in jobs
     )
     groups = [_row_group(job, by_kernel) for job in jobs]

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specchat.engine.batch import Rows
-from specchat.engine.compiled import CompileQueue
-from specchat.engine.draft import DraftContext
-from specchat.engine.pretrained import load_causal_lm
-from specchat.engine.runner import ModelRunner, read_shape
-from specchat.speculators.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
-from specchat.speculators.chain_drafter import ChainDrafter
-from specchat.speculators.own_cache import OwnCache, OwnRows, own_pages
-from specchat.speculators.vocabulary import check_same_vocabulary
+from specchat.engine.drafting.draft_tree import DraftContext
+from specchat.engine.model.batch import Rows
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.pretrained import load_causal_lm
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import read_shape
+from specchat.speculators.shared.chain import LEAST_CHANCE, Chain, extend_all, useful_depth
+from specchat.speculators.shared.chain_drafter import ChainDrafter
+from specchat.speculators.shared.own_cache import OwnCache, OwnRows, own_pages
+from specchat.speculators.shared.same_vocabulary import check_same_vocabulary
 
 DEPTH = 6
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_void_p
 from dataclasses import dataclass, field
 
-from specchat.engine.draft import ROOT, DraftContext, DraftTree
-from specchat.engine.native import loaded_library
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.native.library import loaded_library
 
 
 @dataclass(slots=True)

@@ -20,20 +20,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specchat.engine.compiled import CompileQueue
-from specchat.engine.draft import Speculator
+from specchat.engine.drafting.draft_tree import Speculator
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.pretrained import MODEL_FILES, find_files
-from specchat.engine.runner import ModelRunner
-from specchat.speculators import eagle3_checkpoint, medusa_heads
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.pretrained import MODEL_FILES, find_files
+from specchat.engine.model.runner import ModelRunner
 from specchat.speculators.draft_model import load_draft_model
-from specchat.speculators.eagle3 import load_eagle3
-from specchat.speculators.medusa import load_medusa
-from specchat.speculators.mlp import load_mlp
+from specchat.speculators.eagle3 import checkpoint
+from specchat.speculators.eagle3.speculator import load_eagle3
+from specchat.speculators.medusa import heads
+from specchat.speculators.medusa.speculator import load_medusa
+from specchat.speculators.mlp.speculator import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
-from specchat.speculators.suffix import SuffixSpeculator
-from specchat.speculators.suffix_array import SuffixOptions, frequent_tokens
-from specchat.speculators.suffix_file import load_store, vocabulary_of
+from specchat.speculators.suffix.speculator import SuffixSpeculator
+from specchat.speculators.suffix.store_file import load_store, vocabulary_of
+from specchat.speculators.suffix.suffix_array import SuffixOptions, frequent_tokens
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +197,7 @@ def _beside(name: str, what: str, entry: str, where: str, target: Target) -> Pat
 
 
 def _speculator_files(where: str) -> Path:
-    legacy = medusa_heads.LEGACY_FILE, eagle3_checkpoint.LEGACY_FILE
+    legacy = heads.LEGACY_FILE, checkpoint.LEGACY_FILE
     return find_files(where, "speculator", (*MODEL_FILES, *legacy))
 
 

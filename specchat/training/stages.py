@@ -19,30 +19,30 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
-from specchat.training.corpus import (
-    Conversation,
-    in_split,
-    join_turns,
-    load_corpus,
-    question_key,
-)
-from specchat.training.features import Features, extract_features, join_features
-from specchat.training.generate import draw_prompts, generate_answers, read_answers
-from specchat.training.mlp_speculator import (
+from specchat.training.care_mlp.features import Features, extract_features, join_features
+from specchat.training.care_mlp.module import (
     MLPSpeculator,
     bundled_config,
     load_speculator,
     save_speculator,
 )
-from specchat.training.packing import Sample, make_samples
-from specchat.training.self_talk import generate_conversations
-from specchat.training.speculator import (
+from specchat.training.care_mlp.two_stages import (
     Acceptance,
     SpeculatorSettings,
     SpeculatorTrainer,
     draft_acceptance,
     greedy_acceptance,
 )
+from specchat.training.corpus.care_corpus import (
+    Conversation,
+    in_split,
+    join_turns,
+    load_corpus,
+    question_key,
+)
+from specchat.training.corpus.own_answers import draw_prompts, generate_answers, read_answers
+from specchat.training.corpus.packing import Sample, make_samples
+from specchat.training.corpus.self_talk import generate_conversations
 from specchat.training.target import (
     TargetSettings,
     Trainer,

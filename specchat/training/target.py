@@ -13,8 +13,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from specchat.training.corpus.packing import Batch, Sample, batches, collate, pack
 from specchat.training.loop import Loop, StepReport
-from specchat.training.packing import Batch, Sample, batches, collate, pack
 from specchat.training.tokenizer import CONTEXT
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from specchat.chat.slots_vocab import SLOT_TOKENS
-from specchat.training.corpus import Conversation, Message
+from specchat.chat.slots.vocabulary import SLOT_TOKENS
+from specchat.training.corpus.care_corpus import Conversation, Message
 
 VOCAB_SIZE = 4096
 PAD, BOS, USER, ASSISTANT, END = "<|pad|>", "<|bos|>", "<|user|>", "<|assistant|>", "<|end|>"

@@ -9,14 +9,14 @@ import gradio as gr
 
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerUpdate, ChatError
-from specchat.ui import messages as say
-from specchat.ui.chat_events import answer_options
-from specchat.ui.format import footer
-from specchat.ui.identity import is_owner, new_owner
-from specchat.ui.options import EngineQueue
-from specchat.ui.race_events import RaceEvents
-from specchat.ui.race_record import headline, pair_numbers
-from specchat.ui.race_tab import race_settings
+from specchat.ui.chat.events import answer_options
+from specchat.ui.race.events import RaceEvents
+from specchat.ui.race.result import headline, pair_numbers
+from specchat.ui.race.tab import race_settings
+from specchat.ui.shared import alerts as say
+from specchat.ui.shared.format import footer
+from specchat.ui.shared.identity import is_owner, new_owner
+from specchat.ui.shared.sampling_controls import EngineQueue
 
 KEPT = (
     "This conversation is stored because its customer agreed to that. Go on with consent=true, "

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 
-from specchat.chat.company import Company
-from specchat.ui.german import PATTERNS, TEXTS
-from specchat.ui.german_company import company_texts
-from specchat.ui.theme import STYLE_DIRECTORY
+from specchat.chat.company.profile import Company
+from specchat.ui.german.catalogue import PATTERNS, TEXTS
+from specchat.ui.german.company import company_texts
+from specchat.ui.shared.theme import STYLE_DIRECTORY
 
 CHOICE = (
     '<label class="sc-language"><span>Language</span><select data-language aria-label="Language">'

@@ -12,26 +12,26 @@ import gradio as gr
 
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
-from specchat.ui import desk_text
 from specchat.ui.api import add_api
-from specchat.ui.chat_bind import bind_chat
-from specchat.ui.chat_tab import build_chat_tab
-from specchat.ui.dashboard_tab import bind_dashboard, build_dashboard_tab
-from specchat.ui.desk_events import DeskEvents
-from specchat.ui.desk_tab import bind_desk, build_desk_tab
-from specchat.ui.evidence_tools import bind_evidence_tools, build_evidence_tools
-from specchat.ui.format import model_name
-from specchat.ui.gpu_section import build_gpu_section
-from specchat.ui.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.chat.bindings import bind_chat
+from specchat.ui.chat.sidebar import build_sidebar
+from specchat.ui.chat.tab import build_chat_tab
+from specchat.ui.dashboard.gpu_section import build_gpu_section
+from specchat.ui.dashboard.load_section import bind_load, build_load_section
+from specchat.ui.dashboard.speculators_section import bind_speculators, build_speculators_section
+from specchat.ui.dashboard.tab import bind_dashboard, build_dashboard_tab
+from specchat.ui.dashboard.tools import bind_evidence_tools, build_evidence_tools
+from specchat.ui.desk import labels
+from specchat.ui.desk.events import DeskEvents
+from specchat.ui.desk.tab import bind_desk, build_desk_tab
 from specchat.ui.language import CHOICE
-from specchat.ui.load_section import bind_load, build_load_section
-from specchat.ui.messages import notes
-from specchat.ui.options import EngineQueue
-from specchat.ui.race_events import RaceEvents
-from specchat.ui.race_tab import bind_race, build_race_tab, linked, opener
-from specchat.ui.sidebar import build_sidebar
-from specchat.ui.speculators_section import bind_speculators, build_speculators_section
-from specchat.ui.theme import LOGO
+from specchat.ui.race.events import RaceEvents
+from specchat.ui.race.tab import bind_race, build_race_tab, linked, opener
+from specchat.ui.shared.alerts import notes
+from specchat.ui.shared.format import model_name
+from specchat.ui.shared.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.theme import LOGO
 from storage import Store
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def build_app(
                 under_load = build_load_section()
                 drafters = build_speculators_section()
                 build_gpu_section()
-            with gr.Tab(desk_text.TAB, id="desk") as support:
+            with gr.Tab(labels.TAB, id="desk") as support:
                 desk = build_desk_tab([reply.name for reply in service.company.replies])
         bind_chat(talk, service, queue, page)
         bind_desk(desk, _desk_events(service, settings), queue)

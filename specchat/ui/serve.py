@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from specchat import garbage
-from specchat.chat.company import Company, load_company
+from specchat import gc_pauses
+from specchat.chat.company.profile import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
 from specchat.ui.language import language_head
 from specchat.ui.page import build_app
-from specchat.ui.theme import HEAD, STYLE_SHEET, theme
+from specchat.ui.shared.theme import HEAD, STYLE_SHEET, theme
 from storage import Store, open_store
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def launch(settings: Settings) -> None:
     parts = compose(settings)
     try:
         listen(parts.page, settings, parts.company)
-        garbage.settle()
+        gc_pauses.shorten()
         log.info("specchat answers on %s", address(settings))
         parts.page.block_thread()
     finally:

@@ -9,8 +9,8 @@ import pytest
 
 from specchat.bench.audit import run_audit
 from specchat.bench.environment import describe_environment
-from specchat.bench.measure import RacePlan, run_race
 from specchat.bench.prompts import BenchPrompt
+from specchat.bench.race_series import RacePlan, run_race
 from specchat.bench.report import (
     Report,
     ReportError,

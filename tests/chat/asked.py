@@ -7,8 +7,7 @@ from typing import Any
 
 from specchat.chat.types import AnswerOptions, AnswerUpdate
 from storage import TurnRow
-
-from .conftest import Chat
+from tests.chat.conftest import Chat
 
 Make = Callable[..., Chat]
 OWNER = "ann"

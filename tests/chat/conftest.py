@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from specchat.chat.company import Company, load_company
+from specchat.chat.company.profile import Company, load_company
 from specchat.chat.service import ChatService
 from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
 from specchat.loader import LoadOptions

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from specchat.chat.task import salt
+from specchat.chat.answer.task import salt
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
-from storage.care_records import HandoffStatus
-
-from .conftest import Chat
-from .test_service import OWNER, ask, stored
+from storage.care.records import HandoffStatus
+from tests.chat.conftest import Chat
+from tests.chat.test_service import OWNER, ask, stored
 
 Make = Callable[..., Chat]
 SECRET = "Zebulon Quackenbush"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from specchat.chat.company import Company
+from specchat.chat.company.profile import Company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions
 from specchat.loader import LoadedModel, LoadOptions, load

@@ -6,11 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from specchat.chat.answering import COALESCE_MS
+from specchat.chat.answer.streaming import COALESCE_MS
 from specchat.chat.types import ChatError
-
-from .asked import OWNER, Make, ask, stored
-from .conftest import Chat, pause
+from tests.chat.asked import OWNER, Make, ask, stored
+from tests.chat.conftest import Chat, pause
 
 # -- an answer ---------------------------------------------------------------------------------
 

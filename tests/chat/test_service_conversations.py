@@ -8,14 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from specchat.chat.company import Company
-from specchat.chat.conversation import LiveConversation, LiveConversations, LiveTurn
-from specchat.chat.slots import SlotValues
+from specchat.chat.company.profile import Company
+from specchat.chat.slots.filler import SlotValues
+from specchat.chat.turns.conversation import LiveConversation, LiveConversations, LiveTurn
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
-
-from .asked import OWNER, Make, ask, stored
-from .conftest import Chat, pause
+from tests.chat.asked import OWNER, Make, ask, stored
+from tests.chat.conftest import Chat, pause
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -10,9 +10,8 @@ from specchat.chat.types import ChatError
 from specchat.engine.errors import EngineClosedError, QueueFullError
 from specchat.engine.request import FinishReason
 from storage import StoreError
-
-from .asked import OWNER, Make, ask, stored
-from .conftest import Chat, ScriptedEngine, ScriptedStream, pause
+from tests.chat.asked import OWNER, Make, ask, stored
+from tests.chat.conftest import Chat, ScriptedEngine, ScriptedStream, pause
 
 # -- endings -----------------------------------------------------------------------------------
 

@@ -11,10 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from specchat.engine.payoff import Payoff, Worth
-from specchat.engine.policy import Policy, Prices
-
-from .running import Engines
+from specchat.engine.policy.policy import Policy, Prices
+from specchat.engine.policy.profitability import Payoff, Worth
+from tests.engine.running import Engines
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from specchat.engine.compiled import CompileQueue
-from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import MAX_NODES, ROOT, DraftContext, DraftTree, Speculator
+from specchat.engine.drafting.draft_tree import MAX_NODES, ROOT, DraftContext, DraftTree, Speculator
 from specchat.engine.engine import Engine
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.runner import ModelRunner
 from specchat.engine.options import EngineOptions
+from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta, TurnStats
-from specchat.engine.runner import ModelRunner
 from specchat.engine.sequence import TokenStream
 from specchat.engine.snapshot import ModelInfo
 

@@ -13,8 +13,7 @@ from specchat.engine.options import EngineOptions
 from specchat.engine.request import FinishReason, Request, SamplingParams
 from specchat.engine.sequence import TokenStream
 from specchat.speculators.ngram import NgramSpeculator
-
-from .running import EOS, Engines, ask, ask_all, prompts, read, request, wait_idle
+from tests.engine.running import EOS, Engines, ask, ask_all, prompts, read, request, wait_idle
 
 PROMPT = prompts(1)[0]
 

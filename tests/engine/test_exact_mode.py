@@ -9,13 +9,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from specchat.engine.batch import Rows
-from specchat.engine.draft import DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.engine import Engine
-
-from .running import Bushy, Engines, Oracle, ask, ask_all, ask_at_once, prompts, request
-from .test_native_engine import native_missing
-from .test_speculation import asked, known, plain_answers
+from specchat.engine.model.batch import Rows
+from tests.engine.native.test_native_engine import native_missing
+from tests.engine.running import Bushy, Engines, Oracle, ask, ask_all, ask_at_once, prompts, request
+from tests.engine.test_speculation import asked, known, plain_answers
 
 pytestmark = pytest.mark.usefixtures("keep_all_drafts")
 

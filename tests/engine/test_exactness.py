@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from specchat.engine.batch import Rows
-from specchat.engine.draft import ROOT, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.engine import Engine
+from specchat.engine.model.batch import Rows
 from specchat.engine.request import Request
-
-from .running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
+from tests.engine.running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
 
 PROMPTS = int(os.environ.get("EXACTNESS_PROMPTS", "8"))
 TOKENS = 64

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
 from specchat.engine.errors import EngineClosedError
 from specchat.engine.request import FinishReason, Request, SamplingParams
-
-from .running import (
+from tests.engine.running import (
     Answer,
     Bushy,
     Engines,

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
 from specchat.engine.engine import Engine
 from specchat.engine.request import Request, TurnStats
-from specchat.engine.sampling import gumbel_noise
+from specchat.engine.sampling.sampler import gumbel_noise
 from specchat.speculators.ngram import NgramSpeculator
-
-from .running import (
+from tests.engine.running import (
     Answer,
     Bushy,
     Engines,

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.batch import Rows
-from specchat.engine.draft import ROOT, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.engine import Engine
-from specchat.engine.kv_cache import KVCache
-
-from .running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
+from specchat.engine.kv.cache import KVCache
+from specchat.engine.model.batch import Rows
+from tests.engine.running import Answer, Engines, Scripted, ask_all, ask_at_once, prompts, request
 
 pytestmark = pytest.mark.usefixtures("keep_all_drafts")
 

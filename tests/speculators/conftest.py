@@ -11,12 +11,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from specchat.engine.draft import MAX_NODES
-from specchat.engine.payoff import Payoff, Worth
-from specchat.engine.policy import Policy, Prices
+from specchat.engine.drafting.draft_tree import MAX_NODES
+from specchat.engine.policy.policy import Policy, Prices
+from specchat.engine.policy.profitability import Payoff, Worth
 from tests.engine.running import Engines
-
-from .eagle3_reference import Tensors, make_tensors
+from tests.speculators.eagle3.reference import Tensors, make_tensors
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specchat.engine import native
-from specchat.engine.draft import DraftContext, DraftTree
+from specchat.engine.drafting.draft_tree import DraftContext, DraftTree
+from specchat.engine.native import library as native
 from specchat.speculators import ngram
 from specchat.speculators.ngram import NgramSpeculator
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from specchat.training.corpus import Conversation, load_corpus
+from specchat.training.corpus.care_corpus import Conversation, load_corpus
 from specchat.training.tokenizer import corpus_texts, train_tokenizer
 
 THINGS = ["phone", "kettle", "lamp", "chair", "book", "shirt", "camera", "speaker", "watch", "bag"]

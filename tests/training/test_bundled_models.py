@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from specchat.chat.slots_vocab import SLOT_TOKENS
-from specchat.training.mlp_speculator import load_speculator
+from specchat.chat.slots.vocabulary import SLOT_TOKENS
+from specchat.training.care_mlp.module import load_speculator
 from specchat.training.tokenizer import CHAT_TOKENS
 
 CARE = Path(__file__).resolve().parents[2] / "assets/models/care"

@@ -9,13 +9,12 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 from typer.testing import CliRunner
 
+from specchat.commands.train import train_app
 from specchat.training import stages
-from specchat.training.cli import train_app
-from specchat.training.mlp_speculator import load_speculator
-from specchat.training.speculator import SpeculatorSettings
+from specchat.training.care_mlp.module import load_speculator
+from specchat.training.care_mlp.two_stages import SpeculatorSettings
 from specchat.training.target import export, target_config
-
-from .test_training import TINY
+from tests.training.test_training import TINY
 
 MLP = SpeculatorSettings(minutes=1000, runs=2, run_length=8, compile=False)
 COMMANDS = ("corpus", "tokenizer", "target", "generate", "speculator", "draft", "all")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from specchat.chat.slots_vocab import SLOT_TOKENS
-from specchat.training.corpus import Message
+from specchat.chat.slots.vocabulary import SLOT_TOKENS
+from specchat.training.corpus.care_corpus import Message
 from specchat.training.tokenizer import CHAT_TOKENS, encode_turns, load_tokenizer
 
 MESSAGES = [

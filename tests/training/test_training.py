@@ -11,14 +11,14 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
-from specchat.training.corpus import Conversation, Message, join_turns
-from specchat.training.generate import (
+from specchat.training.corpus.care_corpus import Conversation, Message, join_turns
+from specchat.training.corpus.own_answers import (
     draw_prompts,
     generate_answers,
     make_prompt,
     read_answers,
 )
-from specchat.training.packing import (
+from specchat.training.corpus.packing import (
     USER_WEIGHT,
     Sample,
     batches,

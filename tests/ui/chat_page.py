@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import Site
+from tests.ui.conftest import Site
 
 
 def open_page(page: Page, site: Site, *, consent: bool | None = None) -> Page:

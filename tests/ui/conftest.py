@@ -21,14 +21,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from transformers import AutoTokenizer
 
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.chat.service import ChatService
 from specchat.loader import LoadOptions
 from specchat.settings import Settings
 from specchat.ui import build_app, listen
 from storage import MetricRow, Store, open_store
-
-from .double import ScriptedEngine
+from tests.ui.double import ScriptedEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 CARE = ROOT / "assets" / "models" / "care"

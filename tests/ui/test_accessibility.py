@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from . import chat_page
-from .conftest import WAIT_MS, Site
+from tests.ui import chat_page
+from tests.ui.conftest import WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}

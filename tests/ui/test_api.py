@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from .conftest import Site, eventually, wait_for_rows
+from tests.ui.conftest import Site, eventually, wait_for_rows
 
 WAIT_S = 60
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .chat_page import ask, finished, open_page
-from .conftest import WAIT_MS, Site
+from tests.ui.chat_page import ask, finished, open_page
+from tests.ui.conftest import WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
 FOOTER = re.compile(r"\d+ tok/s · \d+ tokens · τ \d\.\d · \d+ % drafts accepted · TTFT [\d.]+ m?s")

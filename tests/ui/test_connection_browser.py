@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from .chat_page import ask, bot, finished, open_page, user
-from .conftest import WAIT_MS, Site, free_port, whole_app
+from tests.ui.chat_page import ask, bot, finished, open_page, user
+from tests.ui.conftest import WAIT_MS, Site, free_port, whole_app
 
 expect.set_options(timeout=WAIT_MS)
 

@@ -8,20 +8,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from specchat.chat.company import FaqEntry
-from specchat.chat.orders import OrderLookup
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
 from specchat.chat.types import ChatTurn, Segment
 from specchat.engine.errors import RequestError
-from specchat.ui import cards, messages
-from specchat.ui.chat_tab import build_chat_tab  # noqa: F401  (imports must not need a page)
-from specchat.ui.desk_events import case_html
-from specchat.ui.marks import legend, marked_text
+from specchat.ui.chat import cards
+from specchat.ui.chat.tab import build_chat_tab  # noqa: F401  (imports must not need a page)
+from specchat.ui.chat.transcript import colleague_message, transcript
+from specchat.ui.desk.events import case_html
 from specchat.ui.page import header_html
-from specchat.ui.race_record import headline_html
-from specchat.ui.transcript import colleague_message, transcript
+from specchat.ui.race.result import headline_html
+from specchat.ui.shared import alerts
+from specchat.ui.shared.token_highlights import legend, marked_text
 from storage import Desk, HandoffRow, OrderRow, TurnRow
-
-from .made_up import metrics, pair, plain_stats, stats
+from tests.ui.made_up import metrics, pair, plain_stats, stats
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -73,7 +73,7 @@ def test_a_source_named_by_somebody(payload: str) -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_errors_and_notes(payload: str) -> None:
-    html = messages.problem(RequestError(payload)) + messages.notes([payload])
+    html = alerts.problem(RequestError(payload)) + alerts.notes([payload])
     assert payload.replace("\n", "") in assert_harmless(html).text.replace("\n", "")
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from . import chat_page
-from .conftest import DESK_KEY, WAIT_MS, Site
+from tests.ui import chat_page
+from tests.ui.conftest import DESK_KEY, WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
 

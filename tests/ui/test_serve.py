@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 import app
-from specchat.chat.company import load_company
+from specchat.chat.company.profile import load_company
 from specchat.settings import Settings
 from specchat.ui.serve import address, blocked_paths, compose, launch_options
-
-from .conftest import free_port
+from tests.ui.conftest import free_port
 
 
 def test_a_port_in_use_ends_with_a_message(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from .conftest import WAIT_MS, whole_app
+from tests.ui.conftest import WAIT_MS, whole_app
 
 expect.set_options(timeout=WAIT_MS)
 

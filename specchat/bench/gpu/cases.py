@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from specchat.engine.attention import Segment
-from specchat.engine.step_tables import Geometry, StepTables, build
+from specchat.engine.cuda.step_tables import Geometry, StepTables, build
+from specchat.engine.model.segment import Segment
 
 PAGE = 16
 KINDS = ("plain", "chain", "tree", "full tree", "chunk")

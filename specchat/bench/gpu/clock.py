@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from specchat.engine.cuda_graphs import record
+from specchat.engine.cuda.recording import record
 
 
 def device_ms(work: Callable[[], Any], device: torch.device, runs: int) -> float:

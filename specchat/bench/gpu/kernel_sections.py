@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
-from specchat.bench.gpu.bench import GpuBench, Report
 from specchat.bench.gpu.cases import CARD, KINDS, PAGE, Size, random_case
 from specchat.bench.gpu.clock import device_ms, launched_ms
-from specchat.engine.attention import Segment
-from specchat.engine.sampling import gumbel_noise, noise_key
-from specchat.engine.step_tables import Geometry, build
+from specchat.bench.gpu.context import GpuBench, Report
+from specchat.engine.cuda.step_tables import Geometry, build
+from specchat.engine.model.segment import Segment
+from specchat.engine.sampling.sampler import gumbel_noise, noise_key
 
 TOLERANCE = {torch.float32: 2e-5, torch.float16: 6e-3, torch.bfloat16: 5e-2}
 """Largest error of an output whose values are about 1, against float64 on the same inputs."""
@@ -44,7 +44,7 @@ def copy_speed(bench: GpuBench, report: Report) -> None:
 
 def kernels_against_float64(bench: GpuBench, report: Report) -> None:
     """Random steps in every dtype; the largest errors. Sampling against PyTorch's operations."""
-    from specchat.engine import kernels
+    from specchat.engine.cuda import kernels
 
     tiny = Size(requests=2, divisions=((1, 2),), dims=(16, 64))
     dtypes = [torch.float32] if bench.device.type == "cpu" else list(TOLERANCE)
@@ -80,7 +80,7 @@ def kernels_against_float64(bench: GpuBench, report: Report) -> None:
 def _sampled_alike(bench: GpuBench) -> float:
     """Share of rows in which the sampling kernel takes the token that PyTorch's operations take;
     where two scores differ by rounding alone it may be the other."""
-    from specchat.engine import kernels
+    from specchat.engine.cuda import kernels
 
     rows, vocab = (2, 128) if bench.tiny else (256, 4096)
     generator = torch.Generator().manual_seed(0)
@@ -142,7 +142,7 @@ def _attention(
     bench: GpuBench, load: Load, geometry: Geometry, dim: int, several: int
 ) -> Callable[[], object]:
     """Work that attends once in each of several caches."""
-    from specchat.engine import kernels
+    from specchat.engine.cuda import kernels
 
     each = -(-(load.context + load.rows) // PAGE)
     pages = torch.randperm(load.batch * each).tolist()

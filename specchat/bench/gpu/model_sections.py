@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 from specchat.bench.environment import describe_environment
-from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.clock import wall_ms
+from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.models import Measured
-from specchat.bench.measure import RacePlan, run_race
+from specchat.bench.race_series import RacePlan, run_race
 from specchat.bench.report import race_report
-from specchat.engine.batch import Rows, pack
-from specchat.engine.pages import PagePool, PageTable
+from specchat.engine.kv.page_pool import PagePool, PageTable
+from specchat.engine.model.batch import Rows, pack
+from specchat.engine.model.runner import ModelRunner
 from specchat.engine.request import SamplingParams
-from specchat.engine.runner import ModelRunner
 
 ROWS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -48,7 +48,7 @@ def measure_model(bench: GpuBench, measured: Measured, report: Report, *, is_8b:
             "graphs": measured.runner.graphs.bytes,
         },
         "graphs_missing_because": measured.runner.graphs.reason,
-        "fused_modules": len(measured.runner.fused),
+        "fused_modules": len(measured.runner.eager.fused),
     }
     parts: dict[str, Callable[[], Iterator[Report]]] = {
         "steps": partial(step_times, bench, measured.runner),
@@ -117,18 +117,18 @@ def recorded_against_eager(bench: GpuBench, runner: ModelRunner) -> Iterator[Rep
 
 def _eager(runner: ModelRunner, parts: list[Rows]) -> torch.Tensor:
     with torch.inference_mode():
-        return runner.eager(pack(parts, runner.device)).logits
+        return runner.eager.forward(pack(parts, runner.device)).logits
 
 
 @contextmanager
 def _gathering(runner: ModelRunner) -> Iterator[None]:
     """Steps in eager mode without our kernels."""
-    geometry, runner.geometry = runner.geometry, None
+    geometry, runner.eager.geometry = runner.eager.geometry, None
     try:
-        with runner.fused.left_out():
+        with runner.eager.fused.left_out():
             yield
     finally:
-        runner.geometry = geometry
+        runner.eager.geometry = geometry
 
 
 def races(bench: GpuBench, measured: Measured) -> Iterator[Report]:

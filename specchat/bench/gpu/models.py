@@ -10,28 +10,29 @@ from typing import Any
 
 import torch
 
-from specchat.bench.gpu.bench import GpuBench
+from specchat.bench.gpu.context import GpuBench
 from specchat.bench.gpu.standin import Shape, build_standin
 from specchat.bench.gpu.standin_mlp import enlarge_heads
 from specchat.bench.prompts import BenchPrompt
-from specchat.engine.compiled import CompileQueue
-from specchat.engine.detokenizer import Detokenizer
-from specchat.engine.draft import Speculator
+from specchat.engine.drafting.draft_tree import Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.hardware import describe_hardware
-from specchat.engine.memory import MemoryPlan, stored_bytes
+from specchat.engine.kv.memory_plan import MemoryPlan, stored_bytes
+from specchat.engine.model.compiled import CompileQueue
+from specchat.engine.model.pretrained import load_causal_lm, load_tokenizer
+from specchat.engine.model.runner import ModelRunner
+from specchat.engine.model.shape import read_shape
 from specchat.engine.options import EngineOptions
-from specchat.engine.pretrained import load_causal_lm, load_tokenizer
-from specchat.engine.runner import ModelRunner, read_shape
+from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.snapshot import ModelInfo
 from specchat.loader import BUNDLED, PAGE_SIZE, PREFILL_ROWS, LoadOptions, load, plan_memory
-from specchat.speculators.checkpoint import read_config, read_tensors
-from specchat.speculators.mlp import MlpSpeculator
-from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
+from specchat.speculators.mlp.speculator import MlpSpeculator
 from specchat.speculators.ngram import NgramSpeculator
 from specchat.speculators.registry import DRAFT_DIRECTORY, MLP_DIRECTORY, SUFFIX_STORE
-from specchat.speculators.suffix import SuffixSpeculator
-from specchat.speculators.suffix_file import load_store, vocabulary_of
+from specchat.speculators.shared.checkpoint_files import read_config, read_tensors
+from specchat.speculators.suffix.speculator import SuffixSpeculator
+from specchat.speculators.suffix.store_file import load_store, vocabulary_of
 
 CARE = BUNDLED / "care"
 FAQ = BUNDLED.parent / "company" / "faq.toml"

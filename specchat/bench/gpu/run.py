@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from specchat.bench.gpu import kernel_sections as kernels
-from specchat.bench.gpu.bench import GpuBench, OutOfTimeError, Report
+from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.model_sections import measure_model
 from specchat.bench.gpu.models import bundled, shapes, standin
 from specchat.bench.gpu.standin import SHAPES, TINY, Shape

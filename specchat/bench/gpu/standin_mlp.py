@@ -13,7 +13,7 @@ import torch
 
 from specchat.bench.gpu.copies import NONE, enlarge, factors
 from specchat.bench.gpu.standin import NEVER, Shape
-from specchat.speculators.mlp_heads import MlpHeads
+from specchat.speculators.mlp.heads import MlpHeads
 
 NAMES = {
     "emb": "speculator.emb.{}.weight",

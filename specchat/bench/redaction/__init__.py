@@ -1,0 +1,1 @@
+"""How much personal data redaction finds, on made-up messages."""

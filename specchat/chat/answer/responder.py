@@ -1,0 +1,132 @@
+"""Answers to questions of a conversation, by the model or by a colleague; each becomes a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from specchat.chat import wording as say
+from specchat.chat.answer.confidence import doubts
+from specchat.chat.answer.preparation import Asking
+from specchat.chat.answer.streaming import Answering
+from specchat.chat.answer.task import Task
+from specchat.chat.handoff import Handoffs
+from specchat.chat.turns.conversation import LiveConversation, LiveTurn
+from specchat.chat.turns.repository import Memory
+from specchat.chat.turns.turn_metrics import metrics_from
+from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatTurn
+from specchat.engine.errors import EngineError
+from storage import HandoffRow, TurnMetrics
+
+if TYPE_CHECKING:
+    from specchat.engine.engine import Engine
+
+
+class Answers:
+    """Answers one question of a conversation that the caller holds."""
+
+    def __init__(self, engine: Engine, asking: Asking, memory: Memory, handoffs: Handoffs) -> None:
+        self._engine = engine
+        self._asking = asking
+        self._memory = memory
+        self._handoffs = handoffs
+
+    def to(
+        self, live: LiveConversation, text: str, options: AnswerOptions
+    ) -> Generator[AnswerUpdate, None, None]:
+        """Answer a new question, or pass it on to the colleague who has taken over."""
+        handoff = self._handoffs.current(live)
+        if handoff is not None and handoff.status == "active":
+            turn = self._handoffs.pass_on(live, text)
+            yield _passed_on(turn, handoff, self._notes(live, text))
+            return
+        yield from self.by_model(live, text, options)
+
+    def by_model(
+        self,
+        live: LiveConversation,
+        text: str,
+        options: AnswerOptions,
+        replaces: tuple[LiveTurn, ...] = (),
+    ) -> Generator[AnswerUpdate, None, None]:
+        """Let the model answer; the new turn takes the place of `replaces`."""
+        task = self._asking.task(live, text, replaces)
+        answering = self._asking.answering(live, task, options, self._notes(live, text))
+        finished: list[AnswerUpdate] = []
+        live.stop = answering.stop
+        try:
+            yield answering.update()
+            yield from answering.updates(self._engine)
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException:
+            answering.fail(say.FAILED)
+            raise
+        finally:
+            live.stop = None
+            answering.settle()
+            finished.append(self._finish(live, answering, task))
+        yield finished[0]
+
+    def _finish(self, live: LiveConversation, answering: Answering, task: Task) -> AnswerUpdate:
+        """Keep the turn in memory and store it, whatever became of it."""
+        shown = ChatTurn(
+            turn_id=answering.turn_id,
+            question=task.text,
+            answer=answering.text,
+            status=answering.ended_as,
+            mode=answering.mode,
+            footer_stats=self._metrics(answering),
+            created_at=answering.created_at,
+            segments=tuple(answering.segments),
+            sources=answering.sources,
+            in_context=answering.in_context,
+            lookups=answering.lookups,
+        )
+        update = replace(answering.update(), doubts=doubts(shown))
+        turn = LiveTurn(
+            shown, task.question, answering.parts, task.before, task.position, task.attempt
+        )
+        if task.replaces and shown.status == "failed" and not answering.raw:
+            self._memory.store(live, shown)  # what it cost; the old answer is worth more
+            self._memory.remove(live, [shown.turn_id])
+        else:
+            self._memory.remove(live, [old.shown.turn_id for old in task.replaces])
+            live.values = task.values
+            self._memory.add(live, turn)
+        return replace(update, handoff=self._handoffs.after(live, shown))
+
+    def _metrics(self, answering: Answering) -> TurnMetrics | None:
+        if answering.stats is None:
+            return None
+        backend = ""
+        with suppress(EngineError):  # it may have been closed meanwhile
+            backend = self._engine.snapshot().backend
+        return metrics_from(
+            answering.stats,
+            answering.request.params,
+            self._engine.info,
+            answering.mode,
+            backend=backend,
+        )
+
+    def _notes(self, live: LiveConversation, text: str) -> tuple[str, ...]:
+        notes = () if live.saved or not live.kept else (say.NOT_SAVED,)
+        hidden = self._memory.redacted(text, live).counts if live.kept else {}
+        return (*notes, say.hidden(hidden)) if hidden else notes
+
+
+def _passed_on(turn: ChatTurn, handoff: HandoffRow, notes: tuple[str, ...]) -> AnswerUpdate:
+    """The question has gone to a colleague."""
+    return AnswerUpdate(
+        turn_id=turn.turn_id,
+        text="",
+        segments=(),
+        elapsed_ms=0.0,
+        done=True,
+        status="completed",
+        notes=notes,
+        handoff=handoff,
+    )

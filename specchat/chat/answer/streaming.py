@@ -1,0 +1,208 @@
+"""One answer while it streams: tokens in, filled and coalesced updates out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from specchat.chat import wording as say
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
+from specchat.chat.slots.filler import Piece, SlotFiller
+from specchat.chat.slots.message import Parts, Slot, joined, merged
+from specchat.chat.slots.vocabulary import SLOTS
+from specchat.chat.types import AnswerUpdate, Mode, Segment, TurnStatus, UpdateStatus
+from specchat.engine.errors import EngineError, QueueFullError, RequestError
+from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
+from storage.records import new_id
+
+COALESCE_MS = 40.0
+"""Least time between two updates; the first token goes out at once."""
+
+HEARTBEAT_S = 0.25
+"""Longest time between two updates, so that whoever left before the first token is noticed."""
+
+RECORDS = "records"
+"""Source of a sentence that was looked up, not written by the model."""
+
+
+class Stream(Protocol):
+    """What is needed of the engine's `TokenStream`."""
+
+    def __iter__(self) -> Iterator[TokenDelta]: ...
+    def next_within(self, timeout_s: float) -> TokenDelta | None: ...
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Submits(Protocol):
+    """What is needed of the engine."""
+
+    def submit(self, request: Request) -> Stream: ...
+
+
+@dataclass(slots=True)
+class Answering:
+    """One request on its way. Used by one thread, except for `stop`."""
+
+    request: Request
+    filler: SlotFiller
+    mode: Mode
+    slots: bool  # the model writes slot tokens
+    notes: tuple[str, ...] = ()
+    sources: tuple[FaqEntry, ...] = ()
+    in_context: bool = False  # the model has the sources before it; else they are only shown
+    lookups: tuple[OrderLookup, ...] = ()
+    opening: Parts = ()  # the start of the answer that stands in the prompt already
+    turn_id: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: UpdateStatus = "streaming"
+    stats: TurnStats | None = None
+    segments: list[Segment] = field(default_factory=list)
+    raw: list[Piece] = field(default_factory=list)  # what the model wrote, by token
+    _stream: Stream | None = None
+    _started: float = field(default_factory=time.perf_counter)
+    _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        if self.opening:
+            self._append([(self.filler.fill(joined(self.opening)), RECORDS)])
+
+    @property
+    def text(self) -> str:
+        """The answer so far, for people."""
+        return "".join(segment.text for segment in self.segments)
+
+    @property
+    def parts(self) -> Parts:
+        """The answer so far as the model wrote it, its slot tokens as slots."""
+        written = (Slot(_slot(text)) if self._is_slot(text) else text for text, _ in self.raw)
+        return merged((*self.opening, *written))
+
+    @property
+    def ended_as(self) -> TurnStatus:
+        """The status to store: a stream nobody finished was cancelled."""
+        return "cancelled" if self.status == "streaming" else self.status
+
+    def stop(self) -> None:
+        """End the answer soon, as cancelled. Safe from any thread, before the start too."""
+        self._stopped = True
+        if self._stream is not None:
+            self._stream.cancel()
+
+    def updates(self, engine: Submits) -> Iterator[AnswerUpdate]:
+        """Run the request and yield its state while it streams.
+
+        Engine errors end it with status "failed" and a note; they are not raised. Closing the
+        iterator early leaves status "streaming": call `settle`.
+        """
+        try:
+            self._stream = engine.submit(self.request)
+            if self._stopped:
+                self._stream.cancel()
+            yield from self._coalesced(self._stream)
+        except EngineError as error:
+            self.fail(_explained(error))
+
+    def _coalesced(self, stream: Stream) -> Iterator[AnswerUpdate]:
+        due = 0.0
+        while self.status == "streaming":
+            try:
+                delta = stream.next_within(HEARTBEAT_S)
+            except StopIteration:
+                self.fail(say.NO_REASON)
+                return
+            if delta is not None:
+                self._take(delta)
+            now = time.perf_counter()
+            if self.status == "streaming" and (delta is None or (self.raw and now >= due)):
+                due = now + COALESCE_MS / 1000
+                yield self.update()
+
+    def _take(self, delta: TokenDelta) -> None:
+        self._append(self.filler.feed(self._pieces(delta.tokens)))
+        if delta.finish is None:
+            return
+        self.stats = delta.stats
+        self._append(self.filler.flush())
+        if delta.finish is FinishReason.ERROR:
+            self.fail(say.MODEL_FAILED)
+        else:
+            self.status = "cancelled" if delta.finish is FinishReason.CANCELLED else "completed"
+            if delta.finish is FinishReason.LENGTH:
+                self.notes += (say.cut(len(self.raw)),)
+
+    def _pieces(self, tokens: tuple[Token, ...]) -> list[Piece]:
+        pieces = [(token.text, token.source) for token in tokens]
+        self.raw += pieces
+        return pieces
+
+    def _append(self, pieces: list[Piece]) -> None:
+        for text, source in pieces:
+            if self.segments and self.segments[-1].source == source:
+                self.segments[-1] = Segment(self.segments[-1].text + text, source)
+            else:
+                self.segments.append(Segment(text, source))
+
+    def fail(self, note: str) -> None:
+        """The answer cannot be finished; what is there stays."""
+        self.status = "failed"
+        self._append(self.filler.flush())
+        self.notes += (note,)
+
+    def settle(self) -> None:
+        """Bring an answer that nobody reads on to its end: cancelled, with its statistics.
+
+        Returns when the engine has let go of the request. Does nothing when it ended before.
+        """
+        if self.status != "streaming":
+            if self._stream is not None:
+                self._stream.close()
+            return
+        self.status = "cancelled"
+        self._append(self.filler.flush())
+        if self._stream is None:
+            return
+        try:
+            self._stream.cancel()
+            for delta in self._stream:
+                self.stats = delta.stats or self.stats
+        except EngineError:
+            self.status = "failed"
+        finally:
+            self._stream.close()
+
+    def update(self) -> AnswerUpdate:
+        """The state now."""
+        return AnswerUpdate(
+            turn_id=self.turn_id,
+            text=self.text,
+            segments=tuple(self.segments),
+            elapsed_ms=(time.perf_counter() - self._started) * 1000,
+            done=self.status != "streaming",
+            status=self.status,
+            stats=self.stats,
+            notes=self.notes,
+            seed=self.request.params.seed,
+            sources=self.sources,
+            lookups=self.lookups,
+        )
+
+    def _is_slot(self, text: str) -> bool:
+        return self.slots and _slot(text) in SLOTS and text.strip().startswith("{{")
+
+
+def _slot(text: str) -> str:
+    return text.strip().removeprefix("{{").removesuffix("}}")
+
+
+def _explained(error: EngineError) -> str:
+    """The error for a customer."""
+    if isinstance(error, QueueFullError):
+        return say.QUEUE_FULL
+    if isinstance(error, RequestError):
+        return say.bad_request(error)
+    return say.ENGINE_STOPPED

@@ -1,0 +1,1 @@
+"""Placeholders in which the bundled model writes what belongs to one customer."""

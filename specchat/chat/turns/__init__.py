@@ -1,0 +1,1 @@
+"""What was said: kept, learned from, exported, and gone in time."""

@@ -1,0 +1,242 @@
+"""Where conversations live: what was really said in memory, what may be kept in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from specchat.chat.answer.preparation import Asking
+from specchat.chat.answer.task import shown_from, title
+from specchat.chat.company.profile import Company
+from specchat.chat.redaction.redact import WITHHELD, Redaction, redact
+from specchat.chat.slots.message import joined, with_slots
+from specchat.chat.turns.conversation import LiveConversation, LiveConversations, LiveTurn
+from specchat.chat.turns.learning import Learning
+from specchat.chat.types import ChatTurn, ConversationSummary
+from storage import FeedbackRecord, Store, StoreError, TurnRecord, WrittenAnswer
+from storage.records import new_id
+
+_FLUSH_S = 0.5  # to wait for turns on their way into the store, before reading from it
+_PERSONAL = {
+    "customer_name": "name",
+    "person_name": "name",
+    "customer_email": "email",
+    "customer_phone": "phone",
+    "postal_code": "address",
+}
+"""Slots whose values are personal data, and the kind of it."""
+
+
+class Memory:
+    """Conversations by owner; to everybody else they do not exist. Safe to use from any thread.
+
+    Of a conversation that is not to be kept the store gets measurements and no word.
+    """
+
+    def __init__(
+        self, store: Store, company: Company, asking: Asking, learning: Learning | None = None
+    ) -> None:
+        self._store = store
+        self._company = company
+        self._asking = asking
+        self._learning = learning
+        self._live = LiveConversations()
+
+    def new(self, owner: str, *, keep: bool) -> LiveConversation:
+        """Start a conversation. It goes on in memory when the store fails."""
+        live = LiveConversation(new_id(), owner, self._asking.values, kept=False)
+        if keep:
+            self.keep(live)
+        return self._live.add(live)
+
+    def keep(self, live: LiveConversation) -> None:
+        """From now on the store keeps what is said, redacted."""
+        if live.kept:
+            return
+        live.kept, live.saved = True, False
+        with suppress(StoreError):
+            self._store.create_conversation(live.owner, conversation_id=live.id)
+            live.saved = True
+
+    def open(self, conversation_id: str, owner: str) -> LiveConversation:
+        """The conversation, read back from the store when it has to be.
+
+        Raises:
+            LookupError: there is no such conversation of this owner.
+        """
+        live = self._live.get(conversation_id)
+        if live is None:
+            live = self._live.add(self._read_back(conversation_id, owner))
+        if live.owner != owner:
+            raise LookupError(f"no conversation {conversation_id!r} of this owner")
+        return live
+
+    def in_memory(self, conversation_id: str) -> LiveConversation | None:
+        """The conversation if it is in memory, whoever owns it."""
+        return self._live.get(conversation_id)
+
+    def read_for_desk(self, conversation_id: str) -> LiveConversation:
+        """A stored conversation for a colleague to write into. Raises LookupError."""
+        owner = self._store.owner_of(conversation_id)
+        return self.open(conversation_id, owner)
+
+    def summaries(self, owner: str, limit: int, search: str) -> list[ConversationSummary]:
+        """The owner's stored conversations, last used first, without empty ones."""
+        self._store.flush(_FLUSH_S)  # a turn that has just ended belongs in the list
+        rows = self._store.conversations(owner, limit, search=search)
+        return [
+            ConversationSummary(row.id, row.title, row.updated_at, row.turns)
+            for row in rows
+            if row.turns
+        ]
+
+    def history(self, live: LiveConversation) -> list[ChatTurn]:
+        """The turns in order: as they were said while in memory, redacted after that."""
+        shown = [turn.shown for turn in live.turns]
+        skip = {turn.turn_id for turn in shown} | live.removed
+        try:
+            stored = self._store.turns(live.id) if live.kept else []
+        except StoreError:
+            stored = []
+        earlier = [shown_from(row) for row in stored if row.turn_id not in skip]
+        return [
+            replace(turn, opinion=live.opinions.get(turn.turn_id, 0)) for turn in (*earlier, *shown)
+        ]
+
+    def add(self, live: LiveConversation, turn: LiveTurn) -> None:
+        """Append a turn and store it."""
+        live.asked = max(live.asked, turn.position + 1)
+        live.append(turn)
+        written = self._written(live, turn)
+        self.store(live, turn.shown, written)
+        cost = turn.shown.footer_stats
+        if self._learning is not None and written and cost is not None:
+            whole = cost.completion_tokens < cost.max_tokens
+            question = self.redacted(turn.shown.question, live).text
+            self._learning.add(
+                WrittenAnswer(turn.shown.turn_id, live.id, live.owner, question, written, whole)
+            )
+
+    def store(self, live: LiveConversation, turn: ChatTurn, written: str = "") -> None:
+        """Queue a turn for the store, redacted. The chat goes on when it cannot take it."""
+        if not live.kept and turn.by_person:
+            return
+        question = self.redacted(turn.question, live).text if live.kept else ""
+        record = TurnRecord(
+            conversation_id=live.id if live.kept else None,
+            question=question,
+            answer=self.redacted(turn.answer, live).text if live.kept else "",
+            status=turn.status,
+            metrics=turn.footer_stats,
+            kind="person" if turn.by_person else "chat",
+            turn_id=turn.turn_id,
+            created_at=turn.created_at,
+            written=written,
+        )
+        with suppress(StoreError, LookupError):
+            self._store.record_turn(record)
+            if live.kept and not live.titled and question:
+                live.titled = True
+                self._store.rename_conversation(live.id, live.owner, title(question))
+
+    def remove(self, live: LiveConversation, turns: Iterable[str]) -> None:
+        """Take turns out; their texts are erased, their measurements stay."""
+        gone = list(turns)
+        if self._learning is not None:
+            self._learning.forget(turns=gone)
+        for turn_id in gone:
+            live.remove(turn_id)
+            with suppress(StoreError):
+                self._store.remove_turn(turn_id)
+
+    def rename(self, live: LiveConversation, name: str) -> None:
+        """Give it another title, redacted. Raises LookupError when it is not kept."""
+        self._store.rename_conversation(live.id, live.owner, title(self.redacted(name, live).text))
+        live.titled = True
+
+    def rate(self, live: LiveConversation, record: FeedbackRecord) -> None:
+        """Keep an opinion. Raises StoreError when the store refuses it."""
+        if record.turn_id is not None:
+            live.opinions[record.turn_id] = record.score
+        self._store.care.record_feedback(record)
+
+    def delete(self, live: LiveConversation) -> None:
+        """Erase a conversation from memory and store, an answer under way included."""
+        self._end(live)
+        if self._learning is not None:
+            self._learning.forget(conversation_id=live.id)
+        if live.kept:
+            with suppress(LookupError):  # one that was never saved
+                self._store.delete_conversation(live.id, live.owner)
+
+    def forget(self, owner: str) -> None:
+        """Erase everything of an owner from memory and store."""
+        for live in self._live.of(owner):
+            self._end(live)
+        if self._learning is not None:
+            self._learning.forget(owner=owner)
+        self._store.delete_owner(owner)
+
+    def forget_erased(self) -> set[str]:
+        """Let go of conversations that somebody else erased from the store, such as a command
+        beside the app, and of what was learned from them; the owners whose they were.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        if self._learning is not None:
+            self._learning.forget_erased()
+        kept = [live for live in self._live.all() if live.kept and live.saved]
+        if not kept or not self._store.flush(_FLUSH_S):
+            return set()
+        owners = set()
+        for live in kept:
+            try:
+                self._store.conversation(live.id, live.owner)
+            except LookupError:
+                self._end(live)
+                owners.add(live.owner)
+        return owners
+
+    def redacted(self, text: str, live: LiveConversation | None = None) -> Redaction:
+        """The text as it may be stored; the shop's own contacts stay.
+
+        What the customer of `live` said about themselves goes wherever it is repeated.
+        """
+        known = live.values.customer if live is not None else {}
+        own = {
+            known[name]: kind for name, kind in _PERSONAL.items() if len(known.get(name, "")) > 1
+        }
+        company = self._company
+        return redact(text, keep=company.public_contacts, region=company.phone_region, known=own)
+
+    def _written(self, live: LiveConversation, turn: LiveTurn) -> str:
+        """The answer as the model wrote it, redacted; "" where it is not to be learned from."""
+        if not live.kept or turn.shown.by_person or turn.shown.status != "completed":
+            return ""
+        text = self.redacted(joined(turn.answer), live).text
+        return "" if WITHHELD in text else text
+
+    def _end(self, live: LiveConversation) -> None:
+        if live.stop is not None:
+            live.stop()
+        self._live.discard(live.id)
+
+    def _read_back(self, conversation_id: str, owner: str) -> LiveConversation:
+        """The conversation as the store has it: redacted."""
+        self._store.flush(_FLUSH_S)
+        row = self._store.conversation(conversation_id, owner)
+        values = self._asking.values
+        live = LiveConversation(conversation_id, owner, values, titled=bool(row.title))
+        for opinion in self._store.care.feedback(conversation_id):
+            if opinion.turn_id is not None:
+                live.opinions[opinion.turn_id] = opinion.score
+        for turn in self._store.turns(conversation_id):
+            before = live.values
+            rewrite = self._asking.rewritten(turn.question, live.last_answer)
+            live.values = before.with_customer(rewrite.values)
+            answer = with_slots(turn.answer, self._asking.slot_texts(live.values))
+            live.append(LiveTurn(shown_from(turn), rewrite.parts, answer, before, turn.position, 0))
+            live.asked = turn.position + 1
+        return live

@@ -1,0 +1,1 @@
+"""The `specchat ...` commands. Thin: each reads its options and calls the part it is for."""

@@ -1,0 +1,174 @@
+"""What the commands share: options, an engine, progress and clear errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from specchat import gc_pauses
+from specchat.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from specchat.bench.prompts import BenchPrompt, Prompt, PromptsError
+    from specchat.engine.engine import Engine
+    from specchat.loader import LoadedModel
+
+USER_ERROR = 2
+
+Model = Annotated[str | None, typer.Option(help="'care' (bundled), a directory or a Hub name.")]
+Speculators = Annotated[
+    str | None,
+    typer.Option(
+        help="Comma-separated: mlp, medusa, eagle3, draft (alone or with :PATH), suffix, ngram; "
+        "or 'none'."
+    ),
+]
+Dtype = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Verification = Annotated[str | None, typer.Option(help="coupled (default) or rejection.")]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Pad plain steps so that the same kernels run.")
+]
+Temperature = Annotated[float, typer.Option(help="0 is greedy.")]
+Seed = Annotated[int, typer.Option(help="Seed of sampling and of the order of runs.")]
+MaxTokens = Annotated[int, typer.Option(help="Most new tokens of an answer.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take the first N prompts only.")]
+Concurrency = Annotated[int, typer.Option(min=1, help="Requests of one arm in flight together.")]
+Out = Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+PromptsFile = Annotated[Path, typer.Argument(metavar="PROMPTS.jsonl", help="One JSON a line.")]
+
+
+def warmed_up(engine: Engine) -> None:
+    """Wait until the engine runs on its final backend and nothing of the start is left to do; say
+    so when that takes too long."""
+    from specchat.bench.race_series import wait_until_ready
+
+    if not wait_until_ready(engine, on_wait=changes("warming up")):
+        backend = engine.snapshot().backend
+        typer.echo(f"not warm in time, measuring as it is: {backend}", err=True)
+    gc_pauses.shorten()
+
+
+@contextmanager
+def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
+    """The settings' model on a running engine, closed afterwards."""
+    from specchat.loader import load
+
+    loaded = load(settings.load_options())
+    try:
+        yield loaded
+    finally:
+        loaded.engine.close()
+
+
+def encode_prompts(
+    loaded: LoadedModel, prompts: Sequence[Prompt], max_tokens: int
+) -> list[BenchPrompt]:
+    """Prompt ids as the chat makes them.
+
+    Raises:
+        PromptsError: a prompt does not fit the context beside an answer of `max_tokens`.
+    """
+    from specchat.bench.prompts import PromptsError
+
+    encoded = []
+    for each in encode_each(loaded, prompts, loaded.engine.info.context_length - max_tokens):
+        if isinstance(each, PromptsError):
+            raise each
+        encoded.append(each)
+    return encoded
+
+
+def encode_each(
+    loaded: LoadedModel, prompts: Sequence[Prompt], budget: int
+) -> list[BenchPrompt | PromptsError]:
+    """Prompt ids as the chat makes them; an error in place of a prompt over `budget` tokens."""
+    from specchat.bench.prompts import BenchPrompt, PromptsError
+    from specchat.chat.answer.prompt import PromptBuilder
+    from specchat.chat.slots.written_message import written_message
+    from specchat.chat.types import ChatError
+
+    builder = PromptBuilder(loaded.tokenizer)
+    encoded: list[BenchPrompt | PromptsError] = []
+    for prompt in prompts:
+        messages = [written_message(m.role, m.content, loaded.uses_slots) for m in prompt.messages]
+        try:
+            build = builder.build(messages, context_budget=budget)
+            encoded.append(BenchPrompt(prompt.prompt_id, build.ids, build.public_tokens))
+        except ChatError as error:
+            encoded.append(PromptsError(f"prompt {prompt.prompt_id!r}: {error}"))
+    return encoded
+
+
+def changes(label: str) -> Callable[[str], None]:
+    """Says a state on stderr whenever it differs from the one before."""
+    said: list[str] = []
+
+    def say(state: str) -> None:
+        if said[-1:] != [state]:
+            said.append(state)
+            typer.echo(f"{label}: {state}", err=True)
+
+    return say
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr; the callback is told how many are done."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=label, file=sys.stderr, unit="") as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        yield advance
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the user did wrong ends the command with one message and exit code 2."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if not isinstance(error, _user_errors()):
+            raise
+        fail(str(error))
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    from specchat.bench.load.plan import LoadError
+    from specchat.bench.load.sender_process import SenderError
+    from specchat.bench.prompts import PromptsError
+    from specchat.bench.report import ReportError
+    from specchat.chat.company.profile import CompanyError
+    from specchat.chat.types import ChatError
+    from specchat.engine.errors import ModelLoadError, QueueFullError, RequestError
+    from storage.errors import StoreError
+
+    return (
+        SettingsError,
+        PromptsError,
+        ReportError,
+        LoadError,
+        SenderError,
+        CompanyError,
+        ChatError,
+        ModelLoadError,
+        QueueFullError,
+        RequestError,
+        StoreError,
+    )
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with one message and the exit code of a user's mistake."""
+    typer.echo(message, err=True)
+    raise typer.Exit(USER_ERROR)

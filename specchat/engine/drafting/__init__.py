@@ -1,0 +1,1 @@
+"""Draft trees: asked of the speculators, merged into one, verified together."""

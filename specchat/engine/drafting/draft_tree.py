@@ -1,0 +1,301 @@
+"""Draft trees and the protocol that every speculator follows.
+
+A tree's nodes are stored parents first. Node `i` continues node `parents[i]`; `ROOT` (-1) is the
+last committed token of the request, whose key and value are not in the cache yet. Verification
+computes the root and all nodes in one pass, so node `i` is row `i + 1` of its request's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+
+from specchat.engine.drafting.aux_states import AuxTape
+
+ROOT = -1
+DRAWN_CONFIDENCE = 0.9
+"""Of the first token drawn behind a node; of each further one, a third of that."""
+
+MAX_NODES = 63
+"""Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
+
+Opinions = tuple[tuple[str, float], ...]
+"""What each drafter says of a token at its place: its own probability that the target picks it,
+`AGAINST` or `SILENT`."""
+
+AGAINST = -1.0
+"""It proposes other tokens there."""
+
+SILENT = -2.0
+"""It proposes nothing there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """A candidate that was drawn at random from a known distribution."""
+
+    parent: int  # node that it continues; -1 is the root
+    token: int
+    q: torch.Tensor  # [vocab] probabilities, given all that was drawn before
+
+
+@dataclass(slots=True)
+class DraftTree:
+    """Candidate continuations of one request, as a trie: siblings carry different tokens.
+
+    `confidence[i]` is the drafter's own probability, in [0, 1], that the target picks node `i`
+    given that it picked the node's parent. It orders candidates; it never changes the answer.
+
+    `draws` are read by the rejection rule, which needs them to be honest: how many tokens are drawn
+    where, and which of them are kept, must not depend on the tokens. Candidates that are not among
+    the draws are verified as chosen ones, which is lossless however they were chosen.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)  # 1 for children of the root
+    sources: list[str] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
+    opinions: list[Opinions] = field(default_factory=list)
+    """Of each node, where several drafters were merged; else empty, and a node's source is the only
+    one that said something."""
+    draws: list[Draw] = field(default_factory=list)  # in the order drawn
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @classmethod
+    def chain(
+        cls, tokens: Sequence[int], source: str, confidence: Sequence[float] | None = None
+    ) -> DraftTree:
+        """One candidate: each token continues the one before."""
+        tree = cls()
+        parent = ROOT
+        for i, token in enumerate(tokens):
+            parent = tree.add(token, parent, source, 1.0 if confidence is None else confidence[i])
+        return tree
+
+    @classmethod
+    def of_one(
+        cls,
+        tokens: list[int],
+        parents: list[int],
+        source: str,
+        confidence: list[float],
+    ) -> DraftTree:
+        """Nodes of one drafter, parents first. Takes the lists over; checks nothing."""
+        depths: list[int] = []
+        for parent in parents:
+            depths.append(1 if parent == ROOT else depths[parent] + 1)
+        return cls(tokens, parents, depths, [source] * len(tokens), confidence)
+
+    def opinions_of(self, node: int) -> Opinions:
+        """What is said of a node."""
+        if self.opinions:
+            return self.opinions[node]
+        return ((self.sources[node], self.confidence[node]),)
+
+    def add(self, token: int, parent: int, source: str, confidence: float = 1.0) -> int:
+        """Append a node and return its index. Does not look for an equal sibling."""
+        if not ROOT <= parent < len(self.tokens):
+            raise ValueError(f"parent must be from -1 to {len(self.tokens) - 1}, got {parent}")
+        if not confidence >= 0.0:  # also catches nan, which comparisons would let through
+            raise ValueError(f"confidence must be from 0 to 1, got {confidence}")
+        self.tokens.append(int(token))
+        self.parents.append(parent)
+        self.depths.append(1 if parent == ROOT else self.depths[parent] + 1)
+        self.sources.append(source)
+        self.confidence.append(float(confidence))
+        return len(self.tokens) - 1
+
+    def draw(self, token: int, parent: int, source: str, q: torch.Tensor) -> int:
+        """Append a node whose token was drawn from `q [vocab]`, probabilities that sum to 1, and
+        return its index. Siblings are drawn before others are added beside them, and without
+        replacement: the `q` of each leaves out the earlier ones.
+
+        A draw's confidence is the same for every token, since it decides what is kept.
+
+        Raises:
+            ValueError: `parent` has a child with that token already.
+        """
+        siblings = self.children(parent)
+        if token in (self.tokens[node] for node in siblings):
+            raise ValueError(f"draws are without replacement, got token {token} twice")
+        self.draws.append(Draw(parent, int(token), q))
+        return self.add(token, parent, source, DRAWN_CONFIDENCE / 3 ** len(siblings))
+
+    def check(self, vocab_size: int) -> None:
+        """Make sure that a target of that vocabulary can read every token.
+
+        Raises:
+            ValueError: a token is not from 0 to `vocab_size - 1`, or a draw's `q` has another size.
+        """
+        tokens = (*self.tokens, *(draw.token for draw in self.draws)) if self.draws else self.tokens
+        if tokens and not 0 <= min(tokens) <= max(tokens) < vocab_size:
+            wrong = next(token for token in tokens if not 0 <= token < vocab_size)
+            raise ValueError(f"draft tokens must be from 0 to {vocab_size - 1}, got {wrong}")
+        for draw in self.draws:
+            if draw.q.shape != (vocab_size,):
+                raise ValueError(f"q must be [{vocab_size}], got {list(draw.q.shape)}")
+
+    def children(self, node: int) -> list[int]:
+        """Indices of the nodes that continue `node` (or the root, -1)."""
+        return [i for i, parent in enumerate(self.parents) if parent == node]
+
+    @property
+    def max_depth(self) -> int:
+        """Length of the longest candidate; 0 for the empty tree."""
+        return max(self.depths) if self.depths else 0
+
+    @property
+    def is_chain(self) -> bool:
+        """True when every node continues the one stored before it."""
+        return not self.depths or self.depths[-1] == len(self.depths)
+
+    def first(self, count: int) -> DraftTree:
+        """The first `count` nodes; see `part`."""
+        return self.part(range(min(count, len(self))))
+
+    def shallow(self, depth: int) -> DraftTree:
+        """The nodes down to `depth`; see `part`."""
+        return self.part([node for node, own in enumerate(self.depths) if own <= depth])
+
+    def part(self, nodes: Sequence[int]) -> DraftTree:
+        """`nodes`, in order and with their parents, and the draws that continue them. Which nodes
+        must not depend on the tokens. A draw whose node is left out still counts at its parent: the
+        target may choose the token, only not go on behind it."""
+        kept = self.select(nodes)
+        index = {ROOT: ROOT, **{node: i for i, node in enumerate(nodes)}}
+        kept.draws = [
+            Draw(index[draw.parent], draw.token, draw.q)
+            for draw in self.draws
+            if draw.parent in index
+        ]
+        return kept
+
+    def select(self, nodes: Iterable[int]) -> DraftTree:
+        """The sub-tree of `nodes`, which must contain the parent of each of its nodes.
+
+        Its nodes count as chosen, not as drawn: a selection may favour tokens.
+        """
+        kept = sorted(nodes)
+        if kept and kept[-1] == len(kept) - 1:
+            return self._head(len(kept))
+        index = {ROOT: ROOT}
+        for place, i in enumerate(kept):
+            if self.parents[i] not in index:
+                raise ValueError(f"node {i} is selected without its parent {self.parents[i]}")
+            index[i] = place
+        return DraftTree(
+            [self.tokens[i] for i in kept],
+            [index[self.parents[i]] for i in kept],
+            [self.depths[i] for i in kept],
+            [self.sources[i] for i in kept],
+            [self.confidence[i] for i in kept],
+            [self.opinions[i] for i in kept] if self.opinions else [],
+        )
+
+    def _head(self, count: int) -> DraftTree:
+        return DraftTree(
+            self.tokens[:count],
+            self.parents[:count],
+            self.depths[:count],
+            self.sources[:count],
+            self.confidence[:count],
+            self.opinions[:count],
+        )
+
+    def ancestor_bits(self, rows: int = 0) -> list[int]:
+        """One int64 mask per row (root first): bit j is set when the row attends to row j.
+
+        Row 0 is the root; row i + 1 is node i. Every row attends to itself; those behind the tree,
+        up to `rows`, to nothing else.
+        """
+        masks = [1]
+        for i, parent in enumerate(self.parents):
+            masks.append(masks[parent + 1] | (1 << (i + 1)))
+        masks += [1 << row for row in range(len(masks), rows)]
+        return [m - (1 << 64) if m >= 1 << 63 else m for m in masks]
+
+
+def merge(trees: Sequence[DraftTree], asked: Iterable[str] = ()) -> DraftTree:
+    """One trie of all candidates. Where two drafters propose the same token after the same path,
+    the more confident one keeps the node (the first of equals), and what each says of it is kept as
+    its opinions; those of `asked` that propose nothing are silent. Every draw is kept, in order."""
+    merged = DraftTree()
+    where: dict[tuple[int, int], int] = {}
+    said: list[dict[str, float]] = []  # of each node
+    heard: dict[int, set[str]] = {}  # by parent: the drafters that propose something there
+    speakers = set(asked)
+    for tree in trees:
+        index = {ROOT: ROOT}
+        for i, token in enumerate(tree.tokens):
+            parent = index[tree.parents[i]]
+            node = where.get((parent, token))
+            if node is None:
+                node = merged.add(token, parent, tree.sources[i], tree.confidence[i])
+                where[parent, token] = node
+                said.append({})
+            elif tree.confidence[i] > merged.confidence[node]:
+                merged.confidence[node] = tree.confidence[i]
+                merged.sources[node] = tree.sources[i]
+            index[i] = node
+            own, speaking = said[node], heard.setdefault(parent, set())
+            for source, confidence in tree.opinions_of(i):
+                speakers.add(source)
+                if confidence != SILENT:
+                    speaking.add(source)
+                if confidence >= 0.0:
+                    own[source] = max(confidence, own.get(source, 0.0))
+        merged.draws += [Draw(index[draw.parent], draw.token, draw.q) for draw in tree.draws]
+    names = sorted(speakers)
+    for parent, own in zip(merged.parents, said, strict=True):
+        speaking = heard[parent]
+        merged.opinions.append(
+            tuple([(n, own.get(n, AGAINST if n in speaking else SILENT)) for n in names])
+        )
+    return merged
+
+
+class DraftContext(NamedTuple):
+    """What a speculator sees of one request. It must not change anything in it."""
+
+    request_id: str
+    tokens: Sequence[int]  # prompt and answer so far; the last one is the root
+    prompt_length: int
+    salt: str
+    hidden: torch.Tensor | None
+    """[hidden_size], post-final-norm state that produced the root, for a drafter that
+    `needs_hidden`."""
+    temperature: float
+    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; coupled rule only
+    max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
+    aux: AuxTape | None = None
+    """States of the target's inner layers, where a speculator asked the runner to collect them;
+    taking them is the one change that a speculator makes here."""
+    draw_noise: Callable[[int], torch.Tensor] | None = None
+    """Rejection rule only: Gumbel noise `[depths, vocab]` of the drafter's own. The argmax of
+    log q + noise is a draw from q; a drafter that drafts so says it with `DraftTree.draw`."""
+
+
+class Speculator(Protocol):
+    """Proposes continuations. Nothing it proposes can change the answer, only its speed.
+
+    It may also have `observe(request_id, tokens)`, which is called with the tokens just committed
+    to a request, in order.
+    """
+
+    name: str
+    needs_hidden: bool  # reads `DraftContext.hidden`
+    needs_aux: bool  # takes from `DraftContext.aux`
+
+    def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
+        """One tree per context, in order; an empty tree where it has nothing to offer."""
+        ...
+
+    def forget(self, request_id: str) -> None:
+        """The request is over; drop what was kept for it."""
+        ...

@@ -1,0 +1,1 @@
+"""The target model: loaded, run on packed steps, with paged attention."""

@@ -1,0 +1,1 @@
+"""Steps, sampling and merging in C++ on CPU; the sources are in `cpp/`."""

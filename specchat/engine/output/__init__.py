@@ -1,0 +1,1 @@
+"""From accepted tokens to what a stream yields."""

@@ -1,0 +1,1 @@
+"""How many draft tokens pay: measured costs against calibrated chances."""

@@ -1,0 +1,114 @@
+"""How many draft nodes to verify: measured costs against calibrated chances.
+
+Each step maximises expected tokens per millisecond, (B + F + sum of P) / (t(B + F + m) + d + o),
+over the m most probable nodes of all requests' trees, where B is the number of decoding requests, F
+the rows of prompts in the step, P a node's chance of being accepted, t the measured time of a step
+of that many rows, d what drafting and o what the rest of the step costs. Prompt rows count as
+tokens: somebody waits for them, and where a row is dear a draft must not take their place. The
+empty tree is always a candidate. A request whose drafts do not pay is decoded plainly and tried
+again later.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.policy.calibration import Calibration
+from specchat.engine.policy.cost_model import Overhead, StepCost
+from specchat.engine.policy.node_choice import choose_nodes
+
+
+class Outlook(NamedTuple):
+    """What is expected of a step."""
+
+    requests: int  # that decode
+    tokens: float  # over all of them
+    prompt_rows: int
+    ms: float
+
+    @property
+    def rate(self) -> float:
+        """Expected tokens and prompt rows per millisecond."""
+        return self.believed(1.0)
+
+    def believed(self, trust: float) -> float:
+        """The rate where that part of the draft tokens is accepted that are expected to be."""
+        tokens = self.requests + trust * (self.tokens - self.requests)
+        return (tokens + self.prompt_rows) / self.ms
+
+
+class Choice(NamedTuple):
+    """The nodes to verify."""
+
+    trees: list[DraftTree]
+    nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
+    outlook: Outlook
+
+
+class Prices(NamedTuple):
+    """What a step takes, by how many draft nodes it has."""
+
+    step_ms: array[float]  # of the model, with 0, 1, ... nodes
+    node_ms: float  # that each node adds outside the model
+    fixed_ms: float  # of a step without any, drafting included
+
+
+@dataclass(slots=True)
+class Policy:
+    """Chooses the nodes of a step."""
+
+    cost: StepCost
+    max_nodes: int  # per request
+    calibration: Calibration = field(default_factory=Calibration)
+    overhead: Overhead = field(default_factory=Overhead)
+    steps: int = 0  # that could have been taken in
+
+    ALL = 256  # steps that are all taken in
+    OFTEN = 4  # one of so many is later: what they take changes slowly, to take it in takes time
+
+    def observe(self, requests: int, nodes: int, rows: int, model_ms: float, ms: float) -> None:
+        """Take in a step of `rows` rows that so many requests decoded in: the model's time, and
+        what came on top besides drafting."""
+        self.steps += 1
+        if self.steps > self.ALL and self.steps % self.OFTEN:
+            return
+        self.cost.observe(rows, model_ms)
+        self.overhead.observe(requests, nodes, ms)
+
+    def prices(self, requests: int, prompt_rows: int, draft_ms: float, nodes: int) -> Prices:
+        """Of steps with up to so many draft nodes."""
+        rows = requests + prompt_rows
+        fixed_ms = self.cost.step_ms(rows) + self.overhead.ms(requests) + draft_ms
+        return Prices(self.cost.table(rows, nodes), self.overhead.node_ms, fixed_ms)
+
+    def choose(
+        self,
+        trees: Sequence[DraftTree],
+        greedy: Sequence[bool],
+        prompt_rows: int,
+        draft_ms: float,
+    ) -> Choice:
+        """The part of each tree worth verifying in a step that also has `prompt_rows` rows of
+        prefill. `trees` holds one, possibly empty, tree per decoding request."""
+        requests = len(trees)
+        prices = self.prices(requests, prompt_rows, draft_ms, sum(map(len, trees)))
+        pairs = zip(trees, greedy, strict=True)
+        chances = [self.calibration.path_chances(tree, own) for tree, own in pairs]
+        expected = float(requests + prompt_rows)
+        kept, tokens, ms = choose_nodes(chances, self.max_nodes, *prices[:2], expected, prices[2])
+        selected = [
+            tree if len(nodes) == len(tree.tokens) else tree.select(nodes)
+            for tree, nodes in zip(trees, kept, strict=True)
+        ]
+        return Choice(selected, kept, Outlook(requests, tokens - prompt_rows, prompt_rows, ms))
+
+    def likeliest(self, tree: DraftTree, greedy: bool, most: int | None = None) -> DraftTree:
+        """The most probable nodes there is room for, `most` at the most, whatever they cost."""
+        chances = self.calibration.path_chances(tree, greedy)
+        ranked = sorted(range(len(tree)), key=lambda node: (-chances[node], node))
+        room = self.max_nodes if most is None else min(most, self.max_nodes)
+        return tree.select(ranked[:room])

@@ -1,0 +1,1 @@
+"""From logits to tokens: distributions, seeded noise, and both verification rules."""

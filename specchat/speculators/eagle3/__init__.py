@@ -1,0 +1,1 @@
+"""EAGLE-3: one decoder layer on the target's inner states."""

@@ -1,0 +1,1 @@
+"""IBM's MLP speculator: future tokens conditioned on each other."""

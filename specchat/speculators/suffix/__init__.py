@@ -1,0 +1,1 @@
+"""Drafts from earlier text: what followed the same words before."""

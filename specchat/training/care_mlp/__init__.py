@@ -1,0 +1,1 @@
+"""The bundled MLP speculator: IBM's two stages of training."""

@@ -1,0 +1,1 @@
+"""Text to train on: read, cleaned, made by the target itself, packed."""

@@ -1,0 +1,1 @@
+"""Drafters trained on a frozen target, of any family."""

@@ -1,0 +1,169 @@
+"""Connects the chat's components to its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import gradio as gr
+
+from specchat.chat.service import ChatService
+from specchat.chat.types import ChatError
+from specchat.ui.chat.care_events import CareEvents
+from specchat.ui.chat.events import ChatEvents, answer_options
+from specchat.ui.chat.sidebar import bind_sidebar
+from specchat.ui.chat.sidebar_events import SidebarEvents
+from specchat.ui.chat.tab import ChatTab
+from specchat.ui.chat.tab_state import Screen
+from specchat.ui.chat.view import ChatView
+from specchat.ui.shared import alerts as say
+from specchat.ui.shared.sampling_controls import EngineQueue
+
+
+def bind_chat(tab: ChatTab, service: ChatService, queue: EngineQueue, page: gr.Blocks) -> None:
+    """Connect every control of the chat and its sidebar."""
+    view = ChatView(service)
+    events, care = ChatEvents(service, view), CareEvents(service, view)
+    bound = _Bound(tab, events, care)
+    quick = {**queue.quick(), "outputs": tab.outputs(), "show_progress": "hidden"}
+    who = tab.identity
+    _bind_answers(tab, bound, queue)
+    tab.chatbot.undo(bound.single(events.undo), who, **quick)
+    tab.chatbot.like(bound.like, who, **quick)
+    tab.stop.click(bound.single(events.stop), who, **quick)
+    gr.on([tab.sidebar.new.click, tab.chatbot.clear], bound.single(view.new), who, **quick)
+    latest = {**quick, **queue.latest()}
+    tab.sidebar.conversations.input(
+        bound.single(view.open), [tab.sidebar.conversations, who], **latest
+    )
+    tab.person.click(bound.single(care.person), [tab.offer, who], **quick)
+    tab.back.click(bound.single(care.back), who, **quick)
+    tab.end.click(bound.single(care.end), who, **quick)
+    rating = tab.rating
+    rating.send.click(
+        bound.single(care.rate_conversation), [rating.score, rating.comment, who], **quick
+    )
+    rating.skip.click(bound.single(care.skip_rating), who, **quick)
+    _bind_consent(tab, bound, care, quick)
+    tab.sidebar.keep.input(bound.single(care.consent), [tab.sidebar.keep, who], **latest)
+    _bind_timer(tab, bound, queue)
+    sidebar = SidebarEvents(service, view)
+    bind_sidebar(tab.sidebar, who, sidebar, queue, bound.single, tab.outputs())
+    page.load(bound.single(view.load), who, **quick)
+
+
+class _Bound:
+    """Handlers in the shape the page wants: screens in, updates out, errors as sentences."""
+
+    def __init__(self, tab: ChatTab, events: ChatEvents, care: CareEvents) -> None:
+        self._tab = tab
+        self._events = events
+        self._care = care
+
+    def single(self, event: Callable[..., Screen]) -> Callable[..., Any]:
+        """An event with one screen."""
+
+        def handle(*arguments: Any) -> Any:
+            try:
+                return self._tab.rendered(event(*arguments))
+            except say.EXPECTED as error:
+                return self._tab.rendered(Screen(alert=say.problem(error)))
+
+        return handle
+
+    def like(self, stored: Any, thumb: gr.LikeData) -> Any:
+        """A thumb."""
+        return self.single(lambda: self._care.rate_answer(thumb.index, thumb.liked, stored))()
+
+    def ask(self, question: str, stored: Any, *options: Any) -> Generator[Any, None, None]:
+        """The question in the box."""
+        yield from self._all(lambda: self._events.ask(question, stored, answer_options(*options)))
+
+    def topic(
+        self,
+        stored: Any,
+        speculate: Any,
+        temperature: Any,
+        max_tokens: Any,
+        seed: Any,
+        chosen: gr.SelectData,
+    ) -> Generator[Any, None, None]:
+        """A topic that was offered."""
+        options = (speculate, temperature, max_tokens, seed)
+        yield from self.ask(str(chosen.value["text"]), stored, *options)
+
+    def retry(self, stored: Any, *options: Any) -> Generator[Any, None, None]:
+        """Another answer."""
+        yield from self._all(lambda: self._events.retry(stored, answer_options(*options)))
+
+    def edit(
+        self,
+        stored: Any,
+        speculate: Any,
+        temperature: Any,
+        max_tokens: Any,
+        seed: Any,
+        edited: gr.EditData,
+    ) -> Generator[Any, None, None]:
+        """Another question in the place of an old one."""
+        options = (speculate, temperature, max_tokens, seed)
+        yield from self._all(
+            lambda: self._events.edit(
+                edited.index, str(edited.value), stored, answer_options(*options)
+            )
+        )
+
+    def tick(self, stored: Any, seen: str) -> tuple[dict[Any, Any], str]:
+        """Now and then while a hand-off is open."""
+        try:
+            screen, state = self._care.tick(stored, seen)
+        except say.EXPECTED:
+            screen, state = Screen(), seen
+        return self._tab.rendered(screen), state
+
+    def _all(
+        self, begin: Callable[[], Generator[Screen, None, None]]
+    ) -> Generator[Any, None, None]:
+        try:
+            screens = begin()
+        except ChatError as error:
+            yield self._tab.rendered(Screen(alert=say.problem(error)))
+            return
+        try:
+            for screen in screens:
+                yield self._tab.rendered(screen)
+        finally:
+            screens.close()
+
+
+def _bind_answers(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:
+    answering = {**queue.answering(), "outputs": tab.outputs(), "show_progress": "hidden"}
+    settings = [tab.identity, *tab.options.inputs()]
+    gr.on([tab.box.submit, tab.send.click], bound.ask, [tab.box, *settings], **answering)
+    tab.chatbot.example_select(bound.topic, settings, **answering)
+    tab.chatbot.retry(bound.retry, settings, **answering)
+    tab.chatbot.edit(bound.edit, settings, **answering)
+
+
+def _bind_consent(tab: ChatTab, bound: _Bound, care: CareEvents, quick: dict[str, Any]) -> None:
+    who = tab.identity
+    for button, keeps in ((tab.consent.yes, True), (tab.consent.no, False)):
+        button.click(
+            bound.single(lambda stored, keeps=keeps: care.consent(keeps, stored)), who, **quick
+        )
+
+
+def _bind_timer(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:
+    seen = gr.State("")
+
+    def tick(stored: Any, state: str) -> dict[Any, Any]:
+        changes, now = bound.tick(stored, state)
+        return {**changes, seen: now}
+
+    tab.timer.tick(
+        tick,
+        [tab.identity, seen],
+        outputs=[*tab.outputs(), seen],
+        show_progress="hidden",
+        **queue.quick(),
+    )

@@ -1,0 +1,143 @@
+"""A conversation as chatbot messages: question, cards, answer, sources, and its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import FaqEntry
+from specchat.chat.types import ChatTurn
+from specchat.ui.chat import cards
+from specchat.ui.chat import labels as text
+from specchat.ui.shared.format import count, duration, footer, percent
+from specchat.ui.shared.token_highlights import Run, legend, marked_text, style_of
+from storage import TurnMetrics
+
+Message = dict[str, Any]
+"""One entry of `gr.Chatbot`: role, content and, for evidence, metadata."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What the chatbot shows, and whose turn each message is."""
+
+    messages: list[Message]
+    turn_ids: list[str]  # one for each message
+    opinions: list[str | None]  # one for each run of messages that are not the customer's
+
+
+def transcript(turns: Sequence[ChatTurn]) -> Transcript:
+    """Finished turns."""
+    messages: list[Message] = []
+    turn_ids: list[str] = []
+    opinions: list[str | None] = []
+    for turn in turns:
+        shown = messages_of(turn)
+        opinion = {1: text.LIKE, -1: text.DISLIKE}.get(turn.opinion)
+        for message in shown:
+            if message["role"] == "assistant" and not _goes_on(messages):
+                opinions.append(opinion)
+            messages.append(message)
+        turn_ids += [turn.turn_id] * len(shown)
+    return Transcript(messages, turn_ids, opinions)
+
+
+def _goes_on(messages: Sequence[Message]) -> bool:
+    """True when the shop had the last word, so that its next message is in the same run."""
+    return bool(messages) and messages[-1]["role"] == "assistant"
+
+
+def messages_of(turn: ChatTurn) -> list[Message]:
+    """One turn."""
+    question = [user_message(turn.question)] if turn.question else []
+    if turn.by_person:
+        said = [] if not turn.answer else [colleague_message(turn.answer)]
+        return [*question, *said]
+    answer = turn.answer or text.NOTHING_SAID[turn.status]
+    return [
+        *question,
+        *answer_messages(answer, turn.lookups),
+        *_sources(turn.sources, turn.in_context),
+        _evidence_message(turn),
+    ]
+
+
+def answer_messages(answer: str, lookups: Sequence[OrderLookup] = ()) -> list[Message]:
+    """The cards of the orders it is about, and the answer, so far or whole."""
+    found = [{"role": "assistant", "content": cards.order_cards(lookups)}] if lookups else []
+    return [*found, assistant_message(answer)]
+
+
+def user_message(said: str) -> Message:
+    """What the customer typed, shown as typed: markup in it stays text."""
+    return {"role": "user", "content": said.replace("&", "&amp;").replace("<", "&lt;")}
+
+
+def assistant_message(said: str) -> Message:
+    """The answer, so far or whole."""
+    return {"role": "assistant", "content": said}
+
+
+def colleague_message(said: str) -> Message:
+    """What a person wrote, shown as written."""
+    body = said.replace("&", "&amp;").replace("<", "&lt;")
+    return assistant_message(f"**{text.COLLEAGUE}:** {body}")
+
+
+def _sources(entries: Sequence[FaqEntry], read: bool) -> list[Message]:
+    return [assistant_message(cards.sources(entries, read=read))] if entries else []
+
+
+def _evidence_message(turn: ChatTurn) -> Message:
+    line = footer(turn.footer_stats, turn.mode, turn.status)
+    return {
+        "role": "assistant",
+        "content": evidence_html(turn.footer_stats, turn.mode, turn.segments),
+        "metadata": {"title": line, "status": "done"},
+    }
+
+
+def evidence_html(numbers: TurnMetrics | None, mode: str, runs: Sequence[Run]) -> str:
+    """Which tokens of an answer were accepted drafts, and what the turn cost. Escaped."""
+    parts = []
+    if runs and mode != "plain":
+        parts.append(f'<div class="sc-marked">{marked_text(runs)}</div>')
+        parts.append(legend(run.source for run in runs))
+    elif mode != "plain":
+        parts.append(f"<div>{text.MARKS_FORGOTTEN}</div>")
+    parts.append(f'<div class="sc-facts">{escape(_facts(numbers, mode))}</div>')
+    return f'<div class="sc-evidence">{"".join(parts)}</div>'
+
+
+def _facts(numbers: TurnMetrics | None, mode: str) -> str:
+    if numbers is None:
+        return text.NOT_MEASURED
+    facts = [f"end to end {duration(numbers.e2e_ms)}", f"TPOT {duration(numbers.tpot_ms)}"]
+    facts.append(f"prompt {count(numbers.prompt_tokens, 'token')}")
+    if numbers.cached_tokens:
+        facts.append(f"{count(numbers.cached_tokens, 'token')} from the prefix cache")
+    if mode == "plain":
+        return " · ".join([*facts, f"target passes {numbers.steps}"])
+    facts.append(
+        f"{numbers.accepted} of {numbers.drafted} draft tokens accepted in "
+        f"{numbers.steps} target passes"
+    )
+    offered = numbers.drafted_by_depth
+    reached = [
+        f"{depth}: {percent(accepted, drafted)}"
+        for depth, (drafted, accepted) in enumerate(
+            zip(offered, numbers.accepted_by_depth, strict=False), start=1
+        )
+        if drafted
+    ]
+    if reached:
+        facts.append("by depth " + ", ".join(reached))
+    facts.extend(
+        f"{style_of(source).label}: {accepted}"
+        for source, accepted in sorted(numbers.accepted_by_source.items())
+        if accepted
+    )
+    return " · ".join(facts)

@@ -1,0 +1,1 @@
+"""The dashboard: what the store holds, drawn, and recorded measurements."""

@@ -1,0 +1,63 @@
+"""The savings calculator: what the races would mean for many chats, assumptions in plain sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from specchat.evidence import pairs_of
+from specchat.evidence.savings import Assumptions, Extrapolation, extrapolate
+from specchat.ui.shared.format import known
+from storage import RaceRow
+
+NOTHING = (
+    '<p class="sc-provenance" role="status">Nothing to extrapolate from yet: run a race, or '
+    "Race all five.</p>"
+)
+IMPOSSIBLE = "Chats, answers per chat and the price must be numbers of at least 0."
+"""What to say where `savings_html` raises ValueError."""
+
+
+def savings_html(
+    races: Sequence[RaceRow], chats: float, answers: float, price: float, provenance: str
+) -> str:
+    """The extrapolation in one sentence, with what it stands on. Escaped.
+
+    Raises:
+        ValueError: an assumption is impossible.
+    """
+    found = extrapolate(pairs_of(races, "e2e_ms"), Assumptions(chats, answers, price))
+    if not found.prompts:
+        return NOTHING
+    verb = "saved" if found.seconds >= 0 else "lost"
+    said = f"{_span(abs(found.seconds))} {verb} over {chats:,.0f} chats"
+    if price:
+        said += f", worth {abs(found.cost):,.2f}"
+    return (
+        '<div class="sc-headline" role="status">'
+        '<p class="sc-sub"><strong>Extrapolation, not a measurement</strong></p>'
+        f'<p class="sc-big">{escape(said)}</p>'
+        f'<p class="sc-sub">{escape(_ground(found))}</p>'
+        f'<p class="sc-provenance">{escape(provenance)}</p></div>'
+    )
+
+
+def _ground(found: Extrapolation) -> str:
+    prompts = f"{found.prompts} prompt{'' if found.prompts == 1 else 's'}"
+    text = (
+        f"From the median saving of {prompts}; without speculation the answers would take "
+        f"{_span(found.plain_seconds)}"
+    )
+    if found.ci95.known:
+        text += f"; 95 % interval {_span(found.ci95.low)} to {_span(found.ci95.high)}"
+    else:
+        text += "; an interval needs at least 6 different prompts"
+    return text + ". It assumes answers like those raced, one at a time, on this machine."
+
+
+def _span(seconds: float) -> str:
+    if not known(seconds):
+        return "–"
+    if abs(seconds) >= 5_400:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if abs(seconds) >= 120 else f"{seconds:.1f} s"

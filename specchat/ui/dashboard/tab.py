@@ -1,0 +1,206 @@
+"""The dashboard tab: what the database holds, drawn; and the engine live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import gradio as gr
+
+from specchat.evidence.scenario import SCENARIOS
+from specchat.ui.dashboard import data
+from specchat.ui.dashboard.tiles import Snapshot, empty_html, headline_html, live_html, tiles_html
+from specchat.ui.shared import alerts as say
+from specchat.ui.shared import charts
+from specchat.ui.shared.format import model_name
+from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.token_highlights import style_of
+from storage import Store, TurnFilter
+from storage.records import utc_now
+
+REFRESH_S = 2.0
+LIVE_S = 1.0
+PLOTS = 8
+READING = '<p class="sc-provenance" role="status">Reading the record…</p>'
+
+
+@dataclass(frozen=True)
+class DashboardTab:
+    """The components of the dashboard that events read or change."""
+
+    period: gr.Dropdown
+    mode: gr.Dropdown
+    model: gr.Dropdown
+    kind: gr.Dropdown
+    scenario: gr.Dropdown
+    speculator: gr.Dropdown
+    load: gr.Dropdown
+    headline: gr.HTML
+    tiles: gr.HTML
+    plots: tuple[gr.Plot, ...]  # in the order of `_figures`
+    table: gr.Dataframe
+    live: gr.HTML
+    seen: gr.State  # fingerprint of what is drawn
+    refresh: gr.Timer
+    tick: gr.Timer
+
+    def filters(self) -> list[Any]:
+        """In the order of `data.Choice`."""
+        return [
+            self.period, self.mode, self.model, self.kind, self.scenario, self.speculator, self.load
+        ]  # fmt: skip
+
+    def outputs(self) -> list[Any]:
+        """In the order of `_drawn`."""
+        return [self.headline, self.tiles, *self.plots, self.table, self.model, self.seen]
+
+
+def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
+    """Lay the dashboard out; events are bound by `bind_dashboard`."""
+    with gr.Row(elem_id="sc-filters"):
+        period = gr.Dropdown(
+            list(data.PERIODS), value=data.EVER, label="Time", min_width=140, filterable=False
+        )
+        mode = _any_of("Mode", ["plain", "speculative"])
+        model = _any_of("Model", [])
+        kind = _any_of("Kind", ["chat", "race", "audit"])
+        scenario = _any_of("Scenario (races)", [(s.label, s.key) for s in SCENARIOS])
+        speculator = _any_of("Speculator", [(style_of(n).label, n) for n in speculators])
+        load = _any_of("Load", data.LOADS)
+    with gr.Accordion("Engine, live", open=True):
+        live = gr.HTML("", elem_id="sc-live")
+    headline = gr.HTML(READING, elem_id="sc-dash-headline")
+    tiles = gr.HTML("", elem_id="sc-dash-tiles")
+    plots: list[gr.Plot] = []
+    for _ in range(PLOTS // 2):
+        with gr.Row():
+            plots += [
+                gr.Plot(show_label=False, visible=False, min_width=320, buttons=[])
+                for _ in range(2)
+            ]
+    table = gr.Dataframe(
+        headers=list(data.TABLE_HEADERS),
+        datatype=["str"] * 5 + ["number"] * 8 + ["str"],
+        value=[],
+        interactive=False,
+        label="Turns, newest first",
+        column_widths=[f"{width}px" for width in data.TABLE_WIDTHS_PX],
+        show_search="search",
+        max_height=420,
+        visible=False,
+        elem_id="sc-table",
+    )
+    return DashboardTab(
+        period,
+        mode,
+        model,
+        kind,
+        scenario,
+        speculator,
+        load,
+        headline,
+        tiles,
+        tuple(plots),
+        table,
+        live,
+        gr.State(""),
+        gr.Timer(REFRESH_S, active=False),
+        gr.Timer(LIVE_S, active=False),
+    )
+
+
+def _any_of(label: str, values: Sequence[str | tuple[str, str]]) -> gr.Dropdown:
+    return gr.Dropdown(
+        [data.ANY, *values], value=data.ANY, label=label, min_width=140, filterable=False
+    )
+
+
+def bind_dashboard(
+    tab: DashboardTab,
+    store: Store,
+    snapshot: Callable[[], Snapshot],
+    queue: EngineQueue,
+    shown: gr.Tab,
+    others: Sequence[gr.Tab],
+) -> None:
+    """Draw when the tab is shown or a filter changes, and while it is shown when rows arrive."""
+    quick = {**queue.quick(), "show_progress": "hidden"}
+    latest = {**queue.latest(), "show_progress": "hidden"}
+    timers = [tab.refresh, tab.tick]
+    filters = tab.filters()
+
+    def draw(*choice: str) -> list[Any]:
+        return _drawn(store, data.Choice(*choice))
+
+    def redraw(seen: str, *choice: str) -> Any:
+        chosen = data.Choice(*choice)
+        return gr.skip() if data.fingerprint(store, chosen) == seen else _drawn(store, chosen)
+
+    def look() -> str:
+        try:
+            recent = store.metrics(TurnFilter(since=utc_now() - timedelta(seconds=60)))
+        except say.EXPECTED as error:
+            return say.problem(error)
+        rate = sum(row.completion_tokens for row in recent) / 60
+        return live_html(snapshot(), store.health(), rate)
+
+    gr.on([shown.select, *(item.input for item in filters)], draw, filters, tab.outputs(), **latest)
+    tab.refresh.tick(redraw, [tab.seen, *filters], tab.outputs(), **quick)
+    gr.on([shown.select, tab.tick.tick], look, None, tab.live, **quick)
+    shown.select(lambda: _activity(True), None, timers, **quick)
+    for other in others:
+        other.select(lambda: _activity(False), None, timers, **quick)
+
+
+def _activity(active: bool) -> list[gr.Timer]:
+    return [gr.Timer(active=active), gr.Timer(active=active)]
+
+
+def _drawn(store: Store, choice: data.Choice) -> list[Any]:
+    try:
+        seen = data.fingerprint(store, choice)
+        evidence = data.gather(store, choice)
+        models = list(store.facets().models)
+    except say.EXPECTED as error:
+        return [say.problem(error), "", *[gr.skip()] * PLOTS, gr.skip(), gr.skip(), ""]
+    menu = gr.update(choices=[data.ANY, *((model_name(name), name) for name in models)])
+    if evidence.empty:
+        filtered = choice != data.Choice()
+        return [empty_html(filtered), "", *[_hidden()] * PLOTS, _hidden(), menu, seen]
+    rows = gr.update(value=data.table(evidence.rows), visible=True)
+    plots = [_hidden() if figure is None else _plot(figure) for figure in _figures(evidence)]
+    return [headline_html(evidence), tiles_html(evidence), *plots, rows, menu, seen]
+
+
+def _figures(evidence: data.Evidence) -> list[Any]:
+    """Figures by value; None where there is nothing to draw yet."""
+    rows, races = evidence.rows, evidence.races
+    points = data.race_points(races)
+    source, race_source = data.provenance(rows), data.race_provenance(races)
+    depths, lengths = data.depth_rows(rows), data.length_counts(rows)
+    e2e = data.curves(rows, lambda row: row.e2e_ms)
+    ttft = data.curves(rows, lambda row: row.ttft_ms)
+    return [
+        charts.paired_scatter(points, race_source) if points else None,
+        charts.paired_speedups(data.speedup_rows(races), race_source) if points else None,
+        charts.distribution("End to end", e2e, source) if e2e else None,
+        charts.distribution("Time to first token", ttft, source) if ttft else None,
+        charts.acceptance_by_depth(depths, source) if depths else None,
+        charts.acceptance_lengths(lengths, source) if lengths else None,
+        charts.paired_speedups(
+            data.scenario_rows(races), race_source, "End-to-end speedup by scenario", same=False
+        )
+        if points
+        else None,
+        charts.pages_over_time(data.page_points(rows), source) if rows else None,
+    ]
+
+
+def _plot(figure: Any) -> Any:
+    return gr.update(value=figure, visible=True)
+
+
+def _hidden() -> Any:
+    return gr.update(visible=False)

@@ -1,0 +1,1 @@
+"""The support desk: customers who wait for a person."""

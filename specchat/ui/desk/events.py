@@ -1,0 +1,153 @@
+"""What happens at the support desk: who waits, what was said, what a colleague answers."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from html import escape
+
+from specchat.chat.company.profile import Company
+from specchat.chat.handoff import Handoffs
+from specchat.ui.desk import labels as text
+from specchat.ui.shared import alerts as say
+from specchat.ui.shared.token_highlights import one_line
+from storage import Desk, TurnRow
+
+_WRONG_KEY_S = 0.5  # what a guess costs, whichever event it is made with
+
+
+@dataclass(frozen=True)
+class DeskScreen:
+    """What changes at the desk. None leaves a part as it is."""
+
+    opened: bool | None = None  # the key was right
+    customers: list[tuple[str, str]] | None = None  # (line, hand-off id)
+    chosen: str = ""
+    case: str | None = None  # HTML: summary and conversation of the chosen one
+    reply: str | None = None
+    alert: str | None = None  # HTML
+
+
+class DeskEvents:
+    """The events of the desk, free of components. Every one of them asks for the key."""
+
+    def __init__(self, handoffs: Handoffs, key: str, company: Company) -> None:
+        self._handoffs = handoffs
+        self._key = key
+        self._replies = _texts(company, company)
+        self._german = _texts(company, company.german or company)
+
+    def enter(self, key: str | None) -> DeskScreen:
+        """Open the desk."""
+        if not self._right(key):
+            return DeskScreen(opened=False, alert=say.alert(text.WRONG_KEY))
+        return self._list("", opened=True)
+
+    def refresh(self, key: str | None, chosen: str | None) -> DeskScreen:
+        """The list and the chosen case as they are now; nothing changes without the key."""
+        return self._list(chosen or "") if self._right(key) else DeskScreen()
+
+    def choose(self, key: str | None, chosen: str | None) -> DeskScreen:
+        """Read a case."""
+        return self._list(chosen or "") if self._right(key) else DeskScreen()
+
+    def canned(self, name: str | None, language: str | None) -> DeskScreen:
+        """A canned reply into the box, in the language of the colleague's page ("en", "de")."""
+        replies = self._german if language == "de" else self._replies
+        return DeskScreen(reply=replies.get(name or "", ""))
+
+    def reply(self, key: str | None, chosen: str | None, written: str | None) -> DeskScreen:
+        """Write to the customer."""
+        if not self._right(key):
+            return DeskScreen(alert=say.alert(text.WRONG_KEY))
+        if not chosen:
+            return DeskScreen(alert=say.alert(text.CHOOSE))
+        try:
+            self._handoffs.reply(chosen, written or "")
+        except say.EXPECTED as error:
+            return DeskScreen(alert=_problem(error))
+        return self._list(chosen, reply="", alert="")
+
+    def close(self, key: str | None, chosen: str | None) -> DeskScreen:
+        """The matter is settled."""
+        if not self._right(key):
+            return DeskScreen(alert=say.alert(text.WRONG_KEY))
+        if not chosen:
+            return DeskScreen(alert=say.alert(text.CHOOSE))
+        try:
+            self._handoffs.close(chosen)
+        except say.EXPECTED as error:
+            return DeskScreen(alert=_problem(error))
+        return self._list("", reply="", alert="")
+
+    def _right(self, key: str | None) -> bool:
+        right = hmac.compare_digest((key or "").strip().encode(), self._key.encode())
+        if not right:
+            time.sleep(_WRONG_KEY_S)
+        return right
+
+    def _list(
+        self,
+        chosen: str,
+        *,
+        opened: bool | None = None,
+        reply: str | None = None,
+        alert: str | None = None,
+    ) -> DeskScreen:
+        try:
+            rows = self._handoffs.queue()
+            customers = [
+                (text.line(row.ticket, row.status, row.reason, row.created_at), row.handoff_id)
+                for row in rows
+            ]
+            ids = {key for _, key in customers}
+            case = case_html(self._handoffs.read(chosen)) if chosen in ids else ""
+        except say.EXPECTED as error:
+            return DeskScreen(opened=opened, alert=_problem(error))
+        return DeskScreen(
+            opened=opened,
+            customers=customers,
+            chosen=chosen if chosen in ids else "",
+            case=case or say.hint(text.CHOOSE if customers else text.NOBODY),
+            reply=reply,
+            alert=alert,
+        )
+
+
+def _texts(company: Company, edition: Company) -> dict[str, str]:
+    """Canned replies as an edition writes them, by the names that the company gives them."""
+    pairs = zip(company.replies, edition.replies, strict=True)
+    return {ours.name: written.text for ours, written in pairs}
+
+
+def case_html(desk: Desk) -> str:
+    """Summary and conversation of one customer. Escaped."""
+    said = "".join(_turn(turn) for turn in desk.turns)
+    return (
+        f'<div class="sc-case"><h3>{escape(desk.handoff.ticket)}</h3>'
+        f"<b>{text.SUMMARY}</b><p>{_summary(desk.handoff.summary)}</p>"
+        f"<b>{text.SAID}</b>{said}</div>"
+    )
+
+
+def _summary(summary: str) -> str:
+    """Lines of the summary; the customer's own words are told apart, they are not translated."""
+    return "<br>".join(
+        f'<span class="sc-quoted">{escape(line)}</span>' if line.startswith("- ") else escape(line)
+        for line in summary.splitlines()
+    )
+
+
+def _turn(turn: TurnRow) -> str:
+    answered_by = text.COLLEAGUE if turn.kind == "person" else text.ASSISTANT
+    lines = ((text.CUSTOMER, turn.question), (answered_by, turn.answer))
+    return "".join(
+        f'<p class="sc-said"><small>{who} · {turn.created_at:%H:%M}</small>{one_line(words)}</p>'
+        for who, words in lines
+        if words
+    )
+
+
+def _problem(error: BaseException) -> str:
+    return say.alert(text.GONE) if isinstance(error, LookupError) else say.problem(error)

@@ -1,0 +1,1 @@
+"""The German of the page; the keys are the English texts."""

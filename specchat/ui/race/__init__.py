@@ -1,0 +1,1 @@
+"""The race tab: one question, plain and speculative, live and as a replay."""

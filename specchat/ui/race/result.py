@@ -1,0 +1,123 @@
+"""A finished race as sentences for the page, and as the file and link that are shared."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from html import escape
+from typing import Any, Protocol
+
+from specchat.bench.arms import ArmResult
+from specchat.bench.race import PairResult
+from specchat.evidence.scenario import SCENARIOS, scenario_of
+from specchat.ui.shared.format import (
+    AnswerNumbers,
+    Headline,
+    acceptance_length,
+    count,
+    duration,
+    known,
+    percent,
+    race_headline,
+)
+
+_KEY = secrets.token_bytes(16)  # kept nowhere: what is made with it leads back to no question
+
+
+def situation(question: str) -> str:
+    """What is stored in the place of a question whose author did not agree: its scenario, and a
+    mark that tells it from other questions, since statistics count how many were asked.
+
+    The mark is the same for the same question until the app ends; the page's own have none.
+    """
+    key = scenario_of(question)
+    if any(question == scenario.question for scenario in SCENARIOS):
+        return key
+    return f"{key} {hmac.digest(_KEY, question.encode('utf-8', 'replace'), 'sha256').hex()[:12]}"
+
+
+class SharedSettings(Protocol):
+    """What a shared race tells of its settings."""
+
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def speculators(self) -> tuple[str, ...] | None: ...
+    @property
+    def max_nodes(self) -> int | None: ...
+
+
+def headline(pair: PairResult) -> Headline:
+    """The sentence of a finished race."""
+    return race_headline(pair.plain.stats, pair.speculative.stats, pair.identical)
+
+
+def headline_html(pair: PairResult, settings: str) -> str:
+    """The sentence with its numbers below. Escaped."""
+    said = headline(pair)
+    numbers = pair_numbers(pair.plain.stats, pair.speculative.stats)
+    order = f"{pair.first} ran first · {settings}"
+    return (
+        f'<div class="sc-headline" data-verdict="{said.verdict}" role="status">'
+        f'<p class="sc-big">{escape(said.text)}</p>'
+        f'<p class="sc-sub">{escape(numbers)}</p>'
+        f'<p class="sc-sub">{escape(order)}</p></div>'
+    )
+
+
+def about(
+    pair: PairResult, question: str, settings: SharedSettings, provenance: str
+) -> dict[str, Any]:
+    """What a shared race says besides its tokens: question (redacted), verdict, settings."""
+    said = headline(pair)
+    return {
+        "question": question,
+        "headline": said.text,
+        "verdict": said.verdict,
+        "speedup": said.ratio,
+        "identical": pair.identical,
+        "first": pair.first,
+        "numbers": pair_numbers(pair.plain.stats, pair.speculative.stats),
+        "provenance": provenance,
+        "settings": {
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "seed": settings.seed,
+            "speculators": None if settings.speculators is None else list(settings.speculators),
+            "nodes": settings.max_nodes,
+        },
+    }
+
+
+def pair_numbers(plain: AnswerNumbers, speculative: AnswerNumbers) -> str:
+    """Both arms in numbers: end to end, TPOT, TTFT, acceptance."""
+    parts = [
+        count(speculative.completion_tokens, "token"),
+        f"end to end {duration(plain.e2e_ms)} → {duration(speculative.e2e_ms)}",
+    ]
+    if known(plain.tpot_ms) and known(speculative.tpot_ms):
+        parts.append(f"TPOT {duration(plain.tpot_ms)} → {duration(speculative.tpot_ms)}")
+    parts.append(f"TTFT {duration(plain.ttft_ms)} → {duration(speculative.ttft_ms)}")
+    length = acceptance_length(speculative)
+    if length is not None:
+        parts.append(f"τ {length:.1f}")
+    if speculative.drafted:
+        parts.append(f"{percent(speculative.accepted, speculative.drafted)} drafts accepted")
+    return " · ".join(parts)
+
+
+def divergence(pair: PairResult) -> int | None:
+    """Index of the first token in which the arms differ; None when they are the same."""
+    ours, theirs = (_ids(arm) for arm in (pair.plain, pair.speculative))
+    for position, (left, right) in enumerate(zip(ours, theirs, strict=False)):
+        if left != right:
+            return position
+    return None if len(ours) == len(theirs) else min(len(ours), len(theirs))
+
+
+def _ids(arm: ArmResult) -> tuple[int, ...]:
+    return tuple(token.token_id for token in arm.tokens)

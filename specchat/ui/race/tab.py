@@ -1,0 +1,232 @@
+"""The race tab: one question, both ways, live and as a replay."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from specchat.chat.types import ChatError
+from specchat.evidence.scenario import SCENARIOS
+from specchat.ui.race.events import RaceEvents, RaceScreen, RaceSettings
+from specchat.ui.race.link import Limits, wish_of
+from specchat.ui.race.replay import race_board
+from specchat.ui.race.tour import tour
+from specchat.ui.shared import alerts as say
+from specchat.ui.shared.identity import Identity, identity_of
+from specchat.ui.shared.sampling_controls import EngineQueue, Options, build_options
+from specchat.ui.shared.token_highlights import legend
+
+SEED_LIMIT = 2**31
+
+
+@dataclass(frozen=True)
+class RaceTab:
+    """The components of the race that events read or change."""
+
+    question: gr.Textbox
+    start: gr.Button
+    stop: gr.Button
+    scenarios: tuple[gr.Button, ...]  # in the order of SCENARIOS
+    start_all: gr.Button
+    results: gr.HTML
+    alert: gr.HTML
+    headline: gr.HTML
+    board: gr.HTML
+    timeline: gr.Plot
+    options: Options
+    identity: gr.BrowserState
+
+    def outputs(self) -> list[Any]:
+        """In the order of `rendered`."""
+        return [
+            self.board,
+            self.headline,
+            self.alert,
+            self.timeline,
+            self.start,
+            self.stop,
+            self.start_all,
+            self.results,
+            self.identity,
+        ]
+
+
+def build_race_tab(
+    identity: gr.BrowserState,
+    speculators: Sequence[str],
+    max_tokens: int,
+    temperature: float,
+    max_nodes: int,
+) -> RaceTab:
+    """Lay the race out; events are bound by `bind_race`."""
+    gr.HTML(
+        "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
+        "one after the other in random order. Then both are replayed from a common start.</p>"
+    )
+    tour()
+    with gr.Row(equal_height=True, elem_id="sc-race-ask"):
+        question = gr.Textbox(
+            label="Question",
+            show_label=False,
+            placeholder="Type a question, or pick one below",
+            lines=1,
+            max_lines=4,
+            scale=8,
+            min_width=160,
+            elem_id="sc-race-question",
+        )
+        start = gr.Button("Race", variant="primary", scale=1, min_width=88, elem_id="sc-race-start")
+        stop = gr.Button(
+            "Stop", variant="stop", scale=1, min_width=88, visible=False, elem_id="sc-race-stop"
+        )
+    with gr.Row(elem_id="sc-race-scenarios"):
+        scenarios = tuple(
+            gr.Button(scenario.label, size="sm", min_width=90) for scenario in SCENARIOS
+        )
+        start_all = gr.Button("Race all five", size="sm", min_width=110, elem_id="sc-race-all")
+    options = build_options(
+        max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
+    )
+    alert = gr.HTML("", elem_id="sc-race-alert")
+    headline = gr.HTML("", elem_id="sc-race-headline")
+    board = race_board("sc-race-board")
+    gr.HTML(legend(speculators), elem_id="sc-race-legend")
+    results = gr.HTML("", elem_id="sc-race-results")
+    timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
+    return RaceTab(
+        question, start, stop, scenarios, start_all, results, alert, headline, board, timeline,
+        options, identity,
+    )  # fmt: skip
+
+
+def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
+    """Connect every control of the race."""
+    running = gr.on(
+        [tab.question.submit, tab.start.click],
+        _race(events),
+        inputs=[tab.question, tab.identity, *tab.options.inputs()],
+        outputs=tab.outputs(),
+        show_progress="hidden",
+        **queue.racing(),
+    )
+    running_all = tab.start_all.click(
+        _race_all(events),
+        inputs=[tab.identity, *tab.options.inputs()],
+        outputs=tab.outputs(),
+        show_progress="hidden",
+        **queue.racing(),
+    )
+    for button, scenario in zip(tab.scenarios, SCENARIOS, strict=True):
+        button.click(
+            partial(str, scenario.question), outputs=tab.question, show_progress="hidden",
+            **queue.quick(),
+        )  # fmt: skip
+    stopped = "The race was stopped. Only races that had finished are stored."
+    tab.stop.click(
+        lambda: rendered(RaceScreen(alert=say.alert(stopped), racing=False)),
+        outputs=tab.outputs(),
+        cancels=[running, running_all],
+        show_progress="hidden",
+        **queue.quick(),
+    )
+
+
+def _race(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
+    def run_both(question: str, stored: Any, *controls: Any) -> Generator[Any, None, None]:
+        yield from _screens(partial(events.race, question), stored, controls)
+
+    return run_both
+
+
+def _race_all(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
+    def run_all(stored: Any, *controls: Any) -> Generator[Any, None, None]:
+        yield from _screens(events.race_set, stored, controls)
+
+    return run_all
+
+
+def _screens(
+    race: Callable[..., Generator[RaceScreen, None, None]],
+    stored: Any,
+    controls: Sequence[Any],
+) -> Generator[Any, None, None]:
+    try:
+        settings = race_settings(*controls)
+    except ChatError as error:
+        yield rendered(RaceScreen(alert=say.problem(error)))
+        return
+    who = identity_of(stored)
+    screens = race(who.owner, settings, keeps=bool(who.keeps))
+    try:
+        for screen in screens:
+            yield rendered(screen, who if screen.finished and not stored else None)
+    finally:
+        screens.close()
+
+
+def race_settings(
+    temperature: Any, max_tokens: Any, seed: Any, speculators: Any = None, nodes: Any = None
+) -> RaceSettings:
+    """Settings from what the page sent; without a seed a random one, the same for both arms.
+
+    Raises:
+        ChatError: a value is no number.
+    """
+    try:
+        chosen = secrets.randbelow(SEED_LIMIT) if seed in (None, "") else int(seed)
+        drafters = None if speculators is None else tuple(map(str, speculators))
+        most = None if nodes in (None, "") else int(nodes)
+        return RaceSettings(float(temperature), int(max_tokens), chosen, drafters, most)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ChatError("Temperature, longest answer, seed and nodes must be numbers.") from error
+
+
+def rendered(screen: RaceScreen, who: Identity | None = None) -> tuple[Any, ...]:
+    """A screen as values for `RaceTab.outputs`."""
+    keep = gr.skip()
+    figure = screen.timeline
+    return (
+        keep if screen.board is None else screen.board,
+        keep if screen.headline is None else screen.headline,
+        keep if screen.alert is None else screen.alert,
+        keep if figure is None else gr.update(value=figure, visible=True),
+        keep if screen.racing is None else gr.update(visible=not screen.racing),
+        keep if screen.racing is None else gr.update(visible=screen.racing),
+        keep if screen.racing is None else gr.update(interactive=not screen.racing),
+        keep if screen.results is None else screen.results,
+        keep if who is None else who.stored(),
+    )
+
+
+def opener(tab: RaceTab) -> Callable[[gr.Request], list[Any]]:
+    """What fills `linked` from the address that the page was opened with."""
+    options, menu = tab.options, tab.options.speculators
+    most = Limits(
+        options.temperature.maximum,
+        int(options.max_tokens.maximum),
+        0 if options.nodes is None else int(options.nodes.maximum),
+    )
+    names = [] if menu is None else [value for _, value in menu.choices]
+    keep = gr.skip()
+
+    def opened(request: gr.Request) -> list[Any]:
+        wish = wish_of(dict(request.query_params), names, most)
+        if wish is None:
+            return [keep] * (2 + len(options.inputs()))
+        values: list[Any] = [wish.temperature, wish.max_tokens, wish.seed]
+        if menu is not None:
+            values += [None if wish.speculators is None else list(wish.speculators), wish.nodes]
+        shown = [keep if value is None else value for value in values]
+        return [gr.update(selected="race"), wish.question, *shown]
+
+    return opened
+
+
+def linked(tab: RaceTab, tabs: gr.Tabs) -> list[Any]:
+    """What a link sets: the open tab, the question and the options."""
+    return [tabs, tab.question, *tab.options.inputs()]

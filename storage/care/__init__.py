@@ -1,0 +1,1 @@
+"""Customer care: feedback, hand-offs, orders."""

@@ -1,0 +1,196 @@
+"""Draft trees: chains, merging, selection, ancestor masks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from specchat.engine.drafting.draft_tree import AGAINST, MAX_NODES, ROOT, SILENT, DraftTree, merge
+
+
+def paths(tree: DraftTree) -> list[tuple[int, ...]]:
+    """The tokens from the root to each node."""
+    out: list[tuple[int, ...]] = []
+    for token, parent in zip(tree.tokens, tree.parents, strict=True):
+        out.append((*(out[parent] if parent != ROOT else ()), token))
+    return out
+
+
+@st.composite
+def trees(draw: st.DrawFn, source: str = "drafter", max_nodes: int = 12) -> DraftTree:
+    """A random trie: no two siblings carry the same token."""
+    tree = DraftTree()
+    for _ in range(draw(st.integers(0, max_nodes))):
+        parent = draw(st.integers(ROOT, len(tree) - 1))
+        token = draw(st.integers(0, 5))
+        if token not in (tree.tokens[child] for child in tree.children(parent)):
+            tree.add(token, parent, source, draw(st.floats(0, 1)))
+    return tree
+
+
+def test_a_chain_is_one_path() -> None:
+    chain = DraftTree.chain([7, 8, 9], "ngram", [0.9, 0.8, 0.7])
+    assert chain.parents == [ROOT, 0, 1]
+    assert chain.depths == [1, 2, 3]
+    assert chain.is_chain
+    assert paths(chain)[-1] == (7, 8, 9)
+
+
+def test_the_empty_tree_is_a_chain_of_depth_zero() -> None:
+    empty = DraftTree()
+    assert (len(empty), empty.max_depth, empty.is_chain) == (0, 0, True)
+    assert empty.ancestor_bits() == [1]
+
+
+def test_a_node_that_hangs_on_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="parent must be from -1 to 0, got 1"):
+        DraftTree.chain([5], "x").add(6, 1, "x")
+
+
+@pytest.mark.parametrize("confidence", [float("nan"), -0.1])
+def test_a_confidence_that_is_no_probability_is_refused(confidence: float) -> None:
+    with pytest.raises(ValueError, match="confidence must be from 0 to 1"):
+        DraftTree().add(5, ROOT, "x", confidence)
+
+
+def test_equal_paths_of_two_drafters_become_one_node_of_the_surer_one() -> None:
+    merged = merge(
+        [DraftTree.chain([1, 2], "mlp", [0.5, 0.9]), DraftTree.chain([1, 3], "ngram", [0.8, 0.1])]
+    )
+    assert paths(merged) == [(1,), (1, 2), (1, 3)]
+    assert merged.sources == ["ngram", "mlp", "ngram"]
+    assert merged.confidence == [0.8, 0.9, 0.1]
+
+
+def test_merging_keeps_what_each_drafter_says_of_a_token() -> None:
+    mlp = DraftTree.chain([1, 2], "mlp", [0.5, 0.9])
+    ngram = DraftTree.chain([1, 3], "ngram", [0.8, 0.1])
+    suffix = DraftTree.chain([1], "suffix", [0.7])
+    expected = [
+        (("mlp", 0.5), ("ngram", 0.8), ("suffix", 0.7)),
+        (("mlp", 0.9), ("ngram", AGAINST), ("suffix", SILENT)),
+        (("mlp", AGAINST), ("ngram", 0.1), ("suffix", SILENT)),
+    ]
+    assert merge([mlp, ngram, suffix]).opinions == expected
+    assert merge([merge([mlp, ngram]), suffix]).opinions == expected
+    assert mlp.opinions_of(1) == (("mlp", 0.9),)
+    assert merge([mlp, ngram]).select([0, 2]).opinions == [
+        (("mlp", 0.5), ("ngram", 0.8)),
+        (("mlp", AGAINST), ("ngram", 0.1)),
+    ]
+
+
+def test_of_two_equally_sure_drafters_the_first_keeps_the_node() -> None:
+    trees = [DraftTree.chain([1], name, [0.5]) for name in ("mlp", "ngram")]
+    assert merge(trees).sources == ["mlp"]
+
+
+@given(st.lists(trees(), max_size=4))
+def test_a_merged_tree_has_each_candidate_exactly_once(candidates: list[DraftTree]) -> None:
+    merged = merge(candidates)
+    assert len(set(paths(merged))) == len(merged)
+    assert set(paths(merged)) == {path for tree in candidates for path in paths(tree)}
+
+
+@given(trees(), st.randoms())
+def test_a_selection_keeps_the_paths_of_its_nodes(tree: DraftTree, random) -> None:  # type: ignore[no-untyped-def]
+    kept: set[int] = set()
+    for node, parent in enumerate(tree.parents):
+        if (parent == ROOT or parent in kept) and random.random() < 0.6:
+            kept.add(node)
+    chosen = tree.select(kept)
+    assert set(paths(chosen)) == {paths(tree)[node] for node in kept}
+    assert chosen.depths == [len(path) for path in paths(chosen)]
+
+
+def test_a_selection_without_a_parent_is_refused() -> None:
+    with pytest.raises(ValueError, match="node 1 is selected without its parent 0"):
+        DraftTree.chain([1, 2], "x").select([1])
+
+
+@settings(max_examples=50)
+@given(trees(max_nodes=MAX_NODES))
+def test_a_row_attends_to_the_root_its_ancestors_and_itself(tree: DraftTree) -> None:
+    for row, mask in enumerate(tree.ancestor_bits()):
+        expected = {0, row}
+        node = row - 1
+        while node > ROOT:
+            expected.add(node + 1)
+            node = tree.parents[node]
+        assert {bit for bit in range(64) if mask >> bit & 1} == expected
+
+
+def test_the_64th_row_sets_the_sign_bit_of_an_int64() -> None:
+    masks = DraftTree.chain(list(range(MAX_NODES)), "x").ancestor_bits()
+    assert len(masks) == 64
+    assert masks[-1] == -1  # all 64 bits
+    assert masks[-2] == 2**63 - 1
+    assert all(-(2**63) <= mask < 2**63 for mask in masks)
+
+
+def uniform(vocab: int = 10) -> torch.Tensor:
+    return torch.full((vocab,), 1 / vocab)
+
+
+def drawn_pairs() -> DraftTree:
+    """Two tokens drawn at the root, and two behind the first of them."""
+    tree = DraftTree()
+    first = tree.draw(1, ROOT, "x", uniform())
+    tree.draw(2, ROOT, "x", uniform())
+    tree.draw(3, first, "x", uniform())
+    tree.draw(4, first, "x", uniform())
+    return tree
+
+
+def said(tree: DraftTree) -> list[tuple[int, int]]:
+    return [(draw.parent, draw.token) for draw in tree.draws]
+
+
+def test_a_token_drawn_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="without replacement, got token 1 twice"):
+        drawn_pairs().draw(1, ROOT, "x", uniform())
+
+
+def test_the_confidence_of_a_draw_does_not_depend_on_its_token() -> None:
+    other = DraftTree()
+    for token, parent in ((9, ROOT), (1, ROOT), (4, 0), (3, 0)):
+        other.draw(token, parent, "x", uniform())
+    assert other.confidence == drawn_pairs().confidence
+
+
+def test_a_cut_tree_keeps_the_draws_behind_its_nodes() -> None:
+    tree = drawn_pairs()
+    assert paths(tree.first(3)) == [(1,), (2,), (1, 3)]
+    assert said(tree.first(3)) == [(ROOT, 1), (ROOT, 2), (0, 3), (0, 4)]
+    assert said(tree.first(0)) == [(ROOT, 1), (ROOT, 2)]
+    assert len(tree.first(99)) == 4
+
+
+def test_a_shallow_tree_keeps_the_draws_behind_its_nodes() -> None:
+    tree = DraftTree.chain([7, 8], "other")
+    node = tree.draw(1, ROOT, "x", uniform())
+    tree.draw(3, node, "x", uniform())
+    assert paths(tree.shallow(1)) == [(7,), (1,)]
+    assert said(tree.shallow(1)) == [(ROOT, 1), (1, 3)]
+
+
+def test_a_selection_forgets_what_was_drawn() -> None:
+    assert drawn_pairs().select(range(4)).draws == []
+
+
+def test_a_merged_tree_keeps_every_draw_in_order() -> None:
+    chosen = DraftTree.chain([2, 3], "other")
+    assert said(merge([chosen, drawn_pairs()])) == [(ROOT, 1), (ROOT, 2), (2, 3), (2, 4)]
+    assert said(merge([drawn_pairs(), drawn_pairs()])) == 2 * said(drawn_pairs())
+
+
+def test_draws_that_the_target_cannot_read_are_refused() -> None:
+    drawn_pairs().check(10)
+    with pytest.raises(ValueError, match=r"q must be \[12\], got \[10\]"):
+        drawn_pairs().check(12)
+    tree = DraftTree()
+    tree.draw(11, ROOT, "x", uniform(10))
+    with pytest.raises(ValueError, match="draft tokens must be from 0 to 9, got 11"):
+        tree.first(0).check(10)

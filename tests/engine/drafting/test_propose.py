@@ -1,0 +1,275 @@
+"""Drafters that are asked, paused and tried again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from specchat.engine.drafting import propose as drafting_module
+from specchat.engine.drafting.aux_states import AuxTape
+from specchat.engine.drafting.draft_tree import ROOT, DraftContext, DraftTree
+from specchat.engine.drafting.propose import Drafting
+from specchat.engine.native.library import load_library
+from specchat.engine.policy.policy import Policy
+from specchat.engine.request import Request, SamplingParams
+from specchat.engine.sampling.sampler import NoiseTape
+from specchat.engine.sequence import Counters
+from tests.engine.drafting.drafts import OTHER, SURE, UNSURE, VOCAB, chain, policy
+from tests.engine.running import Oracle
+
+
+@pytest.fixture(params=["natively", "in Python"], autouse=True)
+def offers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs with both."""
+    load_library()
+    if request.param == "in Python":
+        monkeypatch.setattr(drafting_module, "loaded_library", lambda: None)
+
+
+class Script(Oracle):
+    """Drafts the truth or a lie, as told, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.right = False
+        self.asked: list[list[str]] = []
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        self.asked.append([context.request_id for context in batch])
+        return [chain(4, SURE) for _ in batch]
+
+    def accepted(self, tree: DraftTree) -> list[int]:
+        return list(range(len(tree))) if self.right else []
+
+
+class Running:
+    """What `Drafting` reads of a request in flight."""
+
+    def __init__(self, request_id: str) -> None:
+        self.request = Request((1, 2), SamplingParams(max_tokens=1000), request_id=request_id)
+        self.tokens = [1, 2]
+        self.prompt_length = 2
+        self.remaining = 900
+        self.aux = AuxTape()
+        self.counters = Counters()
+        self.noise = self.draw_noise = self.hidden = None
+
+
+def steps(drafting: Drafting, script: Script, running: list[Any], count: int) -> int:
+    """Run steps in which the script's drafts are right or wrong; nodes accepted in all."""
+    total = 0
+    for _ in range(count):
+        drafts = drafting.propose(running, 0)
+        accepted = [script.accepted(tree) for tree in drafts.trees]
+        tokens = [
+            [*[tree.tokens[node] for node in nodes], OTHER]
+            for tree, nodes in zip(drafts.trees, accepted, strict=True)
+        ]
+        drafting.learn(running, drafts, accepted, tokens)
+        total += sum(map(len, accepted))
+    return total
+
+
+@pytest.fixture
+def one() -> Any:
+    return Running("one")
+
+
+@pytest.fixture
+def two() -> Any:
+    return Running("two")
+
+
+@pytest.fixture
+def drawing() -> Any:
+    """Verified by rejection: its drafts may be drawn at random."""
+    running = Running("drawing")
+    running.draw_noise = NoiseTape(1, VOCAB, torch.device("cpu"))
+    return running
+
+
+def test_a_drafter_that_loses_is_hardly_asked_any_more(one: Any) -> None:
+    script = Script()
+    drafting = Drafting([script], policy(0.5), VOCAB)
+    steps(drafting, script, [one], 50)
+    before = len(script.asked)
+    steps(drafting, script, [one], 300)
+    assert len(script.asked) - before < 150
+
+
+def test_a_drafter_that_becomes_right_is_tried_again_within_a_few_hundred_tokens(one: Any) -> None:
+    script = Script()
+    drafting = Drafting([script], policy(0.2), VOCAB)
+    steps(drafting, script, [one], 200)
+    script.right = True
+    steps(drafting, script, [one], 400)
+    assert steps(drafting, script, [one], 50) > 100
+
+
+class Echo(Script):
+    """Drafts the same."""
+
+    name = "echo"
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        self.asked.append([context.request_id for context in batch])
+        return [DraftTree.chain([10, 11, 12, 13], self.name, [SURE] * 4) for _ in batch]
+
+
+def test_with_many_requests_every_other_step_is_learned_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learned: list[int] = []
+    drafting = Drafting([Script()], policy(0.01), VOCAB)
+    monkeypatch.setattr(
+        drafting.policy.calibration, "begin_step", lambda: learned.append(len(running))
+    )
+    for count in (Drafting.MANY - 1, Drafting.MANY):
+        running: list[Any] = [Running(str(n)) for n in range(count)]
+        for _ in range(4):
+            drafts = drafting.propose(running, 0)
+            accepted = [list(range(len(tree))) for tree in drafts.trees]
+            drafting.learn(running, drafts, accepted, [[1] * (1 + len(a)) for a in accepted])
+    assert learned == [Drafting.MANY - 1] * 4 + [Drafting.MANY] * 2
+
+
+def test_drafters_that_say_the_same_are_not_both_asked(one: Any) -> None:
+    script, echo = Script(), Echo()
+    script.right = True
+    drafting = Drafting([script, echo], policy(0.1), VOCAB)
+    steps(drafting, script, [one], 600)
+    before = len(script.asked) + len(echo.asked)
+    steps(drafting, script, [one], 200)
+    assert len(script.asked) + len(echo.asked) - before < 300
+
+
+def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, two: Any) -> None:
+    """Steps in which a paused request was not asked are no evidence against it."""
+    script = Script()
+    drafting = Drafting([script], policy(0.05), VOCAB)
+    for _ in range(4):  # only the first request loses
+        drafts = drafting.propose([one, two], 0)
+        right = drafts.trees[1].tokens
+        tokens = [[OTHER], [*right, OTHER]]
+        drafting.learn([one, two], drafts, [[], list(range(len(right)))], tokens)
+    del script.asked[:]
+    script.right = True
+    steps(drafting, script, [one, two], 40)
+    assert sum("one" in ids for ids in script.asked) > 20
+
+
+def test_a_context_shows_the_request_and_how_much_may_follow(one: Any) -> None:
+    seen: list[DraftContext] = []
+
+    class Looking(Script):
+        def propose(self, batch: Any) -> list[DraftTree]:
+            seen.extend(batch)
+            return super().propose(batch)
+
+    one.remaining = 3
+    drafts = Drafting([Looking()], policy(0.0), VOCAB).propose([one], 0)
+    assert (seen[0].request_id, seen[0].prompt_length, seen[0].max_depth) == ("one", 2, 2)
+    assert len(drafts.trees[0]) <= 2
+
+
+def test_the_last_token_of_an_answer_is_not_drafted_for(one: Any) -> None:
+    script = Script()
+    one.remaining = 1
+    Drafting([script], policy(0.0), VOCAB).propose([one], 0)
+    assert script.asked == []
+
+
+class DrawsTokens(Script):
+    """Draws two tokens for each of four places; `shift` makes them other ones."""
+
+    name = "draws"
+    shift = 0
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        self.asked.append([context.request_id for context in batch])
+        trees = []
+        for _ in batch:
+            tree, parent, q = DraftTree(), ROOT, torch.full((VOCAB,), 1 / VOCAB)
+            for place in range(4):
+                token = 10 + self.shift + 2 * place
+                below, parent = parent, tree.draw(token, parent, self.name, q)
+                tree.draw(token + 1, below, self.name, q)
+            trees.append(tree)
+        return trees
+
+
+class Knows(Script):
+    """Has one token to offer that the other one may draw too."""
+
+    name = "knows"
+
+    def propose(self, batch: Any) -> list[DraftTree]:
+        return [DraftTree.chain([10, 50], self.name, [SURE, UNSURE]) for _ in batch]
+
+
+def that_draws(speculators: list[Script], policy: Policy) -> Drafting:
+    """One that knows already that a speculator draws."""
+    drafting = Drafting(speculators, policy, VOCAB)
+    drafting._some_draw = True
+    return drafting
+
+
+def test_a_speculator_that_draws_is_heard_from_the_second_step_on(drawing: Any) -> None:
+    drafting = Drafting([DrawsTokens()], policy(0.0), VOCAB)
+    drafting.propose([drawing], 0)
+    assert drafting.speculators  # nothing failed
+    assert drafting.propose([drawing], 0).trees[0].draws
+
+
+@pytest.mark.parametrize("row_ms", [0.0, 0.3, 0.6, 1.0, 2.0, 10.0])
+def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
+    drawing: Any, row_ms: float
+) -> None:
+    kept = []
+    for shift in (0, 1, 30):
+        script = DrawsTokens()
+        script.shift = shift
+        tree = that_draws([script], policy(row_ms)).propose([drawing], 0).trees[0]
+        kept.append((len(tree), tree.parents))
+        assert {draw.parent for draw in tree.draws} >= {ROOT, *tree.parents}
+    assert kept[0] == kept[1] == kept[2]
+    assert (kept[0][0] == 8) == (row_ms == 0.0)
+    assert (kept[0][0] == 0) == (row_ms >= 10.0)
+
+
+def test_draws_and_chosen_drafts_are_verified_in_one_tree(drawing: Any) -> None:
+    drafting = that_draws([Knows(), DrawsTokens()], policy(0.3))
+    tree = drafting.propose([drawing], 0).trees[0]
+    assert tree.tokens[0] == 10  # both offer it
+    assert 50 not in tree.tokens  # does not pay
+    assert [draw.token for draw in tree.draws][:2] == [10, 11]
+
+
+def test_no_more_draws_are_kept_than_allowed(drawing: Any) -> None:
+    drafting = that_draws([DrawsTokens()], policy(0.0, max_nodes=3))
+    tree = drafting.propose([drawing], 0).trees[0]
+    assert len(tree) == 3
+
+
+def several(count: int) -> list[Script]:
+    many: list[Script] = [Echo() for _ in range(count)]
+    for place, script in enumerate(many):
+        script.name = f"script {place}"
+    return many
+
+
+def test_more_speculators_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 16 speculators can draft, got \\['script 0'"):
+        Drafting(several(17), policy(0.1), VOCAB)
+
+
+def test_of_many_speculators_no_more_are_asked_than_can_be_weighed(one: Any) -> None:
+    many = several(16)
+    params = replace(one.request.params, adaptive=False)
+    one.request = replace(one.request, params=params)
+    drafts = Drafting(many, policy(0.0), VOCAB).propose([one], 0)
+    assert sum(len(script.asked) for script in many) == 6
+    assert len(drafts.trees[0]) == 4
