@@ -32,7 +32,7 @@ def assistant(
     rank: Annotated[int, typer.Option(min=1, help="Of the adapter.")] = 16,
     frozen: Annotated[int, typer.Option(min=0, help="Layers at the bottom without adapter.")] = 8,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
-    tokens: Annotated[int, typer.Option(min=64, help="In a batch.")] = 900,
+    examples: Annotated[int, typer.Option(min=1, help="In a batch, at least.")] = 8,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many steps.")
     ] = None,
@@ -61,7 +61,7 @@ def assistant(
     with clear_errors():
         place = AssistantPlace(
             texts=texts, work=work, out=out, base=base, threads=threads, say=typer.echo,
-            settings=AssistantSettings(minutes=minutes, lr=lr, tokens=tokens, seed=seed),
+            settings=AssistantSettings(minutes=minutes, lr=lr, examples=examples, seed=seed),
             shape=AdapterShape(rank=rank, alpha=2 * rank, frozen_layers=frozen),
         )  # fmt: skip
         if not only_evaluate:

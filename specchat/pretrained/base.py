@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.model import pretrained
 from specchat.pretrained.cache import kept
 from specchat.pretrained.installed import installed_file
 
@@ -67,10 +68,8 @@ def _from_gguf(gguf: Path, folder: Path) -> None:
 
 
 def _from_hub(folder: Path) -> None:
-    from specchat.engine.model.pretrained import find_files
-
     try:
-        found = find_files(HUB_NAME, "the assistant's base")
+        found = pretrained.find_files(HUB_NAME, "the assistant's base")
     except ModelLoadError as error:
         raise ModelLoadError(
             f"the assistant's base is not installed and cannot be fetched: {error}. "

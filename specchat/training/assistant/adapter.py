@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from specchat.training.assistant.rows import RowBatch
+from specchat.training.assistant.adapted_linear import merge_steps
+from specchat.training.assistant.row_attention import RowLengths, use_row_attention
+from specchat.training.assistant.rows import Row
 
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -27,6 +29,14 @@ class AdapterShape:
     rank: int = 16
     alpha: int = 32  # the update is multiplied by alpha / rank
     frozen_layers: int = 8  # at the bottom
+
+
+@dataclass(frozen=True)
+class AnswerLosses:
+    """Of each token of a row's answers, in order; both [answer tokens]."""
+
+    losses: torch.Tensor
+    chosen: torch.Tensor  # bool: whether the token is the model's first choice
 
 
 class AdapterModel:
@@ -45,20 +55,24 @@ class AdapterModel:
             )
         self.peft = _adapted(base, shape, layers)
         self._inner = base
+        use_row_attention(base)
+        for module in base.modules():
+            if hasattr(module, "lora_A"):
+                merge_steps(module)
         self.parameters = [p for p in self.peft.parameters() if p.requires_grad]
 
-    def losses(self, batch: RowBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of every answer token, and whether it would have been the model's own choice; both
-        [answer tokens]."""
+    def losses(self, row: Row) -> AnswerLosses:
+        """What the model makes of a row's answers; with gradients where they are on."""
         hidden = self._inner.model(
-            input_ids=batch.ids,
-            position_ids=batch.positions,
-            attention_mask=batch.mask,
+            input_ids=torch.tensor([row.ids()]),
+            position_ids=torch.tensor([row.positions()]),
             use_cache=False,
+            row=RowLengths(len(row.trunk), tuple(map(len, row.branches))),
         ).last_hidden_state
-        logits = self._inner.lm_head(hidden.flatten(0, 1)[batch.at])
-        losses = F.cross_entropy(logits, batch.targets, reduction="none")
-        return losses, logits.detach().argmax(-1) == batch.targets
+        logits = self._inner.lm_head(hidden[0, row.before_answers()])
+        targets = torch.tensor(row.answers())
+        losses = F.cross_entropy(logits, targets, reduction="none")
+        return AnswerLosses(losses, logits.detach().argmax(-1) == targets)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The adapter's own weights, for checkpoints."""

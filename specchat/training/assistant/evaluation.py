@@ -18,16 +18,10 @@ from specchat.chat.answer.prompt import PromptBuilder
 from specchat.engine.engine import Engine
 from specchat.engine.request import SamplingParams
 from specchat.training.assistant.adapter import AdapterModel
-from specchat.training.assistant.business import Split
-from specchat.training.assistant.examples import Example, World
+from specchat.training.assistant.examples.business import Split
+from specchat.training.assistant.examples.sheets import Example, World
 from specchat.training.assistant.judging import Verdict, judge
-from specchat.training.assistant.rows import (
-    LONGEST_PROMPT,
-    RowBatch,
-    RowEncoder,
-    collate,
-    shortened,
-)
+from specchat.training.assistant.rows import LONGEST_PROMPT, Row, RowEncoder
 from specchat.training.corpus.own_answers import complete
 
 EVALUATION_SEED = 1234
@@ -56,27 +50,26 @@ class Score:
     unsupported: float  # of answers with a specific that nothing holds
 
 
-def quick_batches(
-    world: World, encoder: RowEncoder, split: Split, sheets: int, longest: int
-) -> list[RowBatch]:
-    """The same held-out sheets every time, each a batch."""
-    drawn = itertools.islice(world.sheets(split, EVALUATION_SEED), sheets)
-    rows = (shortened(encoder.row(sheet), longest) for sheet in drawn)
-    return [collate([row], encoder.pad) for row in rows if row]
+def quick_rows(
+    world: World, encoder: RowEncoder, split: Split, count: int, longest: int
+) -> list[Row]:
+    """The same held-out rows every time."""
+    rows = encoder.rows(world.sheets(split, EVALUATION_SEED), longest)
+    return list(itertools.islice(rows, count))
 
 
-def quick_look(model: AdapterModel, batches: Sequence[RowBatch]) -> QuickLook:
-    """The model's losses on batches of `quick_batches`."""
+def quick_look(model: AdapterModel, rows: Sequence[Row]) -> QuickLook:
+    """The model's choices on rows of `quick_rows`."""
     loss, tokens, right, answers, whole = 0.0, 0, 0, 0, 0
-    for batch in batches:
+    for row in rows:
         with torch.no_grad():
-            losses, chosen = model.losses(batch)
-        loss += losses.sum().item()
-        tokens += losses.numel()
-        right += int(chosen.sum())
-        answers += len(batch.kinds)
-        wrong = batch.examples[~chosen].unique().numel()
-        whole += len(batch.kinds) - wrong
+            found = model.losses(row)
+        loss += found.losses.sum().item()
+        tokens += found.losses.numel()
+        right += int(found.chosen.sum())
+        by_answer = found.chosen.split([len(branch.answer) for branch in row.branches])
+        answers += len(by_answer)
+        whole += sum(bool(chosen.all()) for chosen in by_answer)
     return QuickLook(loss / tokens, right / tokens, whole / answers)
 
 

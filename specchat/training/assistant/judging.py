@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from specchat.evidence.declines import declines
-from specchat.training.assistant.examples import Example
-from specchat.training.assistant.talk import Talk
+from specchat.training.assistant.examples.sheets import Example
+from specchat.training.assistant.examples.talk import Talk
 
 LEAST_WORDS = 0.7  # of a needed sentence's words, where it has no specific of its own
 

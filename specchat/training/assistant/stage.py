@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,20 +15,20 @@ from specchat.loader import LoadOptions, load
 from specchat.pretrained.adapter import WEIGHTS_FILE, merge
 from specchat.pretrained.base import base_directory
 from specchat.training.assistant.adapter import AdapterModel, AdapterShape
-from specchat.training.assistant.business import kinds_of
 from specchat.training.assistant.evaluation import (
     SPLITS,
     as_dict,
     evaluate,
-    quick_batches,
     quick_look,
+    quick_rows,
     table,
 )
-from specchat.training.assistant.examples import World
-from specchat.training.assistant.rows import RowEncoder
+from specchat.training.assistant.examples.business import Split, kinds_of
+from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.rows import Row, RowEncoder
 from specchat.training.assistant.trainer import AssistantSettings, AssistantTrainer
 
-QUICK_SHEETS = 24  # of each split, at every checkpoint
+LOOK_MINUTES = 10.0  # of training from one look to the next
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class AssistantPlace:
     out: Path  # the adapter
     base: Path | None = None  # a model directory; None: the installed base
     threads: int | None = None
+    quick_rows: int = 10  # of each split, looked at during training
     say: Callable[[str], None] = print
     settings: AssistantSettings = field(default_factory=AssistantSettings)
     shape: AdapterShape = field(default_factory=AdapterShape)
@@ -65,20 +66,20 @@ def train_assistant(place: AssistantPlace, max_steps: int | None = None) -> None
     if trainer.resume():
         place.say(f"resumed at step {trainer.loop.step}")
     looks = {
-        split: quick_batches(world, encoder, split, QUICK_SHEETS, place.settings.longest)
+        split: quick_rows(world, encoder, split, place.quick_rows, place.settings.longest)
         for split in SPLITS
         if kinds_of(world.companies, split)
     }
 
+    looked = trainer.loop.seconds
+
     def checkpoint() -> None:
+        nonlocal looked
         model.save(place.out)
-        for split, batches in looks.items():
-            look = quick_look(model, batches)
-            place.say(
-                f"held out, {split} kinds: loss {look.loss:.3f}  tokens {look.tokens_right:.1%}  "
-                f"whole answers {look.answers_right:.0%}"
-            )
-            _log(place.work / "curve.jsonl", trainer, split, look.__dict__)
+        over = trainer.loop.progress >= 1
+        if over or trainer.loop.seconds - looked >= 60 * LOOK_MINUTES:
+            looked = trainer.loop.seconds
+            _look(place, trainer, looks)
 
     trainer.train(max_steps, checkpoint, place.say)
 
@@ -106,6 +107,19 @@ def evaluate_assistant(place: AssistantPlace, count: int) -> dict:
         loaded.engine.close()
     place.say(table(scores))
     return as_dict(scores)
+
+
+def _look(
+    place: AssistantPlace, trainer: AssistantTrainer, rows: Mapping[Split, Sequence[Row]]
+) -> None:
+    """Says how well the adapter does on held-out rows, and adds it to the learning curve."""
+    for split, of_split in rows.items():
+        look = quick_look(trainer.model, of_split)
+        place.say(
+            f"held out, {split} kinds: loss {look.loss:.3f}  tokens {look.tokens_right:.1%}  "
+            f"whole answers {look.answers_right:.0%}"
+        )
+        _log(place.work / "curve.jsonl", trainer, split, asdict(look))
 
 
 def _log(file: Path, trainer: AssistantTrainer, split: str, look: dict) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from specchat.training.assistant.adapter import AdapterModel
-from specchat.training.assistant.examples import World
-from specchat.training.assistant.rows import RowBatch, RowEncoder, row_batches
+from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.rows import Row, RowEncoder, batches
 from specchat.training.loop import Loop, StepReport
 
 SPEED_STEPS = 20  # the speed shown is of so many last steps
@@ -29,7 +29,7 @@ class AssistantSettings:
     warmup_steps: int = 20
     flat: float = 0.3  # share of the time before the learning rate falls
     weight_decay: float = 0.0
-    tokens: int = 900  # in a batch, padding included
+    examples: int = 8  # in a batch, at least
     longest: int = 800  # tokens of a row
     checkpoint_minutes: float = 3.0
     seed: int = 7
@@ -75,37 +75,42 @@ class AssistantTrainer:
     ) -> float:
         """Trains until the time or `max_steps` is used up; returns the last smoothed loss."""
         self.loop.counts["runs"] += 1
-        batches = self._batches()
+        stream = self._batches()
         self._speed = _Speed()
 
         def update() -> StepReport:
-            batch = next(batches)
+            batch = next(stream)
             loss, right = self._update(batch)
-            self.loop.counts["tokens"] += batch.tokens
-            self.loop.counts["examples"] += len(batch.kinds)
-            self._speed.add(batch)
+            tokens, examples = sum(map(len, batch)), sum(len(row.branches) for row in batch)
+            self.loop.counts["tokens"] += tokens
+            self.loop.counts["examples"] += examples
+            self._speed.add(tokens, examples)
             return StepReport(loss, self._notes(right))
 
         return self.loop.run(update, max_steps, on_checkpoint, say, say_every=10)
 
-    def _batches(self) -> Iterator[RowBatch]:
+    def _batches(self) -> Iterator[list[Row]]:
         """Batches that no earlier run has seen: what a run draws depends on its number."""
         s = self.settings
-        seed = 1000 * s.seed + self.loop.counts["runs"]
-        sheets = self._world.sheets("train", seed)
-        return row_batches(sheets, self._encoder, s.tokens, s.longest, seed)
+        sheets = self._world.sheets("train", 1000 * s.seed + self.loop.counts["runs"])
+        return batches(self._encoder.rows(sheets, s.longest), s.examples)
 
-    def _update(self, batch: RowBatch) -> tuple[float, float]:
-        """One step; returns the loss and the share of tokens that were the first choice."""
+    def _update(self, batch: Sequence[Row]) -> tuple[float, float]:
+        """One step; returns the mean loss of the batch's answer tokens, and the share of them that
+        were the first choice. Rows go through one by one: no padding, and little memory."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        losses, right = self.model.losses(batch)
-        loss = losses.mean()
-        loss.backward()
+        total = sum(row.answer_tokens for row in batch)
+        loss, right = 0.0, 0
+        for row in batch:
+            found = self.model.losses(row)
+            (found.losses.sum() / total).backward()
+            loss += found.losses.detach().sum().item()
+            right += int(found.chosen.sum())
         torch.nn.utils.clip_grad_norm_(self.model.parameters, 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return loss.item(), right.float().mean().item()
+        return loss / total, right / total
 
     def _learning_rate(self) -> float:
         s = self.settings
@@ -138,8 +143,8 @@ class _Speed:
         self._seen: deque[tuple[float, int, int]] = deque(maxlen=SPEED_STEPS + 1)
         self._seen.append((time.perf_counter(), 0, 0))
 
-    def add(self, batch: RowBatch) -> None:
-        self._seen.append((time.perf_counter(), batch.tokens, len(batch.kinds)))
+    def add(self, tokens: int, examples: int) -> None:
+        self._seen.append((time.perf_counter(), tokens, examples))
 
     @property
     def tokens(self) -> float:

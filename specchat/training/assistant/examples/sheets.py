@@ -14,23 +14,23 @@ from pathlib import Path
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.company.orders import OrderLookup, facts
 from specchat.chat.slots.message import Message
-from specchat.training.assistant.business import Business, Split, draw_business, kinds_of
-from specchat.training.assistant.companies import Ask, CompanyKind, Page, read_companies
-from specchat.training.assistant.customers import as_typed
-from specchat.training.assistant.layout import (
+from specchat.training.assistant.examples.business import Business, Split, draw_business, kinds_of
+from specchat.training.assistant.examples.companies import Ask, CompanyKind, Page, read_companies
+from specchat.training.assistant.examples.customers import as_typed
+from specchat.training.assistant.examples.layout import (
     WrittenPage,
     joined_pages,
     with_line,
     write_page,
 )
-from specchat.training.assistant.order_talk import OrderTalk, read_order_talk
-from specchat.training.assistant.talk import UNKNOWN, Talk, read_talk, two_questions
+from specchat.training.assistant.examples.order_talk import OrderTalk, read_order_talk
+from specchat.training.assistant.examples.talk import UNKNOWN, Talk, read_talk, two_questions
 
 TWO_PAGES_SHARE = 0.55  # of page sheets: with a second page
 LONG_SHARE = 0.12  # of page sheets: two pages of the company written as one
 RELATED_SHARE = 0.5  # of second pages: that with the most words in common
 COMMANDED_SHARE = 0.06  # of page sheets: a page tries to give orders
-MOST_QUESTIONS = 6  # of a page sheet
+MOST_QUESTIONS = 8  # of a page sheet
 DRAWS = 4  # of a question, before one is taken that stands on the page
 
 

@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from specchat.training.assistant.business import Business
-from specchat.training.assistant.companies import Ask, Page
+from specchat.training.assistant.examples.business import Business
+from specchat.training.assistant.examples.companies import Ask, Page
 
 MIXED_SHARE = 0.4  # of pages whose sentences are not all in one register
 SHUFFLED_SHARE = 0.3  # of pages whose sentences do not stand in the file's order

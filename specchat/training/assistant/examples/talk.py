@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from specchat.training.assistant.business import Split, allowed
+from specchat.training.assistant.examples.business import Split, allowed
 
 UNKNOWN = "unknown"
 

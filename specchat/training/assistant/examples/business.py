@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from specchat.training.assistant.companies import Ask, CompanyKind, Page
+from specchat.training.assistant.examples.companies import Ask, CompanyKind, Page
 
 Split = Literal["train", "seen", "unseen"]
 """`train`; `seen`: kinds that training has, in the wordings it has not; `unseen`: other kinds."""

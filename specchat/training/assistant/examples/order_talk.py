@@ -12,7 +12,7 @@ from typing import get_args
 
 from specchat.chat.company.orders import OrderLookup, facts
 from specchat.chat.wording import day
-from specchat.training.assistant.business import Split, allowed
+from specchat.training.assistant.examples.business import Split, allowed
 from storage import OrderRow
 from storage.care.records import OrderStatus
 
@@ -28,6 +28,7 @@ _STATES: Mapping[str, str] = {
     "refunded": "was refunded",
 }
 _DUE = ("Expected on ", "Delivered on ", "Refund expected by ", "Refund paid on ")
+_CHECK_NUMBER = "Please check the number, or ask for a colleague."
 _NO_CANCELLING = "I cannot cancel it myself, but you can ask for a colleague here."
 
 
@@ -124,10 +125,7 @@ def says(lookup: OrderLookup, about: str) -> tuple[str, ...]:
     """The sentences that answer what is asked `about` the order; its state for a late one."""
     order = lookup.order
     if order is None:
-        return (
-            f"I could not find an order {lookup.number}.",
-            "Please check the number, or ask for a colleague.",
-        )
+        return (facts(lookup), _CHECK_NUMBER)
     number = order.number
     carrier = f"Carrier: {order.carrier}, tracking number {order.tracking}."
     if about == "tracking":
