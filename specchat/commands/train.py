@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from specchat.commands.train_assistant import assistant
-from specchat.commands.train_mistakes import clear_errors as _clear_errors
+from specchat.commands.train_assistant import clear_errors as _clear_errors
 
 WORK = Path(".train")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from specchat.commands.train_mistakes import clear_errors
 
 TEXTS = Path("assets/training")
 
@@ -70,3 +70,23 @@ def assistant(
             scores = evaluate_assistant(place, evaluate or 150)
             if report:
                 report.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turns a user's mistake into one line and exit status 2."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_users_mistake(error):
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _is_users_mistake(error: Exception) -> bool:
+    from specchat.engine.errors import EngineError
+    from storage import StoreError
+
+    kinds = (FileNotFoundError, ValueError, KeyError, EngineError, StoreError)
+    return isinstance(error, kinds)

@@ -6,7 +6,7 @@ import re
 
 _NOT = r"(?:do not|don['’]?t|does not|cannot|can ?not|can['’]?t|could not|couldn['’]?t)"
 _DECLINES = re.compile(
-    rf"\b{_NOT} (?:know|find|answer|have (?:an?y? )?(?:information|answers?|details?))"
+    rf"\b{_NOT} (?:know|find|answer|have (?:\w+ ){{0,2}}(?:information|answers?|details?))"
     r"|\b(?:no|not have|without) (?:any )?(?:information|details) (?:about|on|regarding|for)"
     r"|\b(?:am|['’]m) not (?:sure|able to (?:answer|help with|find))"
     r"|\bunable to (?:answer|find|provide)"
