@@ -19,7 +19,9 @@ from specchat.engine.engine import Engine
 from specchat.engine.request import SamplingParams
 from specchat.training.assistant.adapter import AdapterModel
 from specchat.training.assistant.examples.business import Split
-from specchat.training.assistant.examples.sheets import Example, World
+from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.example import Example
+from specchat.training.assistant.examples.sheets import draw_sheets
 from specchat.training.assistant.judging import Verdict, judge
 from specchat.training.assistant.rows import LONGEST_PROMPT, Row, RowEncoder
 from specchat.training.corpus.own_answers import complete
@@ -54,7 +56,7 @@ def quick_rows(
     world: World, encoder: RowEncoder, split: Split, count: int, longest: int
 ) -> list[Row]:
     """The same held-out rows every time."""
-    rows = encoder.rows(world.sheets(split, EVALUATION_SEED), longest)
+    rows = encoder.rows(draw_sheets(world, split, EVALUATION_SEED), longest)
     return list(itertools.islice(rows, count))
 
 
@@ -78,7 +80,7 @@ def held_out(world: World, split: Split, count: int) -> list[Example]:
     rng = random.Random(EVALUATION_SEED)
     drawn = (
         example
-        for sheet in world.sheets(split, EVALUATION_SEED)
+        for sheet in draw_sheets(world, split, EVALUATION_SEED)
         for example in rng.sample(sheet, min(2, len(sheet)))
     )
     return list(itertools.islice(drawn, count))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from specchat.evidence.declines import declines
-from specchat.training.assistant.examples.sheets import Example
+from specchat.training.assistant.examples.example import Example
 from specchat.training.assistant.examples.talk import Talk
 
 LEAST_WORDS = 0.7  # of a needed sentence's words, where it has no specific of its own

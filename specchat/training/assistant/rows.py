@@ -14,7 +14,7 @@ from typing import Any
 
 from specchat.chat.answer.prompt import PromptBuilder
 from specchat.chat.types import ChatError
-from specchat.training.assistant.examples.sheets import Example, Sheet
+from specchat.training.assistant.examples.example import Example, Sheet
 
 LONGEST_PROMPT = 4096  # tokens
 

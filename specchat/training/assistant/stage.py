@@ -24,7 +24,7 @@ from specchat.training.assistant.evaluation import (
     table,
 )
 from specchat.training.assistant.examples.business import Split, kinds_of
-from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.examples.desk import World
 from specchat.training.assistant.rows import Row, RowEncoder
 from specchat.training.assistant.trainer import AssistantSettings, AssistantTrainer
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from specchat.training.assistant.adapter import AdapterModel
-from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.sheets import draw_sheets
 from specchat.training.assistant.rows import Row, RowEncoder, batches
 from specchat.training.loop import Loop, StepReport
 
@@ -92,7 +93,7 @@ class AssistantTrainer:
     def _batches(self) -> Iterator[list[Row]]:
         """Batches that no earlier run has seen: what a run draws depends on its number."""
         s = self.settings
-        sheets = self._world.sheets("train", 1000 * s.seed + self.loop.counts["runs"])
+        sheets = draw_sheets(self._world, "train", 1000 * s.seed + self.loop.counts["runs"])
         return batches(self._encoder.rows(sheets, s.longest), s.examples)
 
     def _update(self, batch: Sequence[Row]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.examples.desk import World
 
 TEXTS = Path(__file__).resolve().parents[3] / "assets/training"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from specchat.training.assistant.evaluation import by_kind
-from specchat.training.assistant.examples.sheets import Example, Given, World
+from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.example import Example, Given
 from specchat.training.assistant.judging import judge, specifics
 
 GIVEN = Given("Leaf", "Leaf sells tea.", (("Returns", "Send it back within 14 days. Fee: $4."),))

@@ -10,7 +10,9 @@ import torch
 
 from specchat.chat.answer.prompt import PromptBuilder
 from specchat.engine.model.pretrained import load_tokenizer
-from specchat.training.assistant.examples.sheets import Sheet, World
+from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.example import Sheet
+from specchat.training.assistant.examples.sheets import draw_sheets
 from specchat.training.assistant.row_attention import RowLengths, row_attention
 from specchat.training.assistant.rows import Branch, Row, RowEncoder, batches
 
@@ -22,7 +24,7 @@ def encoder(tiny_model_dir: Path) -> RowEncoder:
 
 @pytest.fixture(scope="module")
 def sheets(world: World) -> list[Sheet]:
-    return list(itertools.islice(world.sheets("train", 5), 12))
+    return list(itertools.islice(draw_sheets(world, "train", 5), 12))
 
 
 def test_trunk_and_branch_are_the_chats_prompt(

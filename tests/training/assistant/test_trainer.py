@@ -15,7 +15,8 @@ from specchat.engine.model.pretrained import load_causal_lm, load_tokenizer
 from specchat.training.assistant.adapted_linear import AdaptedLinear
 from specchat.training.assistant.adapter import AdapterModel, AdapterShape
 from specchat.training.assistant.evaluation import quick_look, quick_rows
-from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.sheets import draw_sheets
 from specchat.training.assistant.rows import Row, RowEncoder
 from specchat.training.assistant.stage import AssistantPlace, train_assistant
 from specchat.training.assistant.trainer import (
@@ -40,7 +41,7 @@ def encoder(tiny_model_dir: Path) -> RowEncoder:
 
 @pytest.fixture
 def row(world: World, encoder: RowEncoder) -> Row:
-    return next(encoder.rows(world.sheets("train", 3), 3000))
+    return next(encoder.rows(draw_sheets(world, "train", 3), 3000))
 
 
 def trainer(directory: Path, world: World, encoder: RowEncoder, work: Path) -> AssistantTrainer:
@@ -149,5 +150,5 @@ def test_the_stage_writes_adapter_and_curve(
 def test_quick_rows_are_the_same_every_time(world: World, encoder: RowEncoder) -> None:
     rows = quick_rows(world, encoder, "unseen", 3, 3000)
     assert rows == quick_rows(world, encoder, "unseen", 3, 3000)
-    drawn = encoder.rows(world.sheets("train", 3), 3000)
+    drawn = encoder.rows(draw_sheets(world, "train", 3), 3000)
     assert not set(rows) & set(itertools.islice(drawn, 3))

@@ -1,9 +1,11 @@
 """How a page is written: a paragraph, lines, bullets, steps, with headings, as questions and
-answers. Whatever the style, a sentence stands in the page as it can be quoted."""
+answers. Whatever the style, a sentence stands in the page as it can be quoted, but for line
+breaks."""
 
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +52,18 @@ def write_page(
     return WrittenPage(page, title, write(business, page, sentences, rng), sentences)
 
 
+def write_entry(business: Business, page: Page, ask: Ask, rng: random.Random) -> WrittenPage:
+    """One question of the page as an entry of its own: the question as title, what answers it as
+    text, sometimes with the page's next sentence."""
+    keys = list(page.say)
+    last = keys.index(ask.needs[-1])
+    more = keys[last + 1 : last + 2] if rng.random() < 0.4 else []
+    style = rng.randrange(12)
+    sentences = {key: business.sentence(page, key, style) for key in (*ask.needs, *more)}
+    title = business.question(page, ask, rng)
+    return WrittenPage(page, title, " ".join(sentences.values()), sentences)
+
+
 def joined_pages(first: WrittenPage, second: WrittenPage) -> WrittenPage:
     """Two pages as one long one. What is asked of it are the first page's questions."""
     text = f"{first.text}\n\n### {second.title}\n{second.text}"
@@ -84,6 +98,13 @@ def _paragraph(
         return " ".join(said)
     cut = rng.randint(2, len(said) - 2)
     return " ".join(said[:cut]) + "\n\n" + " ".join(said[cut:])
+
+
+def _wrapped(
+    business: Business, page: Page, sentences: Mapping[str, str], rng: random.Random
+) -> str:
+    """Lines of the same length, as in text files: a sentence may be broken."""
+    return textwrap.fill(" ".join(sentences.values()), rng.randint(60, 100))
 
 
 def _lines(business: Business, page: Page, sentences: Mapping[str, str], rng: random.Random) -> str:
@@ -128,5 +149,5 @@ def _questions(
 
 _STYLES: tuple[Callable[[Business, Page, Mapping[str, str], random.Random], str], ...] = (
     _paragraph, _paragraph, _paragraph, _lines, _bullets, _bullets, _steps, _with_headings,
-    _questions,
+    _questions, _wrapped,
 )  # fmt: skip

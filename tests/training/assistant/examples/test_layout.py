@@ -5,8 +5,13 @@ from __future__ import annotations
 import random
 
 from specchat.training.assistant.examples.business import draw_business
-from specchat.training.assistant.examples.layout import joined_pages, with_line, write_page
-from specchat.training.assistant.examples.sheets import World
+from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.layout import (
+    joined_pages,
+    with_line,
+    write_entry,
+    write_page,
+)
 
 
 def test_sentences_stand_in_the_page_as_they_are_quoted(world: World) -> None:
@@ -15,7 +20,8 @@ def test_sentences_stand_in_the_page_as_they_are_quoted(world: World) -> None:
         business = draw_business(world.companies, "unseen", rng)
         written = write_page(business, business.kind.pages[0], rng)
         assert len(written.sentences) >= 2
-        assert all(said in written.text for said in written.sentences.values())
+        text = " ".join(written.text.split())
+        assert all(said in text for said in written.sentences.values())
 
 
 def test_wanted_sentences_are_in_it(world: World) -> None:
@@ -36,6 +42,16 @@ def test_pages_come_in_several_styles(world: World) -> None:
     assert any("\n- " in text or "\n* " in text or "\n• " in text for text in texts)
     assert any("### " in text for text in texts)
     assert any("\n" not in text for text in texts)
+
+
+def test_an_entry_is_one_question_with_what_answers_it(world: World) -> None:
+    rng = random.Random(0)
+    business = draw_business(world.companies, "train", rng)
+    page = business.kind.pages[0]
+    entry = write_entry(business, page, page.asks[1], rng)
+    assert entry.holds(page.asks[1])
+    assert entry.title in page.asks[1].questions
+    assert entry.text.startswith(" ".join(entry.quote(page.asks[1])))
 
 
 def test_pages_are_joined_and_get_foreign_lines(world: World) -> None:
