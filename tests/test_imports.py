@@ -50,6 +50,7 @@ LAYERS: dict[str, set[str]] = {
     "specchat.training": {
         "specchat.chat",
         "specchat.engine",
+        "specchat.evidence",
         "specchat.loader",
         "specchat.pretrained",
         "specchat.speculators",

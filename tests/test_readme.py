@@ -87,7 +87,7 @@ def _group(commands: typer.Typer) -> Any:
 
 
 def _train_command(words: list[str]) -> tuple[Any, list[str]]:
-    from specchat.commands.train import train_app
+    from specchat.commands.train.group import train_app
 
     command = _group(train_app)
     if words and words[0] in getattr(command, "commands", {}):

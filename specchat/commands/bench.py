@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specchat.commands import shared
+from specchat.commands.bench_answers import answers
 from specchat.commands.bench_gpu import gpu
 from specchat.commands.bench_speculators import speculators
 from specchat.commands.measurement_options import Measured, measuring
@@ -31,6 +32,7 @@ bench_app = typer.Typer(
 )
 
 
+bench_app.command()(answers)
 bench_app.command()(gpu)
 bench_app.command()(speculators)
 

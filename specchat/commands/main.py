@@ -179,7 +179,7 @@ def audit(
 )
 def train(context: typer.Context) -> None:
     """Train the bundled model family: corpus, tokenizer, target, speculators; resumable."""
-    from specchat.commands.train import train_app
+    from specchat.commands.train.group import train_app
 
     train_app(context.args, prog_name="specchat train")
 

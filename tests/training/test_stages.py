@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 from typer.testing import CliRunner
 
-from specchat.commands.train import train_app
+from specchat.commands.train.group import train_app
 from specchat.training import stages
 from specchat.training.care_mlp.module import load_speculator
 from specchat.training.care_mlp.two_stages import SpeculatorSettings

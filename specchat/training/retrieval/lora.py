@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from specchat.pretrained.adapter import CONFIG, WEIGHTS
+from specchat.pretrained.adapter import CONFIG_FILE, WEIGHTS_FILE
 
 _LAYER = re.compile(r"\.layer\.(\d+)\.")
 
@@ -59,7 +59,7 @@ def save_lora(model: Any, folder: Path, base: str) -> None:
             for part, weight in (("lora_A", module.down), ("lora_B", module.up)):
                 key = f"base_model.model.{name}.{part}.weight"
                 weights[key] = weight.detach().half().contiguous()
-    save_file(weights, folder / WEIGHTS)
+    save_file(weights, folder / WEIGHTS_FILE)
     config = {
         "base_model_name_or_path": base,
         "bias": "none",
@@ -71,7 +71,7 @@ def save_lora(model: Any, folder: Path, base: str) -> None:
         "layers_to_transform": sorted({int(_LAYER.findall(key)[0]) for key in weights}),
         "task_type": "FEATURE_EXTRACTION",
     }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def _targets(model: Any, layers: Sequence[int]) -> Iterator[tuple[str, nn.Module, nn.Linear]]:

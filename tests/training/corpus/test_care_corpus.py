@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from specchat.chat.slots.vocabulary import SLOT_TOKENS
-from specchat.commands.train import train_app
+from specchat.commands.train.group import train_app
 from specchat.training.corpus import care_corpus as corpus_module
 from specchat.training.corpus.care_corpus import (
     SPLITS,

@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 from typer.testing import CliRunner
 
-from specchat.commands.train import train_app
+from specchat.commands.train.group import train_app
 from specchat.engine.engine import Engine
 from specchat.loader import LoadOptions, load
 from specchat.training import stages

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
-from specchat.commands.train import train_app
+from specchat.commands.train.group import train_app
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import LoadOptions, load

