@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from storage import Store
+
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile(
     "specchat",
@@ -45,6 +47,13 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SPECCHAT_DATABASE_URL", f"sqlite:///{tmp_path / 'specchat.db'}")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _patient_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test gives up on a record because the machine has other work."""
+    for wait in (Store.flush, Store.wait_for_clean_log, Store.close):
+        monkeypatch.setattr(wait, "__defaults__", (120.0,))
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ FLAGS = (
     "--disable-sync",
 )
 DESK_KEY = "open-sesame"
-START_S = 120.0
+START_S = 600.0
 WAIT_MS = 120_000  # generous: the machine may be busy with other work
 
 
@@ -168,7 +168,7 @@ def whole_app(
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
 
