@@ -36,6 +36,8 @@ from specchat.speculators import mlp_native
 from specchat.speculators.mlp_heads import MlpConfig, MlpHeads
 from specchat.speculators.mlp_native import NativeMlp
 
+pytestmark = pytest.mark.usefixtures("several_threads")
+
 SIZES = {
     "vocab_size": 133,  # no multiple of a vector
     "hidden_size": 48,

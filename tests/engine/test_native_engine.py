@@ -41,7 +41,7 @@ def native_missing() -> str | None:
 
 
 pytestmark = [
-    pytest.mark.usefixtures("keep_all_drafts"),
+    pytest.mark.usefixtures("keep_all_drafts", "several_threads"),
     pytest.mark.skipif(native_missing() is not None, reason="there is no C++ compiler"),
 ]
 

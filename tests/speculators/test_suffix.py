@@ -25,6 +25,8 @@ from specchat.speculators.suffix_array import (
 )
 from specchat.speculators.suffix_history import MOST_SALTS, SuffixHistory
 
+pytestmark = pytest.mark.usefixtures("several_threads")
+
 ANSWERS = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=30), min_size=1, max_size=6)
 
 
