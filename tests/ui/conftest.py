@@ -25,13 +25,12 @@ from specchat.chat.company import load_company
 from specchat.chat.service import ChatService
 from specchat.loader import LoadOptions
 from specchat.settings import Settings
-from specchat.ui import build_app, listen
+from specchat.ui import build_app, listen, race_events
 from storage import MetricRow, Store, open_store
 
 from .double import ScriptedEngine
 
 ROOT = Path(__file__).resolve().parents[2]
-CARE = ROOT / "assets" / "models" / "care"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless",
@@ -85,7 +84,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
+def _drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A race on a scripted engine measures nothing that drawing could disturb."""
+    monkeypatch.setattr(race_events, "SETTLE_S", 0.0)
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium. Its absence is a fault of the set-up, not a reason to skip."""
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -144,7 +149,7 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @contextmanager
 def whole_app(
-    model: Path, speculators: str, database: Path, port: int | None = None
+    model: Path | str, speculators: str, database: Path, port: int | None = None
 ) -> Iterator[str]:
     """`python app.py` as its own process; its URL once it answers."""
     port = port or free_port()
@@ -183,9 +188,3 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except (URLError, OSError):
             time.sleep(0.2)
     raise AssertionError(f"app.py did not answer within {START_S:.0f} s:\n{log.read_text()}")
-
-
-@pytest.fixture
-def model_and_speculators(tiny_model_dir: Path) -> tuple[Path, str]:
-    """The bundled model where it is in the checkout, a tiny random one otherwise."""
-    return (CARE, "mlp,ngram") if (CARE / "config.json").exists() else (tiny_model_dir, "ngram")
