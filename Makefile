@@ -30,8 +30,9 @@ help:
 chat: $(VENV)/.installed
 	@exec $(BIN)/python app.py
 
+# Two at a time: most tests use one processor, and each process holds models and a browser.
 test: lint browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check $(SOURCES)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from storage import Store
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile(
@@ -16,6 +19,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("specchat")
 
+# Tensors this small gain nothing from threads, and threads that wait for each other in loops make a
+# test many times slower when another process wants a processor. It has to be known before torch and
+# NumPy are first imported, here and in the processes that tests start.
+for library in ("OMP", "MKL", "OPENBLAS"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
 # The Triton kernels run on CPU, on NumPy; it has to be known before Triton is first imported.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -45,6 +53,24 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SPECCHAT_DATABASE_URL", f"sqlite:///{tmp_path / 'specchat.db'}")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _patient_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test gives up on a record because the machine has other work."""
+    for wait in (Store.flush, Store.wait_for_clean_log, Store.close):
+        monkeypatch.setattr(wait, "__defaults__", (120.0,))
+
+
+@pytest.fixture(scope="module")
+def several_threads() -> Iterator[None]:
+    """For native code, which shares its work among threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

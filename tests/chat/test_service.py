@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
-from specchat.chat.answer.streaming import COALESCE_MS
+from specchat.chat.answer import streaming
 from specchat.chat.types import ChatError
 from tests.chat.asked import OWNER, Make, ask, stored
-from tests.chat.conftest import Chat, pause
+from tests.chat.conftest import Chat
 
 # -- an answer ---------------------------------------------------------------------------------
 
@@ -32,14 +33,22 @@ def test_text_only_ever_grows(chat: Chat) -> None:
     assert all(after.startswith(before) for before, after in pairwise(texts))
 
 
-def test_updates_are_coalesced_and_the_first_token_goes_out_at_once(chat: Chat) -> None:
-    words = [part for i in range(40) for part in (pause(0.003), (f" w{i}", "target"))]
-    chat.engine.says(*words)
+def test_updates_are_coalesced_and_the_first_token_goes_out_at_once(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1.0
+
+    def think() -> None:
+        nonlocal now_s
+        now_s += 0.003
+
+    clock = SimpleNamespace(perf_counter=lambda: now_s)
+    monkeypatch.setattr(streaming, "time", clock)
+    chat.engine.says(*[part for i in range(40) for part in (think, (f" w{i}", "target"))])
     updates = ask(chat, "hi there")
     assert updates[1].text == " w0"
     gaps = [b.elapsed_ms - a.elapsed_ms for a, b in pairwise(updates[1:-1])]
-    assert 2 <= len(gaps) <= 8
-    assert min(gaps) >= COALESCE_MS - 1
+    assert gaps == pytest.approx([42.0, 42.0])  # the first steps of 3 ms after COALESCE_MS
 
 
 def test_slots_are_filled_with_what_the_customer_said(chat: Chat) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -146,15 +145,14 @@ def test_ctrl_c_ends_both_processes(tiny_model_dir: Path, tmp_path: Path) -> Non
             piece = process.stderr.read(1)
             assert piece, said
             said += piece
-        time.sleep(0.3)
         children = psutil.Process(process.pid).children(recursive=True)
         assert any("spawn_main" in " ".join(child.cmdline()) for child in children)
         os.killpg(process.pid, signal.SIGINT)  # what a terminal does: everyone gets it
-        _, rest = process.communicate(timeout=120)
+        _, rest = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode == 130
     assert "Traceback" not in said + rest
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=240)
     assert not alive
     assert not (tmp_path / "specchat").exists()  # nothing was kept

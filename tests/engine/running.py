@@ -134,7 +134,7 @@ def prompts(count: int, length: int = 20, seed: int = 0) -> list[tuple[int, ...]
 
 def wait_idle(engine: Engine) -> None:
     """Wait until no request is left and check that every page is back."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while (snapshot := engine.snapshot()).running or snapshot.waiting:
         assert time.monotonic() < deadline, "the engine never became idle"
         time.sleep(0.005)

@@ -82,7 +82,7 @@ def test_cancelling_with_a_drafter_that_cannot_forget_leaves_the_engine_running(
     engines: Engines,
 ) -> None:
     engine = engines(Failing("forget", after=0))
-    stream = engine.submit(request(PROMPT, max_tokens=900, ignore_eos=True))
+    stream = engine.submit(request(PROMPT, max_tokens=1_900, ignore_eos=True))
     next(stream)
     stream.cancel()
     list(stream)
@@ -127,17 +127,17 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
 ) -> None:
     engine = engines()
     plain = ask(engine, PROMPT, max_tokens=10, ignore_eos=True)
-    forward, calls = engine._runner.forward, iter(range(1000))
+    forward, once = engine._runner.forward, iter([True])
 
     def broken(parts: Any) -> Any:
-        if next(calls) == 5:
+        if len(parts) == 3 and next(once, False):
             raise RuntimeError("out of memory")
         return forward(parts)
 
     monkeypatch.setattr(engine._runner, "forward", broken)
     before = engine.snapshot()
     streams = [
-        engine.submit(request(p, max_tokens=500, ignore_eos=True)) for p in prompts(3, 20, seed=1)
+        engine.submit(request(p, max_tokens=1_900, ignore_eos=True)) for p in prompts(3, 20, seed=1)
     ]
     for stream in streams:
         with pytest.raises(EngineClosedError, match="out of memory"):
@@ -293,7 +293,7 @@ def test_closing_ends_a_caller_that_waits_for_logits(engines: Engines) -> None:
         engine._closed = True
         engine._wake.notify()
     with pytest.raises(EngineClosedError, match="closed"):
-        result.result(timeout=10)
+        result.result(timeout=60)
 
 
 @pytest.mark.usefixtures("keep_all_drafts")

@@ -122,7 +122,7 @@ def test_an_adapter_of_another_model_is_named(folder: Path, tmp_path: Path) -> N
 def test_files_that_are_missing_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"there is no model\.safetensors"):
         load_sentence_vectors(str(tmp_path))
-    with pytest.raises(ModelLoadError, match="the adapter in .* cannot be read"):
+    with pytest.raises(ModelLoadError, match=r"the adapter in .* cannot be read"):
         load_sentence_vectors(str(folder), tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"x")
     with pytest.raises(ModelLoadError, match="cannot be read"):

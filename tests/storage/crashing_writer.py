@@ -14,5 +14,5 @@ while True:
     store.record_turn(record)
     store.record_turn(record)
     store.record_race(race())
-    if store.flush():
+    if store.flush(600):
         print(record.turn_id, flush=True)

@@ -30,7 +30,7 @@ def test_a_writer_waits_for_another_process_and_then_writes(url: str, path: Path
             assert not store.flush(0.3), "another process holds the file"
             assert store.health().lost == 0
             other.communicate("done\n")
-            assert store.flush(30)
+            assert store.flush()
         assert len(store.turns(conversation)) == 1
         assert store.health().ok
 

@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 
 from tests.ui.conftest import Site, eventually, wait_for_rows
 
-WAIT_S = 60
+WAIT_S = 240
 
 
 @pytest.fixture(scope="module")

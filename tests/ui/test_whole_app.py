@@ -1,4 +1,4 @@
-"""`python app.py` as its own process, with a real model, in a real browser."""
+"""`python app.py` as its own process, with the bundled model, in a real browser."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ expect.set_options(timeout=WAIT_MS)
 
 def test_a_customer_asks_races_and_finds_both_after_a_restart(
     new_context: Callable[..., BrowserContext],
-    model_and_speculators: tuple[Path, str],
     tmp_path: Path,
 ) -> None:
-    model, speculators = model_and_speculators
     database = tmp_path / "whole.db"
     context = new_context()
-    with whole_app(model, speculators, database) as url:
+    with whole_app("care", "mlp,ngram", database) as url:
         _ask(context.new_page(), url)
         _race(context.new_page(), url)
-    with whole_app(model, speculators, database) as url:
+    with whole_app("care", "mlp,ngram", database) as url:
         _find_both(context.new_page(), url)
 
 

@@ -58,7 +58,7 @@ def played_by(traffic: Traffic, answer: Callable[[Send], list[Event]] = two_toke
         thread = threading.Thread(target=server.serve)
         thread.start()
         theirs.send(play(theirs, CELL, traffic))
-        thread.join(60)
+        thread.join()
     assert server.played is not None
     return server
 
@@ -187,5 +187,5 @@ def test_the_sender_ends_when_the_link_closes() -> None:
         send_traffic(theirs)  # returns
     finally:
         signal.signal(signal.SIGINT, before)
-    thread.join(60)
+    thread.join()
     assert answered.is_set()

@@ -18,7 +18,7 @@ def play(sender: Sender, cell: int) -> tuple[list[Send], Played]:
     """Answers a whole traffic with one token a request."""
     asked = []
     sender.begin(cell, TRAFFIC)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         message = sender.receive(0.1)
         if isinstance(message, Played):

@@ -24,7 +24,7 @@ def learning(make_chat: Callable[..., Chat]) -> Chat:
     chat = make_chat(learn=True)
     chat.engine.says(*ANSWER)
     assert chat.service.learning is not None
-    assert chat.service.learning.wait(60)
+    assert chat.service.learning.wait(240)
     return chat
 
 
@@ -37,7 +37,7 @@ def ask(chat: Chat, question: str, *, owner: str = "ann", keep: bool = True) -> 
 def taught(chat: Chat) -> list[str]:
     """What was taught, as text, without the shop's own."""
     assert chat.service.learning is not None
-    assert chat.service.learning.wait(60)
+    assert chat.service.learning.wait(240)
     own = len(chat.service.company.faq) + len(chat.service.company.replies)
     return [chat.tokenizer.decode(ids) for ids in chat.engine.learned[own:]]
 

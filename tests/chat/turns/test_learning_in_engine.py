@@ -41,7 +41,7 @@ def service(
 
 def cost(service: ChatService, owner: str) -> TurnMetrics:
     assert service.learning is not None
-    assert service.learning.wait(60)
+    assert service.learning.wait(240)
     conversation = service.new_conversation(owner)
     list(service.answer(conversation, "where is my order", owner=owner, options=OPTIONS))
     (turn,) = service.history(conversation, owner)

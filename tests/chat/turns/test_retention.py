@@ -21,7 +21,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -75,14 +75,14 @@ def test_what_a_command_erases_beside_the_chat_is_forgotten_and_unlearned(
         chat.engine.says((f"only {owner} was told", "target"))
         conversation = service.new_conversation(owner)
         list(service.answer(conversation, "Where is it?", owner=owner))
-    assert learning.wait(60)
+    assert learning.wait(240)
     assert _told(chat, "ann") == 1
     (anns,) = store.conversations("ann")
 
     store.personal.erase(Subject(owner="ann"), "operator")
 
     eventually(lambda: chat.engine.evicted)
-    assert learning.wait(60)
+    assert learning.wait(240)
     assert (_told(chat, "ann"), _told(chat, "bob")) == (0, 1)
     with pytest.raises(LookupError):
         service.history(anns.id, "ann")

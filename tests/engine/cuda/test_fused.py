@@ -16,12 +16,12 @@ from tests.engine.native.test_native import FAMILIES, KINDS, SIZES, bushy_tree, 
 
 
 def logits(runner: ModelRunner) -> torch.Tensor:
-    """Of a prompt and a draft tree, packed."""
+    """Of a prompt and a draft tree, packed: few rows, as each takes the interpreter its time."""
     pool = PagePool(runner.pages, runner.cache.page_size)
     prompt, answer = (PageTable.open(pool, "", [0]) for _ in range(2))
     for table in (prompt, answer):
         table.reserve(40)
-    parts = [Rows.chunk(prompt, ids(11), last=True), Rows.tree(answer, 5, bushy_tree())]
+    parts = [Rows.chunk(prompt, ids(4), last=True), Rows.tree(answer, 5, bushy_tree(6))]
     with torch.inference_mode():
         return runner.eager.forward(pack(parts, runner.device)).logits.float()
 

@@ -142,17 +142,19 @@ def test_a_row_that_is_not_finite_samples_no_token() -> None:
     assert min(found[0], found[2]) >= 0
 
 
+ROOT = Path(__file__).resolve().parents[3]
 COMPILED = Path(__file__).with_name("compile_kernels.py")
 
 
 def test_the_kernels_compile_for_a_gpu() -> None:
     """Down to machine code of compute capability 9.0; needs no GPU."""
+    own = {"TRITON_INTERPRET": "0", "TRITON_DEFAULT_FP_FUSION": "1", "PYTHONPATH": str(ROOT)}
     code = subprocess.run(
         [sys.executable, str(COMPILED)],
-        env=os.environ | {"TRITON_INTERPRET": "0", "TRITON_DEFAULT_FP_FUSION": "1"},
+        env=os.environ | own,
         capture_output=True,
         text=True,
-        cwd=Path(__file__).resolve().parents[3],
+        cwd=ROOT,
     )
     assert code.returncode == 0, code.stderr
     assert code.stdout.split() == [

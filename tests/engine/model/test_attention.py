@@ -227,7 +227,7 @@ def test_a_tree_of_63_nodes_uses_all_bits() -> None:
     close(out.logits[[node + 1 for node in nodes]], torch.stack(expected))
 
 
-UNSUPPORTED: dict[str, Any] = {
+OLD: dict[str, Any] = {
     "bloom": lambda: hf.BloomConfig(vocab_size=VOCAB, hidden_size=32, n_layer=1, n_head=2),
     "falcon": lambda: hf.FalconConfig(
         vocab_size=VOCAB, hidden_size=32, num_hidden_layers=1, num_attention_heads=2
@@ -235,6 +235,10 @@ UNSUPPORTED: dict[str, Any] = {
     "codegen": lambda: hf.CodeGenConfig(
         vocab_size=VOCAB, n_embd=32, n_layer=1, n_head=4, rotary_dim=4, n_positions=64
     ),
+}  # fmt: skip
+"""Families that transformers moves to its attention interface one by one, from version to version.
+"""
+UNSUPPORTED: dict[str, Any] = {
     "mamba beside attention": lambda: hf.GraniteMoeHybridConfig(
         **GROUPED, layer_types=["mamba", "attention"], mamba_n_heads=4, mamba_expand=2,
         mamba_d_head=16, mamba_d_state=8, shared_intermediate_size=48,
@@ -263,6 +267,30 @@ def test_a_model_that_the_paged_cache_cannot_serve_is_refused(family: str) -> No
     model = build(UNSUPPORTED[family]())
     with pytest.raises(ModelLoadError, match=type(model).__name__):
         ModelRunner(model, pages=4)
+
+
+@pytest.mark.parametrize("family", OLD)
+def test_a_model_that_ignores_the_attention_interface_is_refused(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(OLD[family]())
+    ignores = classmethod(lambda cls: False)  # what transformers reads from such a model's source
+    monkeypatch.setattr(type(model), "_can_set_attn_implementation", ignores)
+    with pytest.raises(ModelLoadError, match=type(model).__name__):
+        ModelRunner(model, pages=4)
+
+
+@pytest.mark.parametrize("family", OLD)
+def test_an_old_family_is_either_refused_or_served_right(family: str) -> None:
+    model, prompt = build(OLD[family]()), list(range(3, 20))
+    expected = reference(model, prompt)[-1]
+    try:
+        runner = ModelRunner(model, pages=48, page_size=4)
+    except ModelLoadError:
+        return
+    table = scattered(PagePool(48, 4), random.Random(0))
+    out = runner.forward([Rows.chunk(table, prompt, last=True)])
+    close(out.logits[0].clone(), expected)
 
 
 def test_a_granite_without_mamba_layers_is_served() -> None:

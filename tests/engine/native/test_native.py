@@ -38,6 +38,8 @@ from specchat.speculators.mlp import native as mlp_native
 from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
 from specchat.speculators.mlp.native import NativeMlp
 
+pytestmark = pytest.mark.usefixtures("several_threads")
+
 SIZES = {
     "vocab_size": 133,  # no multiple of a vector
     "hidden_size": 48,
@@ -125,10 +127,10 @@ def ids(count: int, seed: int = 0) -> list[int]:
     return torch.randint(0, SIZES["vocab_size"], (count,), generator=generator).tolist()
 
 
-def bushy_tree() -> DraftTree:
+def bushy_tree(nodes: int = 20) -> DraftTree:
     tree = DraftTree()
     generator = torch.Generator().manual_seed(7)
-    for token in ids(20, seed=8):
+    for token in ids(nodes, seed=8):
         parent = int(torch.randint(-1, len(tree), (1,), generator=generator)) if len(tree) else -1
         tree.add(token, parent, "test")
     return tree

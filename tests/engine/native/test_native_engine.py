@@ -40,7 +40,7 @@ def native_missing() -> str | None:
 
 
 pytestmark = [
-    pytest.mark.usefixtures("keep_all_drafts"),
+    pytest.mark.usefixtures("keep_all_drafts", "several_threads"),
     pytest.mark.skipif(native_missing() is not None, reason="there is no C++ compiler"),
 ]
 
@@ -218,16 +218,17 @@ def test_steps_are_timed_again_when_the_start_is_over_and_the_engine_idle() -> N
     assert done == ["timed"]
 
 
-def test_a_busy_engine_closes_without_waiting_until_its_steps_are_timed(engines: Engines) -> None:
+def test_a_busy_engine_closes_without_waiting_until_its_steps_are_timed(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StepTimes, "PATIENCE_S", 10_000.0)  # who waited would not come back
     queue = CompileQueue(True)
     engine = engines(queue=queue)
-    stream = engine.submit(request(PROMPT, max_tokens=2000, ignore_eos=True))
+    stream = engine.submit(request(PROMPT, max_tokens=2_000, ignore_eos=True))
     next(stream)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while not engine._when_idle:
         assert time.monotonic() < deadline, "nobody asked for the times"
         time.sleep(0.001)
-    start = time.monotonic()
     engine.close()
-    assert time.monotonic() - start < 2.0
-    assert queue.done
+    assert queue.wait(240)

@@ -24,6 +24,8 @@ from specchat.engine.sampling.noise import NoiseTape, gumbel_noise, noise_key, t
 from specchat.engine.sampling.sampler import NO_TOKEN, RowGroup, choose, scores, warp
 from specchat.engine.step import _histories
 
+pytestmark = pytest.mark.usefixtures("several_threads")
+
 CPU = torch.device("cpu")
 VOCAB = 50
 RECORDED_NOISE = [[1.0971, 0.6968, -0.6757], [0.2662, 1.0628, -0.038]]

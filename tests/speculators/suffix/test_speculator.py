@@ -26,6 +26,8 @@ from specchat.speculators.suffix.suffix_array import (
     frequent_tokens,
 )
 
+pytestmark = pytest.mark.usefixtures("several_threads")
+
 ANSWERS = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=30), min_size=1, max_size=6)
 
 
@@ -183,13 +185,13 @@ class SlowMerge:
             answers = list(answers)
             if len(answers) > 1:
                 self._begun.set()
-                self._go_on.wait(30)
+                self._go_on.wait(240)
             return build(answers, *rest)
 
         monkeypatch.setattr(SuffixArray, "build", slowly)
         self._thread = threading.Thread(target=self.history.add, args=([[4, 5, 6]], ""))
         self._thread.start()
-        assert self._begun.wait(30)
+        assert self._begun.wait(240)
 
     def end(self) -> None:
         self._go_on.set()
@@ -204,7 +206,7 @@ def promptly(call: Callable[[], object]) -> bool:
     """Whether it returns while a merge goes on."""
     thread = threading.Thread(target=call)
     thread.start()
-    thread.join(5)
+    thread.join(60)
     return not thread.is_alive()
 
 
@@ -226,11 +228,8 @@ def test_what_is_forgotten_during_a_merge_does_not_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     merge = SlowMerge(monkeypatch)
-    forgetting = threading.Thread(target=merge.history.forget, args=("",))
-    forgetting.start()
-    forgetting.join(0.2)
+    assert promptly(lambda: merge.history.forget(""))
     merge.end()
-    forgetting.join()
     assert merge.answers == []
     merge.history.add([[7, 8]], "")
     assert merge.answers == [[7, 8]]

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from specchat.engine.errors import ModelLoadError
+from specchat.speculators.suffix import store_file
 from specchat.speculators.suffix.store_file import FORMAT, load_store, save_store
 
 VOCABULARY = "abc"
@@ -22,7 +23,8 @@ SHORT = st.lists(st.integers(0, 79), max_size=9)
 
 @given(st.lists(st.tuples(SHORT, SHORT), max_size=9))
 def test_a_store_is_the_same_after_saving(answers: list[tuple[list[int], list[int]]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(store_file._FILTERS[0], "preset", 0)  # to pack harder takes 50 ms an example
         path = Path(folder) / "store.safetensors"
         save_store(path, answers, VOCABULARY)
         found = [sequence.tolist() for sequence in load_store(path, VOCABULARY, 80)]

@@ -75,7 +75,7 @@ def test_customers_own_erasures_are_recorded_without_content(store: Store) -> No
 def test_many_races_are_erased_with_their_turns(store: Store) -> None:
     for _ in range(600):
         store.record_race(race(owner="ann"))
-    assert store.flush(60)
+    assert store.flush()
     erased = store.personal.erase(Subject(owner="ann"), "operator")
     assert (erased.races, erased.turns) == (600, 1200)
     assert store.metrics() == []

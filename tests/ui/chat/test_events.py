@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -308,9 +307,10 @@ def test_stop_ends_the_answer(events: ChatEvents, engine: ScriptedEngine, store:
     screens = events.ask("Tell me everything", None, OPTIONS)
     who = next(screens).identity
     assert who is not None
-    stopping = threading.Timer(0.2, events.stop, [who.stored()])
-    stopping.start()
-    *_, last = screens
+    for screen in screens:
+        if screen.messages and "I understand" in screen.messages[-1]["content"]:
+            events.stop(who.stored())
+    last = screen
     assert last.messages is not None
     assert last.messages[-1]["metadata"]["title"].startswith("stopped · ")
     assert not last.alert
