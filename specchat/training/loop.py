@@ -40,7 +40,12 @@ class Loop:
     """
 
     def __init__(
-        self, folder: Path, minutes: float, checkpoint_minutes: float, parts: Mapping[str, Any]
+        self,
+        folder: Path,
+        minutes: float,
+        checkpoint_minutes: float,
+        parts: Mapping[str, Any],
+        longest_step_s: float = LONGEST_STEP_S,
     ) -> None:
         if not minutes > 0:
             raise ValueError(f"minutes must be above 0, got {minutes}")
@@ -50,6 +55,7 @@ class Loop:
         self.step = 0
         self.counts: dict[str, int] = {}
         self._parts = parts
+        self._longest_step_s = longest_step_s
 
     @property
     def progress(self) -> float:
@@ -77,11 +83,11 @@ class Loop:
                 raise ValueError(f"the loss became {report.loss} at step {self.step + 1}")
             self.step += 1
             elapsed = time.perf_counter() - start
-            self.seconds += min(elapsed, LONGEST_STEP_S)
+            self.seconds += min(elapsed, self._longest_step_s)
             done = self.step - begun
             old = report.loss if done == 1 else smooth
             smooth = old + (report.loss - old) / min(done, SMOOTHING_STEPS)
-            if self.step % say_every == 0 or elapsed > LONGEST_STEP_S:
+            if self.step % say_every == 0 or elapsed > self._longest_step_s:
                 say(
                     f"step {self.step}  {100 * self.progress:.1f} %  loss {smooth:.3f}  "
                     f"{report.notes}  {elapsed:.2f} s/step"

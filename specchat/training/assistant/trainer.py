@@ -17,6 +17,7 @@ from specchat.training.assistant.examples.sheets import draw_sheets
 from specchat.training.assistant.rows import Row, RowEncoder, batches
 from specchat.training.loop import Loop, StepReport
 
+LONGEST_STEP_S = 120.0  # nothing compiles here: a long step is a busy machine's
 SPEED_STEPS = 20  # the speed shown is of so many last steps
 
 
@@ -57,7 +58,9 @@ class AssistantTrainer:
             model.parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
         )
         parts = {"adapter": model, "optimizer": self._optimizer}
-        self.loop = Loop(folder, settings.minutes, settings.checkpoint_minutes, parts)
+        self.loop = Loop(
+            folder, settings.minutes, settings.checkpoint_minutes, parts, LONGEST_STEP_S
+        )
         self.loop.counts = {"tokens": 0, "examples": 0, "runs": 0}
         self._speed = _Speed()
 
