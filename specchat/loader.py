@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from specchat.speculators.registry import Target, load_speculator, spell_out
 log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models"
+ASSISTANT, SMALL = "care", "care-mini"
+ADAPTER = BUNDLED / ASSISTANT / "adapter"
 PREFILL_ROWS = {"cpu": 64, "cuda": 512}
 """Prompt rows of a step while other requests stream: what takes a few hundredths of a second."""
 PAGE_SIZE = 16
@@ -43,11 +45,11 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class LoadOptions:
     """What to load and how.
 
-    `model` is `care` (bundled), a directory or a Hub name; a speculator is spelled as in
-    `speculators.registry`.
+    `model` is `care`, `care-mini` (bundled), a directory or a Hub name; a speculator is spelled as
+    in `speculators.registry`.
     """
 
-    model: str = "care"
+    model: str = ASSISTANT
     speculators: tuple[str, ...] = ("auto",)
     device: str = "auto"
     dtype: str = "auto"
@@ -62,7 +64,7 @@ class LoadOptions:
     verification: Verification = "coupled"  # of the chat's requests
     exact: bool = False  # plain steps get the rows of speculative ones
     check_pages: bool = False
-    skip_bad_speculators: bool = False  # go on without one that cannot be loaded
+    skip_what_fails: bool = False  # go on without a speculator, or with a smaller bundled model
     keep_calibration: bool = False  # from run to run, in the user's cache directory
 
 
@@ -88,7 +90,7 @@ def load(options: LoadOptions) -> LoadedModel:
     """
     torch.set_num_threads(options.threads or min(torch.get_num_threads(), usable_cpus()))
     device = _device(options.device)
-    directory = resolve(options.model)
+    options, directory, problems = _found(options)
     dtype = _dtype(options.dtype, device, directory)
     tokenizer = load_tokenizer(directory)
     model = load_causal_lm(directory, dtype, device, options.quantize)
@@ -108,9 +110,10 @@ def load(options: LoadOptions) -> LoadedModel:
         queue=queue,
         buckets=CPU_BUCKETS if device.type == "cpu" and options.compile else (),
     )
-    speculators, problems = _speculators(
-        options, Target(options.model, directory, tokenizer, runner, queue)
+    target = Target(
+        options.model, directory, _family(options.model, directory), tokenizer, runner, queue
     )
+    speculators, skipped = _speculators(options, target)
     info = ModelInfo(
         name=options.model,
         vocab_size=shape.vocab_size,
@@ -140,20 +143,43 @@ def load(options: LoadOptions) -> LoadedModel:
     )
     uses_slots = any(re.fullmatch(r"\{\{\w+\}\}", t) for t in tokenizer.get_added_vocab())
     return LoadedModel(
-        engine, tokenizer, options, str(directory), uses_slots, tuple(problems), memory
+        engine, tokenizer, options, str(directory), uses_slots, (*problems, *skipped), memory
     )
 
 
 def resolve(model: str) -> Path:
-    """The directory of a bundled model, a local one, or one fetched from the Hub.
+    """The directory of a bundled model, a local one, or one fetched from the Hub. `care` is made
+    from its base and the bundled adapter the first time, in the user's cache.
 
     Raises:
         ModelLoadError: nothing is found under that name.
     """
+    if model == ASSISTANT and ADAPTER.is_dir():
+        from specchat.pretrained.adapter import care
+
+        return care(ADAPTER)
     bundled = BUNDLED / model / "target"
-    if re.fullmatch(r"[a-z0-9_]+", model) and bundled.is_dir():
+    if re.fullmatch(r"[a-z0-9_-]+", model) and bundled.is_dir():
         return bundled
     return find_files(model, "model")
+
+
+def _found(options: LoadOptions) -> tuple[LoadOptions, Path, list[str]]:
+    """The model's directory; where the assistant cannot be had and something else will do, the
+    small bundled model's, with a sentence that says so."""
+    try:
+        return options, resolve(options.model), []
+    except ModelLoadError as error:
+        if options.model != ASSISTANT or not options.skip_what_fails:
+            raise
+        log.warning("%s answers instead of %s: %s", SMALL, ASSISTANT, error)
+        problem = f"The model {ASSISTANT} cannot be used: {error}. {SMALL} answers instead."
+        return replace(options, model=SMALL), resolve(SMALL), [problem]
+
+
+def _family(model: str, directory: Path) -> Path:
+    """Where what belongs to a target lies: a cache holds the assistant, but not its speculators."""
+    return ADAPTER.parent if model == ASSISTANT else directory.parent
 
 
 def _speculators(options: LoadOptions, target: Target) -> tuple[list[Speculator], list[str]]:
@@ -164,7 +190,7 @@ def _speculators(options: LoadOptions, target: Target) -> tuple[list[Speculator]
         try:
             made.append(load_speculator(entry, target))
         except ModelLoadError as error:
-            if not options.skip_bad_speculators:
+            if not options.skip_what_fails:
                 raise
             log.warning("speculator %s is skipped: %s", entry, error)
             problems.append(f"Speculator {entry} is not used: {error}")

@@ -79,7 +79,9 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    model: str = Field("care", min_length=1, description="'care', a directory or a Hub name")
+    model: str = Field(
+        "care", min_length=1, description="'care', 'care-mini', a directory or a Hub name"
+    )
     speculators: Annotated[
         tuple[str, ...],
         NoDecode,

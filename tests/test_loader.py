@@ -192,11 +192,27 @@ def test_a_bundled_name_wins_over_a_directory_of_that_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "care").mkdir()
-    if (BUNDLED / "care" / "target").is_dir():
-        assert resolve("care") == BUNDLED / "care" / "target"
-    else:
-        assert resolve("care") == Path("care")
+    (tmp_path / "care-mini").mkdir()
+    assert resolve("care-mini") == BUNDLED / "care-mini" / "target"
+
+
+def no_base() -> Path:
+    raise ModelLoadError("the assistant's base is not installed")
+
+
+def test_where_the_assistant_cannot_be_had_the_small_model_answers_and_that_is_said(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(loader, "ADAPTER", tmp_path)
+    monkeypatch.setattr("specchat.pretrained.adapter.base_directory", no_base)
+    with pytest.raises(ModelLoadError, match="base is not installed"):
+        loaded(model="care")
+    model = loaded(model="care", skip_what_fails=True)
+    assert model.engine.info.name == "care-mini"
+    assert model.problems == (
+        "The model care cannot be used: the assistant's base is not installed. "
+        "care-mini answers instead.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,7 +348,7 @@ def test_bad_speculators_may_be_skipped_and_are_then_reported(
 ) -> None:
     save_mlp(tmp_path / "mine", 77, 64)
     bad = ("eagle9", f"mlp:{tmp_path / 'mine'}", "draft")
-    model = loaded(speculators=(*bad, "ngram"), skip_bad_speculators=True)
+    model = loaded(speculators=(*bad, "ngram"), skip_what_fails=True)
     assert model.engine.info.speculators == ("ngram",)
     assert len(model.problems) == 3
     for entry, problem in zip(bad, model.problems, strict=True):

@@ -62,14 +62,10 @@ class Target:
 
     name: str  # as the user spelled it
     directory: Path
+    family: Path  # holds the speculators that belong to it
     tokenizer: Any  # PreTrainedTokenizerFast
     runner: ModelRunner
     queue: CompileQueue  # not started yet
-
-    @property
-    def family(self) -> Path:
-        """The directory that holds the target and what belongs to it."""
-        return self.directory.parent
 
 
 def spell_out(entries: Sequence[str], target: Target) -> list[str]:

@@ -179,7 +179,7 @@ def run_self_talk(place: Workplace, count: int, minutes: float | None = None) ->
 
 def _answering(place: Workplace) -> Engine:
     """The exported target with the speculators beside it."""
-    return load(LoadOptions(model=str(place.out / "target"), skip_bad_speculators=True)).engine
+    return load(LoadOptions(model=str(place.out / "target"), skip_what_fails=True)).engine
 
 
 def held_out_questions(place: Workplace) -> set[str]:

@@ -12,7 +12,7 @@ from specchat.chat.slots.vocabulary import SLOT_TOKENS
 from specchat.training.care_mlp.module import load_speculator
 from specchat.training.tokenizer import CHAT_TOKENS
 
-CARE = Path(__file__).resolve().parents[2] / "assets/models/care"
+CARE = Path(__file__).resolve().parents[2] / "assets/models/care-mini"
 CARD = CARE / "README.md"
 
 
@@ -60,7 +60,7 @@ def test_the_target_answers_a_question_and_ends(question: str) -> None:
 def test_all_assets_fit_their_limit() -> None:
     assets = CARE.parents[1]
     sizes = [path.stat().st_size for path in assets.rglob("*") if path.is_file()]
-    assert sum(sizes) < 46 * 2**20
+    assert sum(sizes) < 55 * 2**20
 
 
 def test_the_card_credits_its_data_and_states_its_figures() -> None:

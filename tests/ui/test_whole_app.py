@@ -19,10 +19,10 @@ def test_a_customer_asks_races_and_finds_both_after_a_restart(
 ) -> None:
     database = tmp_path / "whole.db"
     context = new_context()
-    with whole_app("care", "mlp,ngram", database) as url:
+    with whole_app("care-mini", "mlp,ngram", database) as url:
         _ask(context.new_page(), url)
         _race(context.new_page(), url)
-    with whole_app("care", "mlp,ngram", database) as url:
+    with whole_app("care-mini", "mlp,ngram", database) as url:
         _find_both(context.new_page(), url)
 
 

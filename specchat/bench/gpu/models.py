@@ -34,7 +34,7 @@ from specchat.speculators.shared.checkpoint_files import read_config, read_tenso
 from specchat.speculators.suffix.speculator import SuffixSpeculator
 from specchat.speculators.suffix.store_file import load_store, vocabulary_of
 
-CARE = BUNDLED / "care"
+CARE = BUNDLED / "care-mini"
 FAQ = BUNDLED.parent / "company" / "faq.toml"
 MAX_RUNNING = 128
 MAX_NODES = 16

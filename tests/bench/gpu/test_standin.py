@@ -17,7 +17,7 @@ from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
 from specchat.speculators.shared.checkpoint_files import read_config, read_tensors
 
 CPU = torch.device("cpu")
-CARE = BUNDLED / "care"
+CARE = BUNDLED / "care-mini"
 SHAPE = Shape(
     "a test", hidden=192, inner=290, layers=5, heads=16, kv_heads=4, head_dim=32, vocab=500,
     drafter_inner=96,
