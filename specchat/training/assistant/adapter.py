@@ -6,6 +6,8 @@ format the saved adapter has. The layers below the first adapted one hold no gra
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from specchat.pretrained.adapter import CONFIG_FILE, WEIGHTS_FILE
 from specchat.training.assistant.adapted_linear import merge_steps
 from specchat.training.assistant.row_attention import RowLengths, use_row_attention
 from specchat.training.assistant.rows import Row
@@ -84,16 +87,21 @@ class AdapterModel:
             for name, parameter in self._named():
                 parameter.copy_(state[name])
 
-    def save(self, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
-        """Writes the adapter in peft's format; the weights file is replaced in one move."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.peft.save_pretrained(folder)
-        (folder / "README.md").unlink(missing_ok=True)
-        weights = folder / "adapter_model.safetensors"
-        partial = folder / "adapter_model.partial"
-        stored = {name: t.to(dtype).contiguous() for name, t in load_file(weights).items()}
-        save_file(stored, partial, metadata={"format": "pt"})
-        partial.replace(weights)
+    def save(self, folder: Path, base_name: str, dtype: torch.dtype = torch.bfloat16) -> None:
+        """Writes the adapter in peft's format, for the base known as `base_name`; each file is
+        replaced in one move, whenever the program is killed."""
+        partial = folder / ".partial"
+        self.peft.save_pretrained(partial)
+        config_file, weights_file = partial / CONFIG_FILE, partial / WEIGHTS_FILE
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+        config["base_model_name_or_path"] = base_name  # where it lies is this machine's business
+        config_file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        stored = {name: t.to(dtype).contiguous() for name, t in load_file(weights_file).items()}
+        save_file(stored, weights_file, metadata={"format": "pt"})
+        weights_file.chmod(0o644)  # safetensors lets nobody else read
+        for file in (config_file, weights_file):
+            file.replace(folder / file.name)
+        shutil.rmtree(partial)
 
     def _named(self) -> list[tuple[str, torch.nn.Parameter]]:
         return [(name, p) for name, p in self.peft.named_parameters() if p.requires_grad]

@@ -13,7 +13,7 @@ import torch
 from specchat.engine.model.pretrained import load_causal_lm, load_tokenizer
 from specchat.loader import LoadOptions, load
 from specchat.pretrained.adapter import WEIGHTS_FILE, merge
-from specchat.pretrained.base import base_directory
+from specchat.pretrained.base import HUB_NAME, base_directory
 from specchat.training.assistant.adapter import AdapterModel, AdapterShape
 from specchat.training.assistant.evaluation import (
     SPLITS,
@@ -75,7 +75,7 @@ def train_assistant(place: AssistantPlace, max_steps: int | None = None) -> None
 
     def checkpoint() -> None:
         nonlocal looked
-        model.save(place.out)
+        model.save(place.out, HUB_NAME if place.base is None else place.base.name)
         over = trainer.loop.progress >= 1
         if over or trainer.loop.seconds - looked >= 60 * LOOK_MINUTES:
             looked = trainer.loop.seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,7 +96,11 @@ def test_a_saved_adapter_is_pefts(
 ) -> None:
     training = trainer(tiny_model_dir, world, encoder, tmp_path)
     training.train(max_steps=2, say=lambda line: None)
-    training.model.save(tmp_path / "adapter", torch.float32)
+    training.model.save(tmp_path / "adapter", "owner/base", torch.float32)
+    names = {file.name for file in (tmp_path / "adapter").iterdir()}
+    assert names == {"adapter_config.json", "adapter_model.safetensors"}
+    config = json.loads((tmp_path / "adapter/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "owner/base"
     loaded = PeftModel.from_pretrained(base(tiny_model_dir), tmp_path / "adapter")
     ids = torch.tensor([[*row.trunk, *row.branches[0].asked, *row.branches[0].answer]])
     logits = loaded(ids).logits[0, len(row.trunk) + len(row.branches[0].asked) - 1 : -1]
