@@ -14,6 +14,7 @@ from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.merging import DraftMerger, TreeMerger
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import DraftContext, Speculator
+from specchat.engine.job import Job
 from specchat.engine.native.library import loaded_library
 from specchat.engine.native.merging import MOST_DRAFTERS, NativeMerger
 from specchat.engine.policy.policy import Policy
@@ -33,7 +34,6 @@ class Drafts(NamedTuple):
 
     trees: list[DraftTree]
     ms: float
-    places: Seq[int]  # of the requests, among those that were drafted for
 
 
 class Drafting:
@@ -82,9 +82,8 @@ class Drafting:
         start = time.perf_counter()
         wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
         self._asked, self._hope = set(), None
-        places = range(len(sequences))
         if not wanting:
-            return Drafts([DraftTree() for _ in sequences], 0.0, places)
+            return Drafts([DraftTree() for _ in sequences], 0.0)
         if self._ask_around(sequences, wanting, prompt_rows):
             trees = self._merger.chosen()
         else:
@@ -96,7 +95,7 @@ class Drafting:
                 trees[i] = self._limited(params, i, trees[i])
             if not trees[i].tokens:
                 sequences[i].counters.plain_steps += idle or self._merger.count(i) > 0
-        return Drafts(trees, 1000 * (time.perf_counter() - start), places)
+        return Drafts(trees, 1000 * (time.perf_counter() - start))
 
     def _ask_around(self, sequences: Seq[Sequence], wanting: Seq[int], prompt_rows: int) -> bool:
         """Have speculators offer what they can for the requests that are wanting; False where none
@@ -137,36 +136,30 @@ class Drafting:
             self._hope = self._trust_of(lineup, plainly), tokens - requests
         return bool(lineup)
 
-    def learn(
-        self,
-        sequences: Seq[Sequence],
-        drafts: Drafts,
-        accepted: Seq[Seq[int]],
-        tokens: Seq[Seq[int]],
-    ) -> None:
-        """Take in how a step went: each request's accepted nodes, and the tokens it got. With many
-        requests every other step is passed over."""
-        self._passed_over = len(sequences) >= self.MANY and not self._passed_over
-        if self._passed_over:
+    def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
+        """Take in how a step went for the requests that decoded: what was verified, which can be
+        less than was proposed, and what they got. With many requests every other step is passed
+        over."""
+        self._passed_over = len(jobs) >= self.MANY and not self._passed_over
+        if self._passed_over or not jobs:
             return
         self.policy.calibration.begin_step()
         if not self._asked:
             return
-        self._merger.learn(drafts.places, tokens)
+        self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
         if self._hope is not None:
             trust, hoped = self._hope
-            trust.observe(sum(map(len, accepted)), hoped)
-        requests, drafted = len(sequences), sum([len(tree.tokens) for tree in drafts.trees])
+            trust.observe(sum([len(job.accepted) for job in jobs]), hoped)
+        requests, drafted = len(jobs), sum([len(job.tree.tokens) for job in jobs])
         token_ms, added_ms = self._token_ms(requests), self._added_ms(requests, drafted)
-        own_ms = drafts.ms / len(self._asked)
-        each = zip(sequences, drafts.trees, drafts.places, accepted, strict=True)
-        for sequence, tree, place, nodes in each:
-            if place in self._asked:
+        own_ms = draft_ms / len(self._asked)
+        for job in jobs:
+            if job.place in self._asked:
                 # Accepted tokens at the plain price, minus its share of the added rows and its own
                 # drafting.
-                share = len(tree.tokens) / drafted if drafted else 1 / requests
-                saved = len(nodes) * token_ms - share * added_ms - own_ms
-                self._payoffs.observe(sequence.request.request_id, requests, saved)
+                share = len(job.tree.tokens) / drafted if drafted else 1 / requests
+                saved = len(job.accepted) * token_ms - share * added_ms - own_ms
+                self._payoffs.observe(job.sequence.request.request_id, requests, saved)
 
     def may_take_aux(self, params: SamplingParams) -> bool:
         """Whether a speculator that reads inner states may be asked about such a request."""
