@@ -99,6 +99,8 @@ class Engine:
         self._closed = False
         self._order = 0
         self._when_idle: list[Callable[[], None]] = []
+        for speculator in speculators:
+            self._queue.add(speculator)
         self._queue.add(BuildMerger(speculators))
         self._step_times = StepTimes(runner.native, self._ask_when_idle)
         self._queue.add(self._step_times)

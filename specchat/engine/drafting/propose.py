@@ -50,7 +50,6 @@ class Drafting:
             raise ValueError(f"at most {MOST_DRAFTERS} speculators can draft, got {names}")
         self.speculators = list(speculators)
         self._aux_readers = _names_of_aux_readers(speculators)
-        self._observers = _observers(speculators)
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
@@ -145,10 +144,10 @@ class Drafting:
         return chosen is None or not readers.isdisjoint(chosen)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
-        """Tell the speculators that want to know what was committed."""
-        for speculator in self._observers:
+        """Tell the speculators what was committed."""
+        for speculator in self.speculators:
             try:
-                speculator.observe(request_id, tokens)  # type: ignore[attr-defined]
+                speculator.observe(request_id, tokens)
             except Exception:
                 self._switch_off(speculator)
 
@@ -165,25 +164,17 @@ class Drafting:
         """Let the speculators that draft from earlier answers take these in; with `fresh` in the
         place of what they learned under this salt before. Safe from any thread."""
         for speculator in list(self.speculators):
-            learn = getattr(speculator, "learn", None)
-            if learn is not None:
-                if fresh:
-                    speculator.evict_salt(salt)  # type: ignore[attr-defined]
-                learn(answers, salt)
+            speculator.learn(answers, salt, fresh=fresh)
 
     def evict_salt(self, salt: str) -> None:
         """Let the speculators that keep something between requests forget a tenant's part."""
         for speculator in self.speculators:
-            evict = getattr(speculator, "evict_salt", None)
-            if evict is not None:
-                evict(salt)
+            speculator.evict_salt(salt)
 
     def close(self) -> None:
         """Nothing is asked any more: let the speculators end what they do beside it."""
         for speculator in self.speculators:
-            end = getattr(speculator, "close", None)
-            if end is not None:
-                end()
+            speculator.close()
 
     def _merger_for(self, sequences: Seq[Sequence]) -> DraftMerger:
         """What takes in the drafts of a step: native where it can be."""
@@ -252,16 +243,11 @@ class Drafting:
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
         self._aux_readers = _names_of_aux_readers(self.speculators)
-        self._observers = _observers(self.speculators)
         self.policy.asking.forget_order()
 
 
 def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:
     return frozenset(speculator.name for speculator in speculators if speculator.needs_aux)
-
-
-def _observers(speculators: Seq[Speculator]) -> list[Speculator]:
-    return [speculator for speculator in speculators if hasattr(speculator, "observe")]
 
 
 def _any_drawn(trees: Seq[DraftTree]) -> bool:
