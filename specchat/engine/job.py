@@ -31,13 +31,24 @@ class Job:
     choices: int  # rows after which the target chooses a token: the first ones of those wanted
     walk: Walk = NOT_WALKED
     tokens: list[int] = field(default_factory=list)  # committed, in order
-    accepted: list[int] = field(default_factory=list)  # nodes of the tree among them
+    accepted: list[int] = field(default_factory=list)  # nodes of the tree behind these tokens
     committed: Committed = NOTHING
 
     @property
     def decodes(self) -> bool:
         """False in a prefill chunk."""
         return self.place != PREFILL
+
+    @property
+    def path(self) -> list[int]:
+        """Nodes of the tree whose rows are final."""
+        return self.walk.nodes[: len(self.tokens)]
+
+    def commit(self, tokens: list[int], committed: Committed) -> None:
+        """Take in what became of a run. Its last token is the target's own, also where the answer
+        ends inside the draft: so a step gives one token more than it accepts."""
+        self.tokens, self.committed = tokens[: committed.kept], committed
+        self.accepted = self.walk.nodes[: max(0, committed.kept - 1)]
 
     def trace(self) -> DraftTrace | None:
         """What the request's owner is told of the drafts; None unless asked for."""

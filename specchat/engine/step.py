@@ -139,8 +139,7 @@ def _commit(job: Job, now: float) -> None:
     committed = sequence.output.commit(tokens, sources, walk.logprobs)
     if walk.token == NO_TOKEN and committed.finish is None:
         committed = committed._replace(finish=FinishReason.ERROR)
-    job.committed, job.tokens = committed, tokens[: committed.kept]
-    job.accepted = walk.nodes[: committed.kept]
+    job.commit(tokens, committed)
     sequence.tokens += job.tokens
     counters = sequence.counters
     if counters.first_token is not None:  # the last chunk of a request that was preempted counts
@@ -156,7 +155,7 @@ def _keep_rows(jobs: Seq[Job], runner: ModelRunner) -> None:
     sources: list[int] = []
     targets: list[int] = []
     for job in jobs:
-        sequence, table, nodes = job.sequence, job.rows.table, job.accepted
+        sequence, table, nodes = job.sequence, job.rows.table, job.path
         if len(table.pages) > sequence.counters.peak_pages:
             sequence.counters.peak_pages = len(table.pages)
         if job.decodes:
@@ -175,10 +174,10 @@ def _keep_rows(jobs: Seq[Job], runner: ModelRunner) -> None:
         runner.cache.move(sources, targets)
 
 
-def _moves(table: PageTable, accepted: Seq[int]) -> tuple[list[int], list[int]]:
-    """Where in the cache the accepted nodes' rows are, and where they belong: behind the root's."""
-    slots = table.slots(table.length, accepted[-1] + 2)
-    return [slots[node + 1] for node in accepted], slots[1 : len(accepted) + 1]
+def _moves(table: PageTable, path: Seq[int]) -> tuple[list[int], list[int]]:
+    """Where in the cache the rows of a path are, and where they belong: behind the root's."""
+    slots = table.slots(table.length, path[-1] + 2)
+    return [slots[node + 1] for node in path], slots[1 : len(path) + 1]
 
 
 def _keep_states(jobs: Seq[Job], out: StepOutput, drafting: Drafting) -> None:
