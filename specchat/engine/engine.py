@@ -19,6 +19,7 @@ from specchat.engine.counters import EngineCounters
 from specchat.engine.drafting.propose import Drafting
 from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.errors import EngineClosedError, RequestError
+from specchat.engine.job import Job
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner
@@ -98,6 +99,8 @@ class Engine:
         self._closed = False
         self._order = 0
         self._when_idle: list[Callable[[], None]] = []
+        for speculator in speculators:
+            self._queue.add(speculator)
         self._queue.add(BuildMerger(speculators))
         self._step_times = StepTimes(runner.native, self._ask_when_idle)
         self._queue.add(self._step_times)
@@ -272,20 +275,18 @@ class Engine:
         if not plan:
             self._delivery.hand_over()
             return
-        result = steps.run(
-            plan, self._scheduler, self._drafting, self._runner, self.rows_per_request
-        )
-        self._scheduler.observe(sum(len(u.tokens) for u in result.updates), len(result.updates))
-        for update in result.updates:
-            self._deliver(update)
+        jobs = steps.run(plan, self._scheduler, self._drafting, self._runner, self.rows_per_request)
+        self._scheduler.observe(sum([len(job.tokens) for job in jobs]), len(jobs))
+        for job in jobs:
+            self._deliver(job)
         self._counters.steps += 1
         if self.options.check_pages:
             self.pool.check()
 
-    def _deliver(self, update: steps.Update) -> None:
-        sequence = update.sequence
-        self._drafting.observe(sequence.request.request_id, update.tokens)
-        committed, draft = update.committed, update.trace()
+    def _deliver(self, job: Job) -> None:
+        sequence = job.sequence
+        self._drafting.observe(sequence.request.request_id, job.tokens)
+        committed, draft = job.committed, job.trace()
         if committed.finish is not None:
             if committed.finish is FinishReason.ERROR:
                 log.error("a request failed: the target's logits are not finite")

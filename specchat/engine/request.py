@@ -211,7 +211,7 @@ class DraftTrace:
     parents: tuple[int, ...]  # node that each continues; -1 is the last token of the answer so far
     sources: tuple[str, ...]  # the speculator of each
     accepted: tuple[int, ...]  # nodes on the accepted path, in order
-    token: int | None  # the target's own choice behind them; None where the answer ended before
+    token: int | None  # the target's own choice behind them; None where it had none
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class TurnStats:
     e2e_ms: float  # submit to last token
     steps: int  # target passes that produced tokens, the first one (TTFT) left out
     drafted: int  # draft nodes actually verified
-    accepted: int  # draft tokens accepted
+    accepted: int  # draft tokens of the answer, besides each step's last, the target's own
     drafted_by_depth: tuple[int, ...]  # index 0 = first draft token: steps that offered this depth
     accepted_by_depth: tuple[int, ...]  # steps whose accepted path reached this depth
     drafted_by_source: Mapping[str, int]
@@ -249,7 +249,8 @@ class TurnStats:
 
     @property
     def mean_acceptance_length(self) -> float:
-        """tau = 1 + accepted / steps: tokens per target pass; nan without a step."""
+        """tau = 1 + accepted / steps: tokens of the answer and its end that a target pass gave; nan
+        without a step."""
         return 1 + self.accepted / self.steps if self.steps else math.nan
 
     @property

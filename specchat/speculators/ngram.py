@@ -15,7 +15,7 @@ from ctypes import c_int64, c_void_p
 from dataclasses import dataclass, field
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
-from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.native.library import loaded_library
 
 
@@ -27,12 +27,10 @@ class _Index:
     ends: dict[tuple[int, ...], list[int]] = field(default_factory=dict)  # in order
 
 
-class NgramSpeculator:
+class NgramSpeculator(Speculator):
     """Drafts from the conversation itself; costs microseconds."""
 
     name = "ngram"
-    needs_hidden = False
-    needs_aux = False
 
     MOST_PLACES = 64
     """Latest ends of an n-gram to look back from: a text may say one thing over and over."""

@@ -107,9 +107,7 @@ def _load_suffix(where: str, target: Target) -> Speculator:
     seed = _read_store(path, target) if where or path.is_file() else []
     on_cuda_device = target.runner.device.type == "cuda"  # where a row costs next to nothing
     options = SuffixOptions(least_chance=0.05) if on_cuda_device else SuffixOptions()
-    speculator = SuffixSpeculator(seed, options=options, in_background=True)
-    target.queue.add(speculator)
-    return speculator
+    return SuffixSpeculator(seed, options=options, in_background=True)
 
 
 def _part_of_store(entry: str, target: Target) -> Speculator:
@@ -120,7 +118,6 @@ def _part_of_store(entry: str, target: Target) -> Speculator:
         raise ModelLoadError(f"{entry}: the store of {target.name} holds {len(answers)} answers")
     speculator = SuffixSpeculator(random.Random(0).sample(answers, size), in_background=True)
     speculator.name = entry
-    target.queue.add(speculator)
     return speculator
 
 

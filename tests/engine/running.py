@@ -152,12 +152,10 @@ def poisoned(model: Any, token: int) -> Any:
     return copied
 
 
-class Scripted:
+class Scripted(Speculator):
     """A drafter that knows the answers. Subclasses say what it makes of them."""
 
     name = "scripted"
-    needs_hidden = False
-    needs_aux = False
 
     def __init__(self, answers: dict[tuple[int, ...], tuple[int, ...]], length: int = 4) -> None:
         self._answers, self._length = answers, length
@@ -172,12 +170,6 @@ class Scripted:
 
     def draft(self, tokens: tuple[int, ...], truth: tuple[int, ...]) -> DraftTree:
         raise NotImplementedError
-
-    def observe(self, request_id: str, tokens: Sequence[int]) -> None:
-        pass
-
-    def forget(self, request_id: str) -> None:
-        pass
 
 
 class Oracle(Scripted):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from specchat.engine.drafting.draft_tree import DraftTree, merge
-from specchat.engine.policy.policy import Outlook, Policy
+from specchat.engine.policy.node_choice import Outlook
+from specchat.engine.policy.policy import Policy
 
 
 class DraftMerger(Protocol):

@@ -1,10 +1,9 @@
-"""One step's drafts: ask the speculators, merge what they say, keep what pays."""
+"""One step's drafts: ask the speculators that the policy names, and merge what they say."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from functools import partial
@@ -14,11 +13,11 @@ from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.merging import DraftMerger, TreeMerger
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import DraftContext, Speculator
+from specchat.engine.job import Job
 from specchat.engine.native.library import loaded_library
 from specchat.engine.native.merging import MOST_DRAFTERS, NativeMerger
+from specchat.engine.policy.asking import Round
 from specchat.engine.policy.policy import Policy
-from specchat.engine.policy.profitability import AskCost, Lead, Payoffs, Trust, Worth
-from specchat.engine.policy.regressions import MOST_ASKED
 from specchat.engine.request import SamplingParams
 from specchat.engine.sequence import Sequence
 
@@ -33,13 +32,12 @@ class Drafts(NamedTuple):
 
     trees: list[DraftTree]
     ms: float
-    places: Seq[int]  # of the requests, among those that were drafted for
 
 
 class Drafting:
-    """Speculators and the policy that decides between them. The engine thread owns it."""
+    """The speculators of an engine. Who is asked and what is kept, `policy` decides. The engine
+    thread owns it."""
 
-    ORDER_FOR = 32  # steps that speculators are sorted by their costs for, once these are known
     MANY = 8  # requests from which on every other step says enough
 
     def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
@@ -52,19 +50,10 @@ class Drafting:
             raise ValueError(f"at most {MOST_DRAFTERS} speculators can draft, got {names}")
         self.speculators = list(speculators)
         self._aux_readers = _names_of_aux_readers(speculators)
-        self._observers = _observers(speculators)
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
-        self._payoffs = Payoffs()
-        # By speculator and requests asked for, in powers of two.
-        self._costs: defaultdict[tuple[str, int], AskCost] = defaultdict(AskCost)
-        self._worth: defaultdict[tuple[str, int, int, bool], Worth] = defaultdict(Worth)
-        self._leads: defaultdict[tuple[int, bool], Lead] = defaultdict(Lead)
-        self._trust: defaultdict[tuple[bool, tuple[str, ...]], Trust] = defaultdict(Trust)
-        self._hope: tuple[Trust, float] | None = None  # of this step: tokens hoped for
-        self._orders: dict[tuple[int, str], list[Speculator]] = {}  # by requests and who leads
-        self._steps = 0
+        self._round: Round | None = None  # of this step, where it took what pays
         self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
         self._merger: DraftMerger = TreeMerger(policy, vocab_size)  # of this step
@@ -74,17 +63,12 @@ class Drafting:
 
     def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
-        `prompt_rows` rows of prefill.
-
-        The speculator that promises most by itself is asked first, then the cheapest; each only
-        where it has paid on top of what the ones before it offer.
-        """
+        `prompt_rows` rows of prefill."""
         start = time.perf_counter()
         wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
-        self._asked, self._hope = set(), None
-        places = range(len(sequences))
+        self._asked, self._round = set(), None
         if not wanting:
-            return Drafts([DraftTree() for _ in sequences], 0.0, places)
+            return Drafts([DraftTree() for _ in sequences], 0.0)
         if self._ask_around(sequences, wanting, prompt_rows):
             trees = self._merger.chosen()
         else:
@@ -96,77 +80,61 @@ class Drafting:
                 trees[i] = self._limited(params, i, trees[i])
             if not trees[i].tokens:
                 sequences[i].counters.plain_steps += idle or self._merger.count(i) > 0
-        return Drafts(trees, 1000 * (time.perf_counter() - start), places)
+        return Drafts(trees, 1000 * (time.perf_counter() - start))
 
     def _ask_around(self, sequences: Seq[Sequence], wanting: Seq[int], prompt_rows: int) -> bool:
         """Have speculators offer what they can for the requests that are wanting; False where none
         is worth asking now."""
-        requests = len(sequences)
+        asking = self.policy.asking
         greedy = [s.request.params.greedy for s in sequences]
-        plainly = all(greedy)
-        lead = self._leads[requests.bit_length(), plainly]
-        lineup: tuple[str, ...] = ()
-        plain = rate = tokens = float(requests)
+        this = asking.begin(len(sequences), all(greedy))
         spent = 0.0
-        for speculator in self._order(lead, len(wanting)):
-            # Kept apart by how many tokens a request may expect without this speculator.
-            worth = self._worth[speculator.name, min(int(tokens / requests), 8), requests, plainly]
-            those, paid = _who_to_ask(speculator, worth, sequences, wanting)
-            if not those or len(lineup) == MOST_ASKED:
+        for speculator in this.order(self.speculators, len(wanting)):
+            name = speculator.name
+            those = _who_wants(name, sequences, wanting)
+            paid = bool(those) and this.pays(name)
+            if not paid:  # but for those that want drafts at any price
+                those = [i for i in those if not sequences[i].request.params.adaptive]
+            if not those or this.full:
                 continue
             began = time.perf_counter()
-            if not lineup:
+            if not this.lineup:
                 contexts = {i: _context(sequences[i]) for i in wanting}
                 self._merger = self._merger_for(sequences)
-                outlook = self._merger.begin(greedy, prompt_rows)
-                plain = rate = outlook.rate
-            spent += self._cost(speculator, len(those))
-            if self._ask(speculator, those, sequences, contexts):
-                outlook = self._merger.choose(spent)
-            lineup, tokens = (*lineup, speculator.name), outlook.tokens
-            believed = outlook.believed(self._trust_of(lineup, plainly).ratio)
-            if paid:
-                first = len(lineup) == 1
-                worth.observe(believed / rate, 1.0 if first else Worth.ON_TOP)
-                if first:
-                    lead.observe(speculator.name, believed / plain)
-            rate = believed
+                this.plain(self._merger.begin(greedy, prompt_rows))
+            spent += asking.cost(name, len(those))
+            offered = self._ask(speculator, those, sequences, contexts)
+            this.heard(name, self._merger.choose(spent) if offered else None, paid)
             ms = 1000 * (time.perf_counter() - began)
-            self._spent(speculator, [sequences[i] for i in those], ms)
-        if lineup and all(s.request.params.adaptive for s in sequences):
-            self._hope = self._trust_of(lineup, plainly), tokens - requests
-        return bool(lineup)
+            asking.spent(name, len(those), ms)
+            own = name, ms / len(those)
+            for i in those:
+                sequences[i].counters.asked.append(own)
+        if this.lineup and all(s.request.params.adaptive for s in sequences):
+            self._round = this
+        return bool(this.lineup)
 
-    def learn(
-        self,
-        sequences: Seq[Sequence],
-        drafts: Drafts,
-        accepted: Seq[Seq[int]],
-        tokens: Seq[Seq[int]],
-    ) -> None:
-        """Take in how a step went: each request's accepted nodes, and the tokens it got. With many
-        requests every other step is passed over."""
-        self._passed_over = len(sequences) >= self.MANY and not self._passed_over
-        if self._passed_over:
+    def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
+        """Take in how a step went for the requests that decoded: what was verified, which can be
+        less than was proposed, and what they got. With many requests every other step is passed
+        over."""
+        self._passed_over = len(jobs) >= self.MANY and not self._passed_over
+        if self._passed_over or not jobs:
             return
         self.policy.calibration.begin_step()
         if not self._asked:
             return
-        self._merger.learn(drafts.places, tokens)
-        if self._hope is not None:
-            trust, hoped = self._hope
-            trust.observe(sum(map(len, accepted)), hoped)
-        requests, drafted = len(sequences), sum([len(tree.tokens) for tree in drafts.trees])
-        token_ms, added_ms = self._token_ms(requests), self._added_ms(requests, drafted)
-        own_ms = drafts.ms / len(self._asked)
-        each = zip(sequences, drafts.trees, drafts.places, accepted, strict=True)
-        for sequence, tree, place, nodes in each:
-            if place in self._asked:
-                # Accepted tokens at the plain price, minus its share of the added rows and its own
-                # drafting.
-                share = len(tree.tokens) / drafted if drafted else 1 / requests
-                saved = len(nodes) * token_ms - share * added_ms - own_ms
-                self._payoffs.observe(sequence.request.request_id, requests, saved)
+        self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
+        if self._round is not None:
+            self._round.learn(sum([len(job.accepted) for job in jobs]))
+        requests, nodes = len(jobs), sum([len(job.tree.tokens) for job in jobs])
+        gain = self.policy.gain(requests, nodes, draft_ms / len(self._asked))
+        for job in jobs:
+            if job.place in self._asked:
+                saved_ms = gain.of(len(job.accepted), len(job.tree.tokens))
+                self.policy.asking.payoffs.observe(
+                    job.sequence.request.request_id, requests, saved_ms
+                )
 
     def may_take_aux(self, params: SamplingParams) -> bool:
         """Whether a speculator that reads inner states may be asked about such a request."""
@@ -176,16 +144,16 @@ class Drafting:
         return chosen is None or not readers.isdisjoint(chosen)
 
     def observe(self, request_id: str, tokens: Seq[int]) -> None:
-        """Tell the speculators that want to know what was committed."""
-        for speculator in self._observers:
+        """Tell the speculators what was committed."""
+        for speculator in self.speculators:
             try:
-                speculator.observe(request_id, tokens)  # type: ignore[attr-defined]
+                speculator.observe(request_id, tokens)
             except Exception:
                 self._switch_off(speculator)
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
-        self._payoffs.forget(request_id)
+        self.policy.asking.payoffs.forget(request_id)
         for speculator in self.speculators:
             try:
                 speculator.forget(request_id)
@@ -196,25 +164,17 @@ class Drafting:
         """Let the speculators that draft from earlier answers take these in; with `fresh` in the
         place of what they learned under this salt before. Safe from any thread."""
         for speculator in list(self.speculators):
-            learn = getattr(speculator, "learn", None)
-            if learn is not None:
-                if fresh:
-                    speculator.evict_salt(salt)  # type: ignore[attr-defined]
-                learn(answers, salt)
+            speculator.learn(answers, salt, fresh=fresh)
 
     def evict_salt(self, salt: str) -> None:
         """Let the speculators that keep something between requests forget a tenant's part."""
         for speculator in self.speculators:
-            evict = getattr(speculator, "evict_salt", None)
-            if evict is not None:
-                evict(salt)
+            speculator.evict_salt(salt)
 
     def close(self) -> None:
         """Nothing is asked any more: let the speculators end what they do beside it."""
         for speculator in self.speculators:
-            end = getattr(speculator, "close", None)
-            if end is not None:
-                end()
+            speculator.close()
 
     def _merger_for(self, sequences: Seq[Sequence]) -> DraftMerger:
         """What takes in the drafts of a step: native where it can be."""
@@ -236,49 +196,6 @@ class Drafting:
         # Draws must be cut without a look at them.
         return tree.first(most) if tree.draws else self.policy.likeliest(tree, params.greedy, most)
 
-    def _spent(self, speculator: Speculator, asked: Seq[Sequence], ms: float) -> None:
-        """Count what it took to ask a speculator and to look at what it said."""
-        own = speculator.name, ms / len(asked)
-        for sequence in asked:
-            sequence.counters.asked.append(own)
-        self._costs[speculator.name, len(asked).bit_length()].observe(ms)
-
-    def _cost(self, speculator: Speculator, requests: int) -> float:
-        """Average milliseconds of asking it for so many; 0 before the first time."""
-        return self._costs[speculator.name, requests.bit_length()].ms
-
-    def _order(self, lead: Lead, requests: int) -> Seq[Speculator]:
-        """All speculators, in the order in which to ask them: who leads, then the cheapest."""
-        if len(self.speculators) < 2:
-            return self.speculators
-        self._steps += 1
-        if self._steps < self.ORDER_FOR or self._steps % self.ORDER_FOR == 0:
-            self._orders.clear()
-        many = requests.bit_length()
-        cheapest = self._orders.get((many, ""))
-        if cheapest is None:
-            cheapest = sorted(self.speculators, key=lambda s: self._cost(s, requests))
-            self._orders[many, ""] = cheapest
-        first = lead.choose([speculator.name for speculator in cheapest])
-        order = self._orders.get((many, first))
-        if order is None:
-            order = sorted(cheapest, key=lambda s: s.name != first)
-            self._orders[many, first] = order
-        return order
-
-    def _trust_of(self, lineup: tuple[str, ...], greedy: bool) -> Trust:
-        return self._trust[greedy, tuple(sorted(lineup))]
-
-    def _token_ms(self, requests: int) -> float:
-        """What a token of a plain step takes."""
-        return (self.policy.cost.step_ms(requests) + self.policy.overhead.ms(requests)) / requests
-
-    def _added_ms(self, requests: int, drafted: int) -> float:
-        """What draft nodes add to a step."""
-        cost = self.policy.cost
-        added = cost.step_ms(requests + drafted) - cost.step_ms(requests)
-        return added + self.policy.overhead.node_ms * drafted
-
     def _wants_drafts(self, sequence: Sequence, requests: int) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
@@ -286,7 +203,8 @@ class Drafting:
             return False
         if not params.adaptive:
             return True
-        if self._payoffs.of(sequence.request.request_id, requests).allow():
+        payoffs = self.policy.asking.payoffs
+        if payoffs.of(sequence.request.request_id, requests).allow():
             return True
         sequence.counters.plain_steps += 1
         return False
@@ -325,16 +243,11 @@ class Drafting:
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
         self._aux_readers = _names_of_aux_readers(self.speculators)
-        self._observers = _observers(self.speculators)
-        self._orders.clear()
+        self.policy.asking.forget_order()
 
 
 def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:
     return frozenset(speculator.name for speculator in speculators if speculator.needs_aux)
-
-
-def _observers(speculators: Seq[Speculator]) -> list[Speculator]:
-    return [speculator for speculator in speculators if hasattr(speculator, "observe")]
 
 
 def _any_drawn(trees: Seq[DraftTree]) -> bool:
@@ -342,19 +255,12 @@ def _any_drawn(trees: Seq[DraftTree]) -> bool:
     return not isinstance(trees, PackedTrees) and any(tree.draws for tree in trees)
 
 
-def _who_to_ask(
-    speculator: Speculator, worth: Worth, sequences: Seq[Sequence], wanting: Seq[int]
-) -> tuple[Seq[int], bool]:
-    """The requests to ask a speculator about, and whether it is worth that; where it is not, those
-    that want drafts at any price."""
-    those = wanting
+def _who_wants(name: str, sequences: Seq[Sequence], wanting: Seq[int]) -> Seq[int]:
+    """The requests that a speculator may draft for."""
     chosen = [sequences[i].request.params.speculators for i in wanting]
-    if any(chosen):  # who chose none wants no drafts
-        name = speculator.name
-        those = [i for i, own in zip(wanting, chosen, strict=True) if own is None or name in own]
-    if those and worth.allow():
-        return those, True
-    return [i for i in those if not sequences[i].request.params.adaptive], False
+    if not any(chosen):  # who chose none wants no drafts
+        return wanting
+    return [i for i, own in zip(wanting, chosen, strict=True) if own is None or name in own]
 
 
 def _context(sequence: Sequence) -> DraftContext:

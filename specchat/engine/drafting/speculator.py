@@ -1,9 +1,11 @@
-"""The protocol that every speculator follows."""
+"""What every speculator is."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from difflib import get_close_matches
+from typing import NamedTuple
 
 import torch
 
@@ -32,21 +34,57 @@ class DraftContext(NamedTuple):
     log q + noise is a draw from q; a drafter that drafts so says it with `DraftTree.draw`."""
 
 
-class Speculator(Protocol):
+class Speculator(ABC):
     """Proposes continuations. Nothing it proposes can change the answer, only its speed.
 
-    It may also have `observe(request_id, tokens)`, which is called with the tokens just committed
-    to a request, in order.
+    `name` and `propose` are all that is needed; the rest does nothing unless it is overridden. A
+    method whose name is nearly one of these is refused: the engine would never call it.
     """
 
     name: str
-    needs_hidden: bool  # reads `DraftContext.hidden`
-    needs_aux: bool  # takes from `DraftContext.aux`
+    needs_hidden = False  # reads `DraftContext.hidden`
+    needs_aux = False  # takes from `DraftContext.aux`
 
+    @abstractmethod
     def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:
         """One tree per context, in order; an empty tree where it has nothing to offer."""
-        ...
 
-    def forget(self, request_id: str) -> None:
+    def observe(self, request_id: str, tokens: Sequence[int]) -> None:  # noqa: B027
+        """These tokens were just committed to a request, behind those before."""
+
+    def forget(self, request_id: str) -> None:  # noqa: B027
         """The request is over; drop what was kept for it."""
-        ...
+
+    def learn(  # noqa: B027
+        self, answers: Sequence[Sequence[int]], salt: str = "", *, fresh: bool = False
+    ) -> None:
+        """Draft from these answers too, for all requests or those of one salt; with `fresh` in the
+        place of what was learned under it before. Safe from any thread."""
+
+    def evict_salt(self, salt: str) -> None:  # noqa: B027
+        """Forget what is kept of a tenant between requests."""
+
+    def close(self) -> None:  # noqa: B027
+        """Nothing is asked any more; end what was begun beside the engine."""
+
+    @property
+    def ready(self) -> bool:
+        """True once what `compile` makes is in use."""
+        return False
+
+    def wanted(self) -> bool:
+        """Whether there is something to `compile`."""
+        return False
+
+    def compile(self) -> None:  # noqa: B027
+        """Make what makes drafts faster; called once, on the thread that compiles."""
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        known = [name for name in vars(Speculator) if not name.startswith("_")]
+        for name in vars(cls):
+            if name.startswith("_") or name in known:
+                continue
+            for meant in get_close_matches(name, known, 1, 0.8):
+                own = f"{cls.__name__}.{name}"
+                raise TypeError(f"{own}: no speculator has it, was {meant} meant?")

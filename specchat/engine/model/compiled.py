@@ -115,7 +115,7 @@ def keep_work_in(directory: str) -> None:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", directory)
 
 
-class Job(Protocol):
+class CompileJob(Protocol):
     """Something that makes steps faster once it is done."""
 
     name: str
@@ -143,7 +143,7 @@ class CompileQueue:
     """
 
     def __init__(self, enabled: bool, *, in_background: bool = True) -> None:
-        self._jobs: list[Job] = []
+        self._jobs: list[CompileJob] = []
         self._enabled = enabled
         self._in_background = in_background  # a card is recorded while nobody else uses it
         self._started = False
@@ -151,7 +151,7 @@ class CompileQueue:
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
 
-    def add(self, job: Job) -> None:
+    def add(self, job: CompileJob) -> None:
         """Queue a job; only before `start`."""
         self._jobs.append(job)
 

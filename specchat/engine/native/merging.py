@@ -12,7 +12,8 @@ from specchat.engine.drafting.draft_tree import AGAINST, SILENT, DraftTree, Opin
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.native.library import NativeUnavailableError, load_library
-from specchat.engine.policy.policy import Outlook, Policy
+from specchat.engine.policy.node_choice import Outlook
+from specchat.engine.policy.policy import Policy
 from specchat.engine.policy.regressions import AGREED, FADING, IDLE, LARGEST, RATE
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from specchat.engine.request import FinishReason, Logprobs, SamplingParams, Token
+from specchat.engine.request import TARGET, FinishReason, Logprobs, SamplingParams, Token
 
 Detokenize = Callable[[int], str]
 """Text that a token completes, given the tokens before it; "" inside a character."""
@@ -59,15 +59,20 @@ class OutputText:
             else:
                 self._held.append(token)
                 if self._cut_at_stop_string():
-                    return Committed(index + 1, (*emitted, *self._flush()), FinishReason.STOP)
+                    return self._ended(index, emitted, FinishReason.STOP)
                 emitted += self._safe()
             if self.count >= most:
-                return Committed(index + 1, (*emitted, *self._flush()), FinishReason.LENGTH)
+                return self._ended(index, emitted, FinishReason.LENGTH)
         return Committed(len(tokens), tuple(emitted), None)
 
     def flush(self) -> tuple[Token, ...]:
         """Text held back, when the answer ends for another reason."""
         return self._flush()
+
+    def _ended(self, index: int, emitted: list[Token], reason: FinishReason) -> Committed:
+        """The answer ends with that token. The target chose it: no draft had a part in it."""
+        *others, last = (*emitted, *self._flush())
+        return Committed(index + 1, (*others, last._replace(source=TARGET)), reason)
 
     def _flush(self) -> tuple[Token, ...]:
         held, self._held = tuple(self._held), []

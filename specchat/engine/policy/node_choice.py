@@ -9,6 +9,25 @@ from typing import NamedTuple
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 
 
+class Outlook(NamedTuple):
+    """What is expected of a step."""
+
+    requests: int  # that decode
+    tokens: float  # over all of them
+    prompt_rows: int
+    ms: float
+
+    @property
+    def rate(self) -> float:
+        """Expected tokens and prompt rows per millisecond."""
+        return self.believed(1.0)
+
+    def believed(self, trust: float) -> float:
+        """The rate where that part of the draft tokens is accepted that are expected to be."""
+        tokens = self.requests + trust * (self.tokens - self.requests)
+        return (tokens + self.prompt_rows) / self.ms
+
+
 class Chosen(NamedTuple):
     """The nodes to verify, and what is expected of them."""
 

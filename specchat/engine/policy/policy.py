@@ -1,4 +1,9 @@
-"""How many draft nodes to verify: measured costs against calibrated chances.
+"""The two decisions of a step: who is asked for drafts, and how many of their nodes are verified.
+
+`Drafting` does as it is told: it asks the speculators that `asking` names, in that order, merges
+what they say into one tree for each request, and has `choose` (or `cpp/merging.h`, which is the
+same) keep the nodes that pay: measured costs against calibrated chances. What the target then chose
+teaches the calibration; what it saved teaches `asking`.
 
 Each step maximises expected tokens per millisecond, (B + F + sum of P) / (t(B + F + m) + d + o),
 over the m most probable nodes of all requests' trees, where B is the number of decoding requests, F
@@ -17,28 +22,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.policy.asking import Asking, Gain
 from specchat.engine.policy.calibration import Calibration
 from specchat.engine.policy.cost_model import Overhead, StepCost
-from specchat.engine.policy.node_choice import choose_nodes
-
-
-class Outlook(NamedTuple):
-    """What is expected of a step."""
-
-    requests: int  # that decode
-    tokens: float  # over all of them
-    prompt_rows: int
-    ms: float
-
-    @property
-    def rate(self) -> float:
-        """Expected tokens and prompt rows per millisecond."""
-        return self.believed(1.0)
-
-    def believed(self, trust: float) -> float:
-        """The rate where that part of the draft tokens is accepted that are expected to be."""
-        tokens = self.requests + trust * (self.tokens - self.requests)
-        return (tokens + self.prompt_rows) / self.ms
+from specchat.engine.policy.node_choice import Outlook, choose_nodes
 
 
 class Choice(NamedTuple):
@@ -65,6 +52,7 @@ class Policy:
     max_nodes: int  # per request
     calibration: Calibration = field(default_factory=Calibration)
     overhead: Overhead = field(default_factory=Overhead)
+    asking: Asking = field(default_factory=Asking)
     steps: int = 0  # that could have been taken in
 
     ALL = 256  # steps that are all taken in
@@ -78,6 +66,14 @@ class Policy:
             return
         self.cost.observe(rows, model_ms)
         self.overhead.observe(requests, nodes, ms)
+
+    def gain(self, requests: int, nodes: int, draft_ms: float) -> Gain:
+        """Of a step with so many draft nodes, where drafting took so long for each request."""
+        cost, overhead = self.cost, self.overhead
+        plain_ms = cost.step_ms(requests)
+        token_ms = (plain_ms + overhead.ms(requests)) / requests
+        added_ms = cost.step_ms(requests + nodes) - plain_ms + overhead.node_ms * nodes
+        return Gain(requests, nodes, token_ms, added_ms, draft_ms)
 
     def prices(self, requests: int, prompt_rows: int, draft_ms: float, nodes: int) -> Prices:
         """Of steps with up to so many draft nodes."""

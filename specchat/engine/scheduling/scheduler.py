@@ -41,6 +41,11 @@ class Plan(NamedTuple):
     def __bool__(self) -> bool:
         return bool(self.decode or self.prefill)
 
+    @property
+    def prompt_rows(self) -> int:
+        """Rows of all chunks."""
+        return sum([chunk.count for chunk in self.prefill])
+
 
 class Scheduler:
     """Queues of waiting and running requests. The engine thread owns it."""

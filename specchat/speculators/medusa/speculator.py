@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
-from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.speculators.medusa.heads import MedusaHeads, load_heads
 from specchat.speculators.shared.draft_sampling import best_tokens, noise_depth
 
@@ -27,12 +27,11 @@ LEAST_CHANCE = 0.01
 """Of a path: a less likely one is not worth looking at."""
 
 
-class MedusaSpeculator:
+class MedusaSpeculator(Speculator):
     """Drafts for all requests of a step in one call of each head."""
 
     name = "medusa"
     needs_hidden = True
-    needs_aux = False
 
     def __init__(self, heads: MedusaHeads, *, device: torch.device) -> None:
         self._heads = heads.to(device)
@@ -53,9 +52,6 @@ class MedusaSpeculator:
         for place, level in zip(places, levels, strict=True):
             trees[place] = likely_paths(level, self.name)
         return trees
-
-    def forget(self, request_id: str) -> None:
-        """Nothing was kept."""
 
     def _levels(self, contexts: Sequence[DraftContext]) -> list[list[Level]]:
         """For each request, each head's best tokens and their chances."""

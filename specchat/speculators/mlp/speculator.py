@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.compiled import CompileQueue, Graph
 from specchat.speculators.mlp.heads import MlpConfig, MlpHeads, refuse_strangers
@@ -33,12 +33,11 @@ CARD_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 MAX_SIBLINGS = 2
 
 
-class MlpSpeculator:
+class MlpSpeculator(Speculator):
     """Drafts for all requests of a step in one call of the network."""
 
     name = "mlp"
     needs_hidden = True
-    needs_aux = False
 
     def __init__(
         self,
@@ -98,9 +97,6 @@ class MlpSpeculator:
                 ):
                     trees[i] = tree
         return trees
-
-    def forget(self, request_id: str) -> None:
-        """Nothing was kept."""
 
     def _draft(self, contexts: Sequence[DraftContext], sampled: bool) -> list[DraftTree]:
         """In PyTorch. All or none of the requests have noise."""

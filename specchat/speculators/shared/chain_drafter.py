@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
 import torch
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.speculators.shared.chain import Chain
 from specchat.speculators.shared.own_cache import OwnCache
 
@@ -23,11 +23,8 @@ class Begun(Protocol):
 B = TypeVar("B", bound=Begun)
 
 
-class ChainDrafter(ABC, Generic[B]):
+class ChainDrafter(Speculator, Generic[B]):
     """One chain with runners-up per request, all requests' next places computed together."""
-
-    needs_hidden = False
-    needs_aux = False
 
     def __init__(self, cache: OwnCache, depth: int, least_chance: float) -> None:
         """`least_chance`: a chain that is less likely is not extended."""

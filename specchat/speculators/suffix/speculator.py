@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.speculators.suffix import native as suffix_native
 from specchat.speculators.suffix.history import MOST_SALTS, SuffixHistory
 from specchat.speculators.suffix.suffix_array import (
@@ -36,15 +36,13 @@ class _Store:
     native: suffix_native.NativeParts | None
 
 
-class SuffixSpeculator:
+class SuffixSpeculator(Speculator):
     """Drafts trees from earlier answers: the seed's, everybody's, and a salt's own.
 
     `learn`, `evict_salt` and `sizes` are safe from any thread.
     """
 
     name = "suffix"  # also of the job in the engine's queue
-    needs_hidden = False
-    needs_aux = False
 
     HISTORY_WEIGHT = 2.0
     """Of an answer given here against one of the seed: it is what this company says now."""
@@ -103,11 +101,12 @@ class SuffixSpeculator:
             return lookups.draft(self.name, native, batch)
         return [self._tree(self._draft(*each)) for each in zip(stores, batch, strict=True)]
 
-    def forget(self, request_id: str) -> None:
-        """Nothing is kept of a request."""
-
-    def learn(self, answers: Iterable[Sequence[int]], salt: str = "") -> None:
+    def learn(
+        self, answers: Iterable[Sequence[int]], salt: str = "", *, fresh: bool = False
+    ) -> None:
         """Draft from these answers too, all requests or those of one salt. Give redacted ones."""
+        if fresh:
+            self._history.forget(salt)
         self._history.add(answers, salt)
         self._changed(salt)
 

@@ -22,7 +22,11 @@ class Learned(Oracle):
         super().__init__({})
         self.taught: dict[str, list[list[int]]] = {}
 
-    def learn(self, answers: Iterable[Sequence[int]], salt: str = "") -> None:
+    def learn(
+        self, answers: Iterable[Sequence[int]], salt: str = "", *, fresh: bool = False
+    ) -> None:
+        if fresh:
+            self.evict_salt(salt)
         self.taught.setdefault(salt, []).extend(map(list, answers))
 
     def evict_salt(self, salt: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,8 +11,10 @@ import torch
 from specchat.engine.drafting import propose as drafting_module
 from specchat.engine.drafting.aux_states import AuxTape
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
-from specchat.engine.drafting.propose import Drafting
+from specchat.engine.drafting.propose import Drafting, Drafts
 from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.job import Job
+from specchat.engine.model.batch import Rows
 from specchat.engine.native.library import load_library
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import Request, SamplingParams
@@ -65,13 +67,20 @@ def steps(drafting: Drafting, script: Script, running: list[Any], count: int) ->
     for _ in range(count):
         drafts = drafting.propose(running, 0)
         accepted = [script.accepted(tree) for tree in drafts.trees]
-        tokens = [
-            [*[tree.tokens[node] for node in nodes], OTHER]
-            for tree, nodes in zip(drafts.trees, accepted, strict=True)
-        ]
-        drafting.learn(running, drafts, accepted, tokens)
+        drafting.learn(outcomes(running, drafts, accepted), drafts.ms)
         total += sum(map(len, accepted))
     return total
+
+
+def outcomes(running: list[Any], drafts: Drafts, accepted: list[list[int]]) -> list[Job]:
+    """A step's jobs, of which these nodes were accepted."""
+    jobs = []
+    for place, (sequence, tree) in enumerate(zip(running, drafts.trees, strict=True)):
+        nodes = accepted[place]
+        job = Job(sequence, place, tree, Rows(cast(Any, None), (), (), None, ()), 1 + len(tree))
+        job.accepted, job.tokens = nodes, [*[tree.tokens[node] for node in nodes], OTHER]
+        jobs.append(job)
+    return jobs
 
 
 @pytest.fixture
@@ -133,7 +142,7 @@ def test_with_many_requests_every_other_step_is_learned_from(
         for _ in range(4):
             drafts = drafting.propose(running, 0)
             accepted = [list(range(len(tree))) for tree in drafts.trees]
-            drafting.learn(running, drafts, accepted, [[1] * (1 + len(a)) for a in accepted])
+            drafting.learn(outcomes(running, drafts, accepted), drafts.ms)
     assert learned == [Drafting.MANY - 1] * 4 + [Drafting.MANY] * 2
 
 
@@ -153,9 +162,8 @@ def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, 
     drafting = Drafting([script], policy(0.05), VOCAB)
     for _ in range(4):  # only the first request loses
         drafts = drafting.propose([one, two], 0)
-        right = drafts.trees[1].tokens
-        tokens = [[OTHER], [*right, OTHER]]
-        drafting.learn([one, two], drafts, [[], list(range(len(right)))], tokens)
+        accepted = [[], list(range(len(drafts.trees[1])))]
+        drafting.learn(outcomes([one, two], drafts, accepted), drafts.ms)
     del script.asked[:]
     script.right = True
     steps(drafting, script, [one, two], 40)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.speculator import DraftContext
+from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.runner import ModelRunner
@@ -38,7 +38,7 @@ def tensors() -> Tensors:
     )  # fmt: skip
 
 
-class Watched:
+class Watched(Speculator):
     """Passes everything on, and keeps what was asked and drafted."""
 
     def __init__(self, inner: Eagle3Speculator) -> None:
