@@ -162,6 +162,24 @@ def test_plain_and_speculative_requests_share_a_batch(engines: Engines) -> None:
     assert [a.stats.drafted > 0 for a in answers] == [True, True, False, False]
 
 
+def given(stats: TurnStats) -> int:
+    """Tokens that an answer's passes gave by its own account, the prompt's pass among them."""
+    return 1 + stats.steps + stats.accepted
+
+
+def test_the_mean_acceptance_length_counts_what_each_pass_gave(engines: Engines) -> None:
+    prompt = PROMPTS[1]
+    whole = ask(engines(), prompt, max_tokens=LENGTH, ignore_eos=True).tokens
+    end = next(token for i, token in enumerate(whole) if i > 5 and token not in whole[:i])
+    limits = {"max_tokens": LENGTH, "ignore_eos": True, "stop_token_ids": (end,)}
+    plain = ask(engines(), prompt, **limits).stats
+    drafted = ask(engines(Oracle({prompt: whole}, 63)), prompt, **limits).stats
+    assert plain.mean_acceptance_length == 1.0
+    assert drafted.steps == 1
+    assert drafted.mean_acceptance_length == drafted.completion_tokens  # its end, not its first
+    assert drafted.accepted_lengths == (drafted.completion_tokens - 1,)
+
+
 @pytest.mark.parametrize("length", [3, 8])
 def test_max_tokens_inside_an_accepted_run_ends_the_answer_there(
     engines: Engines, length: int
@@ -172,11 +190,7 @@ def test_max_tokens_inside_an_accepted_run_ends_the_answer_there(
     for cap in range(1, 14):
         answer = ask(engine, prompt, max_tokens=cap, ignore_eos=True)
         assert answer.tokens == whole.tokens[:cap]
-        assert (
-            answer.stats.completion_tokens
-            == cap
-            == 1 + answer.stats.steps + (answer.stats.accepted)
-        )
+        assert answer.stats.completion_tokens == cap == given(answer.stats)
 
 
 @pytest.mark.parametrize("drafter", [Oracle, Bushy])
@@ -188,7 +202,10 @@ def test_an_end_token_inside_an_accepted_run_ends_the_answer_there(
     plain, speculative = engines(), engines(drafter({prompt: whole}, 8))
     for end in whole[:12]:
         limits = {"max_tokens": LENGTH, "ignore_eos": True, "stop_token_ids": (end,)}
-        assert ask(speculative, prompt, **limits).said == ask(plain, prompt, **limits).said
+        drafted = ask(speculative, prompt, **limits)
+        assert drafted.said == ask(plain, prompt, **limits).said
+        assert given(drafted.stats) == drafted.stats.completion_tokens + 1  # and the end token
+        assert drafted.sources.count(drafter.name) == drafted.stats.accepted
 
 
 @pytest.mark.parametrize("drafter", [Oracle, Bushy])
@@ -203,8 +220,10 @@ def test_a_stop_string_inside_an_accepted_run_ends_the_answer_there(
         start = rng.randrange(len(whole.text) - 4)
         stop = (whole.text[start : start + rng.randint(1, 4)],)
         limits = {"max_tokens": LENGTH, "ignore_eos": True, "stop": stop}
-        expected = ask(plain, prompt, **limits)
-        assert ask(speculative, prompt, **limits).said == expected.said
+        expected, drafted = ask(plain, prompt, **limits), ask(speculative, prompt, **limits)
+        assert drafted.said == expected.said
+        assert given(drafted.stats) == drafted.stats.completion_tokens
+        assert drafted.sources.count(drafter.name) == drafted.stats.accepted
         assert expected.text == whole.text[: whole.text.index(stop[0])]
 
 
