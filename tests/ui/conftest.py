@@ -163,6 +163,7 @@ def whole_app(
         "SPECCHAT_PORT": str(port),
         "SPECCHAT_DATABASE_URL": f"sqlite:///{database}",
         "SPECCHAT_COMPILE": "false",
+        "SPECCHAT_DTYPE": "float32",  # whatever this processor multiplies fastest
         "SPECCHAT_MAX_TOKENS": "64",
     }
     log = database.with_suffix(".log")
