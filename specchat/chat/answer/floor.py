@@ -57,13 +57,16 @@ def settled(answer: str, grounds: Grounds) -> Settled:
         text, replaced_by = page_words(grounds), "page"
     elif wrong:
         text, replaced_by = _fixed(grounds), "chat"
+    state = _state(grounds, replaced_by, declined and not replaced_by)
     used = used_passages(text, grounds.passages)
+    if state == "grounded" and not used:
+        used = list(grounds.passages[:1])  # in other words than the page's
     return Settled(
         text,
         replaced_by,
         tuple(Source(page.id, page.title, page.text) for page in used),
         TurnGrounds(
-            state=_state(grounds, replaced_by, declined and not replaced_by),
+            state=state,
             retrieved=dict(grounds.retrieved),
             unsupported=found.unsupported,
         ),
