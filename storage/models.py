@@ -92,6 +92,9 @@ class Turn(Base):
     written: Mapped[str]  # the answer as the model wrote it, slots unfilled; "" if not completed
     removed: Mapped[bool]  # taken out of its conversation: the text is gone, the metrics stay
     created_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[str | None]  # what the answer stands on; null where nothing was looked for
+    retrieved: Mapped[dict[str, float] | None]  # page id -> chance that it fits
+    unsupported: Mapped[list[Any] | None]  # specifics that nothing supports, before that was mended
 
 
 class Metrics(Base):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from storage.models import Audit, Conversation, Metrics, Race, Turn
 from storage.records import (
+    AnswerState,
     AuditRecord,
     ConversationRow,
     Divergence,
@@ -19,6 +20,7 @@ from storage.records import (
     Mode,
     RaceRow,
     TurnFilter,
+    TurnGrounds,
     TurnKind,
     TurnRow,
 )
@@ -191,6 +193,17 @@ def _turn_row(turn: Turn, measured: Metrics | None) -> TurnRow:
         answer=turn.answer,
         created_at=turn.created_at,
         metrics=metric_row(turn, measured),
+        grounds=_turn_grounds(turn),
+    )
+
+
+def _turn_grounds(turn: Turn) -> TurnGrounds | None:
+    if turn.state is None:
+        return None
+    return TurnGrounds(
+        state=cast(AnswerState, turn.state),
+        retrieved=turn.retrieved or {},
+        unsupported=tuple(turn.unsupported or ()),
     )
 
 

@@ -15,6 +15,8 @@ TurnKind = Literal["chat", "race", "audit", "person"]
 """What a turn is part of; in a "person" turn the answer is a colleague's, and has no metrics."""
 TurnStatus = Literal["completed", "cancelled", "failed"]
 Mode = Literal["plain", "speculative"]
+AnswerState = Literal["grounded", "page", "order", "unknown", "talk"]
+"""What an answer stands on: pages, a page in its own words, orders, nothing; "talk" needs none."""
 
 
 def new_id() -> str:
@@ -68,6 +70,15 @@ class TurnMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnGrounds:
+    """What was found for a question, and what became of the answer."""
+
+    state: AnswerState
+    retrieved: Mapping[str, float] = field(default_factory=dict)  # page id -> chance that it fits
+    unsupported: tuple[str, ...] = ()  # specifics that nothing supports, in what the model wrote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRecord:
     """One question and its answer, redacted, as its stream ended. Written once per `turn_id`."""
 
@@ -78,6 +89,7 @@ class TurnRecord:
     metrics: TurnMetrics | None  # None when the engine gave no statistics (a failed turn)
     kind: TurnKind = "chat"
     written: str = ""  # the redacted answer as the model wrote it, slots unfilled
+    grounds: TurnGrounds | None = None  # None where nothing was looked for
     turn_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 
@@ -173,6 +185,7 @@ class TurnRow:
     answer: str
     created_at: datetime  # UTC
     metrics: MetricRow | None
+    grounds: TurnGrounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

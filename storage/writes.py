@@ -8,12 +8,21 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from storage.models import Audit, Conversation, Metrics, Race, Turn
-from storage.records import AuditRecord, Divergence, RaceArm, RaceRecord, TurnMetrics, TurnRecord
+from storage.records import (
+    AuditRecord,
+    Divergence,
+    RaceArm,
+    RaceRecord,
+    TurnGrounds,
+    TurnMetrics,
+    TurnRecord,
+)
 from storage.writer import Outcome
 
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
@@ -75,6 +84,7 @@ def add_turn(session: Session, record: TurnRecord) -> Outcome:
             written=storable(record.written),
             removed=False,
             created_at=record.created_at,
+            **_grounds(record.grounds),
         )
     )
     session.flush()
@@ -86,7 +96,10 @@ def add_turn(session: Session, record: TurnRecord) -> Outcome:
 
 def remove_turn(session: Session, turn_id: str) -> Outcome:
     """Erase a turn's text and take it out of its conversation; its metrics stay."""
-    gone = {"removed": True, "question": "", "answer": "", "written": ""}
+    gone: dict[str, Any] = {"removed": True, "question": "", "answer": "", "written": ""}
+    found = session.get(Turn, turn_id)
+    if found is not None and found.state is not None:  # how many stays, as the metrics do
+        gone |= {"retrieved": {}, "unsupported": [""] * len(found.unsupported or ())}
     session.execute(update(Turn).where(Turn.id == turn_id).values(gone))
     return Outcome()
 
@@ -157,6 +170,16 @@ def _race_turn(record: RaceRecord, arm: RaceArm) -> TurnRecord:
         turn_id=arm.turn_id,
         created_at=record.created_at,
     )
+
+
+def _grounds(grounds: TurnGrounds | None) -> dict[str, Any]:
+    if grounds is None:
+        return {}
+    return {
+        "state": grounds.state,
+        "retrieved": dict(grounds.retrieved),
+        "unsupported": [storable(each) for each in grounds.unsupported],
+    }
 
 
 def _metrics(turn_id: str, metrics: TurnMetrics) -> Metrics:

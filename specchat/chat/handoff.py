@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from specchat.chat import wording as say
-from specchat.chat.answer.confidence import doubts, wants_person
+from specchat.chat.answer.confidence import doubts
+from specchat.chat.answer.intent import wants_person
 from specchat.chat.company.orders import facts
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.turns.repository import ConversationRepository

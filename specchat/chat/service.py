@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
-from datetime import date
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
@@ -14,6 +13,7 @@ from specchat.chat.answer.responder import Responder
 from specchat.chat.answer.task import last_turn, salt, turns_from
 from specchat.chat.company.profile import Company
 from specchat.chat.handoff import Handoffs
+from specchat.chat.knowledge import Knowledge
 from specchat.chat.question import clean_question
 from specchat.chat.redaction.redact import Redaction
 from specchat.chat.slots.filler import SlotFiller
@@ -64,25 +64,27 @@ class ChatService:
         store: Store,
         company: Company,
         *,
+        knowledge: Knowledge | None = None,
         learn: bool = False,
         retention_days: int | None = None,
     ) -> None:
-        """With `learn` the engine drafts from the answers given here too.
+        """`knowledge` is what models without slots answer from; without it they have the company's
+        own pages, found by words alone.
+
+        With `learn` the engine drafts from the answers given here too.
 
         What is older than `retention_days` is erased, now and daily (0: nothing is too old), and
         what is erased beside this is forgotten here; None leaves the store's age alone.
         """
         self._loaded = loaded
         self._company = company
-        self._preparation = Preparation(loaded, company, store)
+        self._preparation = Preparation(loaded, company, store, knowledge)
         self.learning = self._learning(store) if learn else None
         self._repository = ConversationRepository(store, company, self._preparation, self.learning)
         self.handoffs = Handoffs(store, self._repository)
         self._responder = Responder(
             loaded.engine, self._preparation, self._repository, self.handoffs
         )
-        if company.orders:
-            store.care.put_orders([order.on(date.today()) for order in company.orders])
         if retention_days is not None:
             Retention(store, retention_days, self.forget_erased)
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.company.profile import FaqEntry
 from specchat.engine.request import TurnStats
-from storage import HandoffRow, TurnMetrics
+from storage import HandoffRow, TurnGrounds, TurnMetrics
 
 Mode = Literal["speculative", "plain"]
 TurnStatus = Literal["completed", "cancelled", "failed"]
@@ -29,6 +28,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A help page that an answer was taken from, or that fits its question."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerOptions:
     """How one question is to be answered."""
 
@@ -43,7 +51,7 @@ class AnswerUpdate:
     """The state of an answer while it streams. The last one has `done` set."""
 
     turn_id: str
-    text: str  # the whole answer so far, slots filled
+    text: str  # the whole answer so far, slots filled; the last may be another than it streamed
     segments: tuple[Segment, ...]  # the same text by source
     elapsed_ms: float  # since the question was accepted
     done: bool
@@ -51,10 +59,11 @@ class AnswerUpdate:
     stats: TurnStats | None = None  # with `done`, unless the engine failed
     notes: tuple[str, ...] = ()  # short sentences for the customer
     seed: int = 0  # the seed in use
-    sources: tuple[FaqEntry, ...] = ()  # FAQ entries that fit the question, best first
+    sources: tuple[Source, ...] = ()  # with `done`: those that the answer used, in its order
     lookups: tuple[OrderLookup, ...] = ()  # orders the question is about
     doubts: tuple[str, ...] = ()  # with `done`: why it may not help, keys of `wording.DOUBTS`
     handoff: HandoffRow | None = None  # with `done`: the hand-off that is open now
+    grounds: TurnGrounds | None = None  # with `done`: what the answer stands on
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +78,12 @@ class ChatTurn:
     footer_stats: TurnMetrics | None
     created_at: datetime  # UTC
     segments: tuple[Segment, ...] = ()  # empty for turns read back from the store
-    sources: tuple[FaqEntry, ...] = ()
+    sources: tuple[Source, ...] = ()
     in_context: bool = False  # the model read the sources; else they are only shown
     lookups: tuple[OrderLookup, ...] = ()
     by_person: bool = False  # the answer is a colleague's; "" while one is awaited
     opinion: int = 0  # 1 liked, -1 disliked
+    grounds: TurnGrounds | None = None  # what the answer stands on; None where it is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,18 @@ EMPTY_TITLE = "Please type a title first."
 UNKNOWN_TURN = "This question is no longer there to be edited. Please ask it again."
 
 
+UNKNOWN = "I'm sorry, I don't know that. Would you like to talk to a person?"
+PERSON = "Of course. You can talk to a person here."
+HELLO = "I'm here to help. What would you like to know?"
+WORDLESS = "Hello! What can I help you with?"
+GERMAN = "Leider kann ich nur auf Englisch antworten."
+GERMAN_UNKNOWN = (
+    "Leider kann ich nur auf Englisch antworten. Fragen Sie gern auf Englisch, oder möchten Sie "
+    "mit einem Menschen sprechen?"
+)
+COLLEAGUE_SAID = "A colleague wrote: "
+
+
 def cut(tokens: int) -> str:
     """The answer met its longest length."""
     return f"The answer was cut at {tokens} tokens."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 OWNER = "bench"
 LONGEST_PASSAGE = 900  # characters of an MTRAG passage that are given
 MOST_PASSAGES = 3
-
-Check = Callable[["AnswerUpdate"], tuple[str, ...]]
-"""The specifics of a finished answer that nothing retrieved, looked up or asked supports."""
 
 
 @measuring
@@ -52,7 +49,6 @@ def answers(
         from specchat.bench.answers.runner import hold_all
         from specchat.bench.answers.scoring import answers_report, answers_text
         from specchat.chat.company.profile import load_company
-        from specchat.chat.service import ChatService
         from storage import open_store
 
         settings = measured.settings()
@@ -60,7 +56,7 @@ def answers(
         tasks = read_mtrag(mtrag, limit) if mtrag else []
         company = load_company(settings.company)
         with open_store(settings.database_url) as store, shared.loaded_engine(settings) as loaded:
-            service = ChatService(loaded, store, company)
+            service = shared.chat_service(loaded, store, company)
             shared.warmed_up(loaded.engine)
             assistant = ChatAssistant(service, measured.max_tokens)
             with shared.progress("answers", len(conversations)) as advance:
@@ -85,12 +81,9 @@ def _add_mtrag(
 class ChatAssistant:
     """Holds one conversation at a time with the chat service, nothing of which is stored."""
 
-    def __init__(
-        self, service: ChatService, max_tokens: int, check: Check = lambda update: ()
-    ) -> None:
+    def __init__(self, service: ChatService, max_tokens: int) -> None:
         self._service = service
         self._max_tokens = max_tokens
-        self._check = check
         self._conversation = ""
 
     def ask(self, question: str, earlier: Sequence[Said]) -> Answer:
@@ -106,11 +99,27 @@ class ChatAssistant:
         options = AnswerOptions(max_tokens=self._max_tokens)
         updates = self._service.answer(self._conversation, question, owner=OWNER, options=options)
         last = list(updates)[-1]
-        retrieved = (
-            *(source.id for source in last.sources),
-            *(f"order {lookup.number}" for lookup in last.lookups),
-        )
-        return Answer(last.text, retrieved, self._check(last))
+        return Answer(last.text, _retrieved(last), self._left(question, earlier, last))
+
+    def _left(self, question: str, earlier: Sequence[Said], last: AnswerUpdate) -> tuple[str, ...]:
+        """The specifics of what is shown that nothing supports: checked anew, by the sources that
+        the answer names."""
+        from specchat.chat.answer.check import check
+        from specchat.chat.company.orders import facts
+
+        company = self._service.company
+        said = [text for turn in earlier for text in (turn.question, turn.answer.text)]
+        pages = [f"{source.title}\n{source.text}" for source in last.sources]
+        orders = [facts(lookup) for lookup in last.lookups]
+        known = [*pages, *said, question, *company.slot_values().values()]
+        return check(last.text, known, [*orders, question, *said]).unsupported
+
+
+def _retrieved(last: AnswerUpdate) -> tuple[str, ...]:
+    """Ids of pages and orders: of a checked answer all that was found, the likeliest first."""
+    checked = last.grounds.retrieved if last.grounds else ()
+    pages = checked or [source.id for source in last.sources]
+    return (*pages, *(f"order {lookup.number}" for lookup in last.lookups))
 
 
 class PageReader:

@@ -14,7 +14,7 @@ from specchat.bench.load.faq_conversations import Question, Scenario, faq_scenar
 from specchat.bench.load.plan import NULL, PLAIN, SPECULATIVE, LoadError, LoadPlan, ablation_arms
 from specchat.bench.load.report import KvCapacity
 from specchat.bench.prompts import BenchPrompt, PromptsError, read_prompts
-from specchat.chat.company.grounding import system_messages
+from specchat.chat.answer.instructions import system_text
 from specchat.chat.company.profile import load_company
 from specchat.commands import shared
 
@@ -36,8 +36,7 @@ def scenario_of(file: Path | None, limit: int | None, company: str | None, seed:
     turns = min(TURNS, len(questions))
     conversations = CONVERSATIONS if limit is None else max(1, limit // turns)
     # As in the chat; the template of the bundled model leaves system messages out.
-    said = next(system_messages(shop)).parts
-    system = "".join(part for part in said if isinstance(part, str))
+    system = system_text(shop.name, shop.description)
     return faq_scenario(
         questions, conversations=conversations, turns=turns, seed=seed, system=system
     )

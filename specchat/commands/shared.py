@@ -15,8 +15,11 @@ from specchat.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from specchat.bench.prompts import BenchPrompt, Prompt, PromptsError
+    from specchat.chat.company.profile import Company
+    from specchat.chat.service import ChatService
     from specchat.engine.engine import Engine
     from specchat.loader import LoadedModel
+    from storage import Store
 
 USER_ERROR = 2
 
@@ -64,6 +67,19 @@ def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
         yield loaded
     finally:
         loaded.engine.close()
+
+
+def chat_service(loaded: LoadedModel, store: Store, company: Company) -> ChatService:
+    """The chat as the app composes it; what is amiss with its knowledge is said on stderr."""
+    from specchat.chat.knowledge.loading import load_knowledge
+    from specchat.chat.service import ChatService
+
+    if loaded.uses_slots:  # reads no pages
+        return ChatService(loaded, store, company)
+    found = load_knowledge(store, company)
+    for problem in found.problems:
+        typer.echo(problem, err=True)
+    return ChatService(loaded, store, company, knowledge=found.knowledge)
 
 
 def encode_prompts(

@@ -15,6 +15,7 @@ import gradio as gr
 
 from specchat import gc_pauses
 from specchat.chat.company.profile import Company, load_company
+from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
 from specchat.ui.language import language_head
@@ -63,9 +64,23 @@ def compose(settings: Settings) -> Parts:
     except BaseException:
         store.close()
         raise
-    days = settings.retention_days
-    service = ChatService(loaded, store, company, learn=settings.learn, retention_days=days)
-    page = build_app(service, loaded.engine, store, settings, loaded.problems)
+    try:
+        # A model with slots reads no pages.
+        found = None if loaded.uses_slots else load_knowledge(store, company)
+        service = ChatService(
+            loaded,
+            store,
+            company,
+            knowledge=found.knowledge if found else None,
+            learn=settings.learn,
+            retention_days=settings.retention_days,
+        )
+    except BaseException:
+        loaded.engine.close()
+        store.close()
+        raise
+    problems = (*loaded.problems, *(found.problems if found else ()))
+    page = build_app(service, loaded.engine, store, settings, problems)
     return Parts(loaded, store, page, company)
 
 

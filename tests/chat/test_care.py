@@ -63,19 +63,6 @@ def test_a_question_of_the_help_pages_is_answered_with_their_words(make_chat: Ma
     assert not chat.service.history(conversation, OWNER)[1].in_context
 
 
-def test_another_model_reads_order_and_passages_next_to_the_question(make_chat: Make) -> None:
-    chat = make_chat(uses_slots=False, orders=True)
-    conversation = chat.service.new_conversation(OWNER)
-    ask(chat, "where is order 4417?", conversation)
-    first = chat.engine.streams[-1].request
-    ask(chat, "how long does delivery take?", conversation)
-    second = chat.engine.streams[-1].request
-    assert "Order 4417: on its way." in chat.prompt()
-    assert second.prompt_ids[: len(first.prompt_ids)] == first.prompt_ids  # the cache holds it
-    assert first.public_tokens == second.public_tokens
-    assert first.prompt_ids[: first.public_tokens] == second.prompt_ids[: first.public_tokens]
-
-
 # -- edit --------------------------------------------------------------------------------------
 
 

@@ -98,10 +98,10 @@ def test_another_model_is_grounded_by_a_system_message_and_its_text_is_left_alon
     last = ask(chat, "where is my refund for order 4417?")[-1]
     assert last.text == "Use {{order_number}} and {{x"
     prompt = chat.prompt()
-    assert "system:You are the customer support assistant of Fernhollow" in prompt
-    assert "Refunds take 5-7 business days" in prompt
-    assert "user:Facts from Fernhollow's records:\nQ: Where is my refund?" in prompt
-    assert prompt.endswith("The customer writes:\nwhere is my refund for order 4417?<|end|>")
+    assert "system:You are the customer service assistant of Fernhollow" in prompt
+    assert "user:Pages:\n## " in prompt
+    assert "## Where is my refund?\n" in prompt
+    assert prompt.endswith("\n\nCustomer: where is my refund for order 4417?<|end|>")
 
 
 def test_grounding_gives_way_when_the_context_is_short(make_chat: Make) -> None:

@@ -57,7 +57,7 @@ def test_an_app_that_runs_sees_an_import(run: Run, documents: Path, tmp_path: Pa
 def test_a_search_shows_what_an_answer_would_be_taken_from(run: Run, documents: Path) -> None:
     run("import", documents)
     found = run("search", "are whiskers washed", "--json")
-    assert "searching by words alone" in found.stderr
+    assert "found by their words alone" in found.stderr
     (first, *_) = json.loads(found.stdout)["found"]
     assert (first["source"], first["chosen"]) == ("cats.md", True)
     shown = run("search", "are whiskers washed")

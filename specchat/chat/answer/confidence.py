@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from specchat.chat.company.faq_search import weighty_words
 from specchat.chat.company.orders import OrderLookup
@@ -31,6 +31,8 @@ def doubts(turn: ChatTurn) -> tuple[str, ...]:
     if not turn.answer.strip():
         return ("empty",)
     found = []
+    if turn.grounds is not None:
+        return tuple(_by_grounds(turn))
     if _no_such_order(turn.lookups):
         found.append("no_such_order")
     elif _ADMITS.search(turn.answer):
@@ -43,6 +45,17 @@ def doubts(turn: ChatTurn) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _by_grounds(turn: ChatTurn) -> Iterator[str]:
+    """Of an answer that was checked when it was given."""
+    assert turn.grounds is not None
+    if _no_such_order(turn.lookups):
+        yield "no_such_order"
+    elif turn.grounds.state == "unknown":
+        yield "admits"
+    if _repeats(turn.answer):
+        yield "repeats"
+
+
 def _no_such_order(lookups: Sequence[OrderLookup]) -> bool:
     return any(lookup.order is None for lookup in lookups)
 
@@ -50,22 +63,3 @@ def _no_such_order(lookups: Sequence[OrderLookup]) -> bool:
 def _repeats(answer: str) -> bool:
     sentences = Counter(match[0].strip().lower() for match in _SENTENCE.finditer(answer))
     return any(count >= _REPEATS for count in sentences.values())
-
-
-_PERSON = (
-    r"(?:(?:an?|the|some|your|one of your)\s+)?(?:(?:real|live|actual|human|support|customer"
-    r"|service)\s+)*(?:person|people|human(?: being)?|agents?|operator|representative|colleague"
-    r"|someone|somebody|staff|advis[eo]r)\b"
-)
-_WANTS_PERSON = re.compile(
-    rf"\b(?:talk|speak|chat|put me through|connect me|transfer me|hand me over)\s+"
-    rf"(?:directly\s+)?(?:to|with)\s+{_PERSON}"
-    rf"|\b(?:want|need|prefer|get me|give me)\s+(?:to (?:see|reach|call|contact)\s+)?{_PERSON}"
-    rf"|^\W*{_PERSON}\W*(?:please)?\W*$",
-    re.IGNORECASE,
-)
-
-
-def wants_person(question: str) -> bool:
-    """True when a customer asks for a human being."""
-    return bool(_WANTS_PERSON.search(question))

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
+from specchat.chat.answer.grounds import Grounder, Grounds, conversation
 from specchat.chat.answer.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
 from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task, derived_seed, salt
 from specchat.chat.company import orders
 from specchat.chat.company.faq_search import FaqIndex
-from specchat.chat.company.grounding import system_messages, with_facts
+from specchat.chat.company.order_table import OrderTable
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.company.profile import Company, FaqEntry
+from specchat.chat.knowledge import Knowledge
 from specchat.chat.question import clean_question
 from specchat.chat.slots.filler import SlotFiller, SlotValues
 from specchat.chat.slots.message import Message, Parts, with_slots
 from specchat.chat.slots.rewrite import Rewrite, currency_of, rewrite_input
 from specchat.chat.slots.vocabulary import SLOTS
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
-from specchat.chat.types import AnswerOptions, ChatError
+from specchat.chat.types import AnswerOptions, ChatError, Source
 from specchat.engine.errors import RequestError
 from specchat.engine.request import Request, SamplingParams
 from storage import Store, StoreError
@@ -28,23 +32,38 @@ from storage import Store, StoreError
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel
 
+_ENGLISH_ONLY = re.compile(r"\bcare\b|smollm", re.IGNORECASE)
+"""Names of models that write no German."""
+
 
 class Preparation:
     """Prepares questions for one model and one company. Safe to use from any thread.
 
-    The bundled model knows slots: what was looked up becomes slot values and the start of its
-    answer. Other models read it next to the question.
+    A model that knows slots (`care-mini`) gets what was looked up as slot values and as the start
+    of its answer. Every other model reads pages and orders next to the question.
     """
 
-    def __init__(self, loaded: LoadedModel, company: Company, store: Store) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        company: Company,
+        store: Store,
+        knowledge: Knowledge | None = None,
+    ) -> None:
+        """Without `knowledge` the company's pages are searched by words alone."""
         self._company = company
-        self._store = store
         self._slots = loaded.uses_slots
         self._context = loaded.engine.info.context_length
         self._prompts = PromptBuilder(loaded.tokenizer)
         self._stop = () if getattr(loaded.tokenizer, "chat_template", None) else PLAIN_STOP
         self._verification = loaded.options.verification
         self._faq = FaqIndex(company.faq)
+        self._table = OrderTable(company, store)
+        self._grounder = None
+        if not loaded.uses_slots:
+            german = company.language == "de" or not _ENGLISH_ONLY.search(loaded.options.model)
+            knowledge = knowledge or Knowledge(store, company, None)
+            self._grounder = Grounder(company, knowledge, self._table, speaks_german=german)
         self.values = SlotValues.of(company)
 
     def task(self, live: LiveConversation, text: str, replaces: tuple[LiveTurn, ...] = ()) -> Task:
@@ -53,20 +72,30 @@ class Preparation:
         before = replaces[0].values if replaces else live.values
         asked = earlier[-1].shown.answer if earlier else ""
         rewrite = self.rewritten(text, asked)
-        lookups = self._lookups(text, asked, before.known.get("order_number", ""))
-        same = self._faq.same(text) if self._slots and not lookups else None
+        grounds: Grounds | None = None
+        same: FaqEntry | None = None
+        sources: tuple[Source, ...] = ()
+        if self._grounder is not None:
+            heard = [turn.shown for turn in earlier if turn.shown.status != "failed"]
+            grounds = self._grounder.grounds(text, heard)
+            lookups = grounds.lookups
+        else:
+            lookups = self._lookups(text, asked, before.known.get("order_number", ""))
+            same = self._faq.same(text) if not lookups else None
+            sources = tuple(map(_source, self._faq.search(text) if same is None else (same,)))
         return Task(
             text=text,
-            question=self._grounded(rewrite.parts, text, lookups),
-            history=tuple(message for turn in earlier for message in turn.messages),
+            question=rewrite.parts,
+            history=tuple(self._history(earlier)),
             before=before,
             values=before.with_customer(rewrite.values),
-            sources=self._faq.search(text) if same is None else (same,),
+            sources=sources,
             lookups=lookups,
             opening=self._opening(lookups, same),
             position=replaces[0].position if replaces else live.asked,
             attempt=replaces[0].attempt + 1 if replaces else 0,
             replaces=replaces,
+            grounds=grounds,
         )
 
     def answering(
@@ -78,6 +107,7 @@ class Preparation:
         if prompt.dropped_turns:
             notes = (*notes, say.dropped(prompt.dropped_turns))
         values = task.values.with_customer(orders.values(task.lookups) if self._slots else {})
+        grounds = task.grounds
         return StreamedAnswer(
             request=Request(
                 prompt.ids, params, salt=salt(live.owner), public_tokens=prompt.public_tokens
@@ -89,7 +119,9 @@ class Preparation:
             sources=task.sources,
             lookups=task.lookups,
             opening=task.opening,
-            in_context=bool(task.sources) and (not self._slots or task.opens_with_source),
+            in_context=bool(grounds.passages) if grounds else task.opens_with_source,
+            preface=_preface(grounds),
+            reply=_reply(grounds),
         )
 
     def rewritten(self, text: str, asked: str) -> Rewrite:
@@ -111,8 +143,9 @@ class Preparation:
     def prompt_for(self, question: str, max_tokens: int) -> PromptBuild:
         """The prompt of a single question. Raises ChatError as `ChatService.answer` does."""
         text = clean_question(question)
-        message = Message("user", self._grounded(self.rewritten(text, "").parts, text, ()))
-        return self._built([message], (), max_tokens)
+        if self._grounder is not None:
+            return self._grounded(self._grounder, (), self._grounder.grounds(text), max_tokens)
+        return self._built([Message("user", self.rewritten(text, "").parts)], max_tokens)
 
     def filler_for(self, question: str) -> SlotFiller:
         """A fresh filler for the answer to a single question. Raises ChatError as above."""
@@ -125,7 +158,7 @@ class Preparation:
             return ()
         named = orders.numbers_in(text, asked, before)
         try:
-            return orders.look_up(named, self._store.care.order)
+            return orders.look_up(named, self._table.find)
         except StoreError:
             return ()
 
@@ -137,10 +170,17 @@ class Preparation:
             return orders.opening(lookups)
         return with_slots(same.answer, self.slot_texts(self.values))
 
-    def _grounded(self, parts: Parts, text: str, lookups: tuple[OrderLookup, ...]) -> Parts:
-        if self._slots:
-            return parts
-        return with_facts(parts, self._company, self._faq.search(text), lookups)
+    def _history(self, earlier: Sequence[LiveTurn]) -> Iterator[Message]:
+        """Earlier turns as the model sees them. What a colleague said while the conversation was
+        handed over belongs to it; a model with slots has never seen that."""
+        for turn in earlier:
+            if not turn.shown.by_person or self._slots:
+                yield from turn.messages
+                continue
+            if turn.shown.question:
+                yield Message.of("user", turn.shown.question)
+            if turn.shown.answer:
+                yield Message.of("assistant", say.COLLEAGUE_SAID + turn.shown.answer)
 
     def _params(self, live: LiveConversation, options: AnswerOptions, task: Task) -> SamplingParams:
         seed = options.seed
@@ -159,22 +199,47 @@ class Preparation:
             raise ChatError(say.bad_setting(error)) from error
 
     def _prompt(self, task: Task, max_tokens: int) -> PromptBuild:
+        if self._grounder is not None and task.grounds is not None:
+            return self._grounded(self._grounder, task.history, task.grounds, max_tokens)
         messages = [*task.history, Message("user", task.question)]
-        try:
-            return self._built(messages, task.opening, max_tokens)
-        except ChatError:
-            if self._slots:
-                raise
-        plain = self.rewritten(task.text, "").parts  # the facts do not fit: the question alone
-        return self._built([*task.history, Message("user", plain)], task.opening, max_tokens)
+        return self._built(messages, max_tokens, task.opening)
 
-    def _built(self, messages: list[Message], opening: Parts, max_tokens: int) -> PromptBuild:
-        context = self._context
-        if max_tokens >= context:
-            raise ChatError(say.too_long_answer(context, max_tokens))
-        budget = context - max_tokens
-        if not self._slots:  # the bundled model has never seen a system message
-            for system in system_messages(self._company):
-                with suppress(ChatError):  # too long: try the next, shorter one
-                    return self._prompts.build([system, *messages], context_budget=budget)
+    def _grounded(
+        self, grounder: Grounder, history: Sequence[Message], grounds: Grounds, max_tokens: int
+    ) -> PromptBuild:
+        """The prompt as in training; with fewer pages, then without the system text, where it
+        does not fit."""
+        for system in ((grounder.system,), ()):
+            for pages in range(len(grounds.passages), -1, -1):
+                asked = Message.of("user", grounds.asked(pages))
+                with suppress(ChatError):
+                    return self._built([*system, *conversation([*history, asked])], max_tokens)
+        return self._built([Message.of("user", grounds.question)], max_tokens)
+
+    def _built(
+        self, messages: Sequence[Message], max_tokens: int, opening: Parts = ()
+    ) -> PromptBuild:
+        if max_tokens >= self._context:
+            raise ChatError(say.too_long_answer(self._context, max_tokens))
+        budget = self._context - max_tokens
         return self._prompts.build(messages, context_budget=budget, opening=opening)
+
+
+def _source(entry: FaqEntry) -> Source:
+    return Source(entry.id, entry.question, entry.answer)
+
+
+def _reply(grounds: Grounds | None) -> str:
+    """The whole answer where no model is needed; "" where one is."""
+    if grounds is None:
+        return ""
+    if grounds.intent == "wordless":
+        return say.WORDLESS
+    found = grounds.passages or grounds.lookups
+    return say.GERMAN_UNKNOWN if grounds.german and not found else ""
+
+
+def _preface(grounds: Grounds | None) -> str:
+    if grounds is None or not grounds.german or _reply(grounds):
+        return ""
+    return f"{say.GERMAN} "

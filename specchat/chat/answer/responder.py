@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
 from specchat.chat.answer.confidence import doubts
+from specchat.chat.answer.floor import settled
 from specchat.chat.answer.preparation import Preparation
 from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task
@@ -18,7 +19,7 @@ from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.turn_metrics import metrics_from
 from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatTurn
 from specchat.engine.errors import EngineError
-from storage import HandoffRow, TurnMetrics
+from storage import HandoffRow, TurnGrounds, TurnMetrics
 
 if TYPE_CHECKING:
     from specchat.engine.engine import Engine
@@ -80,6 +81,7 @@ class Responder:
         self, live: LiveConversation, answering: StreamedAnswer, task: Task
     ) -> AnswerUpdate:
         """Keep the turn in memory and store it, whatever became of it."""
+        grounds = _settle(answering, task)
         shown = ChatTurn(
             turn_id=answering.turn_id,
             question=task.text,
@@ -92,8 +94,9 @@ class Responder:
             sources=answering.sources,
             in_context=answering.in_context,
             lookups=answering.lookups,
+            grounds=grounds,
         )
-        update = replace(answering.update(), doubts=doubts(shown))
+        update = replace(answering.update(), doubts=doubts(shown), grounds=grounds)
         turn = LiveTurn(
             shown, task.question, answering.parts, task.before, task.position, task.attempt
         )
@@ -124,6 +127,20 @@ class Responder:
         notes = () if live.saved or not live.kept else (say.NOT_SAVED,)
         hidden = self._repository.redacted(text, live).counts if live.kept else {}
         return (*notes, say.hidden(hidden)) if hidden else notes
+
+
+def _settle(answering: StreamedAnswer, task: Task) -> TurnGrounds | None:
+    """Check a whole answer and put the page, the records or the truth in its place where it fails;
+    what it stands on, if anything was looked for."""
+    if task.grounds is None or answering.ended_as != "completed":
+        return None
+    if answering.reply:
+        return TurnGrounds(state="talk" if task.grounds.intent == "wordless" else "unknown")
+    found = settled(answering.body, task.grounds)
+    if found.replaced_by:
+        answering.show(found.text, found.replaced_by)
+    answering.sources = found.sources
+    return found.grounds
 
 
 def _passed_on(turn: ChatTurn, handoff: HandoffRow, notes: tuple[str, ...]) -> AnswerUpdate:

@@ -10,11 +10,17 @@ from typing import Protocol
 
 from specchat.chat import wording as say
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.company.profile import FaqEntry
 from specchat.chat.slots.filler import Piece, SlotFiller
 from specchat.chat.slots.message import Parts, Slot, joined, merged
 from specchat.chat.slots.vocabulary import SLOTS
-from specchat.chat.types import AnswerUpdate, Mode, Segment, TurnStatus, UpdateStatus
+from specchat.chat.types import (
+    AnswerUpdate,
+    Mode,
+    Segment,
+    Source,
+    TurnStatus,
+    UpdateStatus,
+)
 from specchat.engine.errors import EngineError, QueueFullError, RequestError
 from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
 from storage.records import new_id
@@ -27,6 +33,9 @@ HEARTBEAT_S = 0.25
 
 RECORDS = "records"
 """Source of a sentence that was looked up, not written by the model."""
+
+CHAT = "chat"
+"""Source of a sentence that the chat itself says."""
 
 
 class Stream(Protocol):
@@ -53,10 +62,12 @@ class StreamedAnswer:
     mode: Mode
     slots: bool  # the model writes slot tokens
     notes: tuple[str, ...] = ()
-    sources: tuple[FaqEntry, ...] = ()
+    sources: tuple[Source, ...] = ()
     in_context: bool = False  # the model has the sources before it; else they are only shown
     lookups: tuple[OrderLookup, ...] = ()
     opening: Parts = ()  # the start of the answer that stands in the prompt already
+    preface: str = ""  # stands before the answer and is no part of it: the model never sees it
+    reply: str = ""  # the whole answer, where no model is asked
     turn_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: UpdateStatus = "streaming"
@@ -66,8 +77,11 @@ class StreamedAnswer:
     _stream: Stream | None = None
     _started: float = field(default_factory=time.perf_counter)
     _stopped: bool = False
+    _shown: str | None = None  # what took the place of what the model wrote
 
     def __post_init__(self) -> None:
+        if self.preface:
+            self._append([(self.preface, CHAT)])
         if self.opening:
             self._append([(self.filler.fill(joined(self.opening)), RECORDS)])
 
@@ -77,8 +91,16 @@ class StreamedAnswer:
         return "".join(segment.text for segment in self.segments)
 
     @property
+    def body(self) -> str:
+        """The answer so far without what stands before it."""
+        return self.text.removeprefix(self.preface)
+
+    @property
     def parts(self) -> Parts:
-        """The answer so far as the model wrote it, its slot tokens as slots."""
+        """The answer so far as the model wrote it, its slot tokens as slots; or what took its
+        place."""
+        if self._shown is not None:
+            return (self._shown,)
         written = (Slot(_slot(text)) if self._is_slot(text) else text for text, _ in self.raw)
         return merged((*self.opening, *written))
 
@@ -93,12 +115,22 @@ class StreamedAnswer:
         if self._stream is not None:
             self._stream.cancel()
 
+    def show(self, text: str, source: str) -> None:
+        """Put `text` in the place of what the model wrote; the statistics stay."""
+        self._shown = text
+        self.segments = [Segment(self.preface, CHAT)] if self.preface else []
+        self._append([(text, source)])
+
     def updates(self, engine: Submits) -> Iterator[AnswerUpdate]:
         """Run the request and yield its state while it streams.
 
         Engine errors end it with status "failed" and a note; they are not raised. Closing the
         iterator early leaves status "streaming": call `settle`.
         """
+        if self.reply:
+            self.show(self.reply, CHAT)
+            self.status = "completed"
+            return
         try:
             self._stream = engine.submit(self.request)
             if self._stopped:

@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 
 from specchat.chat import wording as say
+from specchat.chat.answer.grounds import Grounds
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.company.profile import FaqEntry
 from specchat.chat.slots.filler import SlotValues
 from specchat.chat.slots.message import Message, Parts
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
-from specchat.chat.types import ChatError, ChatTurn
+from specchat.chat.types import ChatError, ChatTurn, Source
 from storage import TurnRow
 
 _TITLE_LENGTH = 60
@@ -26,12 +26,13 @@ class Task:
     history: tuple[Message, ...]
     before: SlotValues  # without what this question says
     values: SlotValues  # with it
-    sources: tuple[FaqEntry, ...]
+    sources: tuple[Source, ...]
     lookups: tuple[OrderLookup, ...]
     opening: Parts  # the start of the answer, from an order or a source
     position: int  # of the question in the conversation
     attempt: int
     replaces: tuple[LiveTurn, ...]  # turns whose place the new one takes
+    grounds: Grounds | None = None  # for models without slots
 
     @property
     def opens_with_source(self) -> bool:
@@ -70,6 +71,7 @@ def shown_from(row: TurnRow) -> ChatTurn:
         footer_stats=row.metrics,
         created_at=row.created_at,
         by_person=row.kind == "person",
+        grounds=row.grounds,
     )
 
 

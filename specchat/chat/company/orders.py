@@ -62,6 +62,19 @@ def facts(lookup: OrderLookup) -> str:
     return " ".join(parts)
 
 
+def told(lookup: OrderLookup) -> str:
+    """How the order stands, as an answer: its state, its day and who brings it."""
+    order = lookup.order
+    if order is None:
+        return f"{facts(lookup)} Please check the number, or ask for a person."
+    said = [f"Your order {order.number} {_IS[order.status]}."]
+    if order.due_on is not None:
+        said.append(f"{_DUE[order.status]} {day(order.due_on)}.")
+    if order.carrier:
+        said.append(f"Carrier: {order.carrier}, tracking number {order.tracking}.")
+    return " ".join(said)
+
+
 def opening(lookups: Sequence[OrderLookup]) -> Parts:
     """The first sentence of an answer, for a model that knows slots instead of facts.
 
@@ -101,6 +114,14 @@ _STATES: Mapping[str, str] = {
     "cancelled": "cancelled",
     "returned": "returned, the refund is on its way",
     "refunded": "refunded",
+}
+_IS: Mapping[str, str] = {
+    "processing": "is being prepared",
+    "shipped": "is on its way",
+    "delivered": "was delivered",
+    "cancelled": "is cancelled",
+    "returned": "was returned, the refund is on its way",
+    "refunded": "was refunded",
 }
 _DUE: Mapping[str, str] = {
     "processing": "Expected on",

@@ -33,7 +33,7 @@ def as_markdown(title: str, turns: Sequence[ChatTurn]) -> str:
         if turn.status != "completed":
             parts.append(f"*({turn.status})*")
         if turn.sources:
-            parts.append("Help pages: " + "; ".join(entry.question for entry in turn.sources))
+            parts.append("Help pages: " + "; ".join(source.title for source in turn.sources))
     return "\n\n".join(parts) + "\n"
 
 
@@ -48,7 +48,8 @@ def turn_values(turn: ChatTurn) -> dict[str, Any]:
         "by": "person" if turn.by_person else "assistant",
         "status": turn.status,
         "opinion": turn.opinion,
-        "sources": [entry.id for entry in turn.sources],
+        "sources": [source.id for source in turn.sources],
+        "grounds": None if turn.grounds is None else asdict(turn.grounds),
         "orders": [lookup.number for lookup in turn.lookups],
         "metrics": None if numbers is None else plain_values(asdict(numbers)),
     }

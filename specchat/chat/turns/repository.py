@@ -14,7 +14,14 @@ from specchat.chat.slots.message import joined, with_slots
 from specchat.chat.turns.conversation import LiveConversation, LiveConversations, LiveTurn
 from specchat.chat.turns.learning import Learning
 from specchat.chat.types import ChatTurn, ConversationSummary
-from storage import FeedbackRecord, Store, StoreError, TurnRecord, WrittenAnswer
+from storage import (
+    FeedbackRecord,
+    Store,
+    StoreError,
+    TurnGrounds,
+    TurnRecord,
+    WrittenAnswer,
+)
 from storage.records import new_id
 
 _FLUSH_S = 0.5  # to wait for turns on their way into the store, before reading from it
@@ -137,6 +144,7 @@ class ConversationRepository:
             turn_id=turn.turn_id,
             created_at=turn.created_at,
             written=written,
+            grounds=self._storable(live, turn.grounds),
         )
         with suppress(StoreError, LookupError):
             self._store.record_turn(record)
@@ -221,6 +229,15 @@ class ConversationRepository:
             return ""
         text = self.redacted(joined(turn.answer), live).text
         return "" if WITHHELD in text else text
+
+    def _storable(self, live: LiveConversation, grounds: TurnGrounds | None) -> TurnGrounds | None:
+        """Redacted; of a conversation that is not kept how much there was, and no word."""
+        if grounds is None:
+            return None
+        if not live.kept:
+            return replace(grounds, retrieved={}, unsupported=("",) * len(grounds.unsupported))
+        redacted = (self.redacted(each, live).text for each in grounds.unsupported)
+        return replace(grounds, unsupported=tuple(redacted))
 
     def _end(self, live: LiveConversation) -> None:
         if live.stop is not None:

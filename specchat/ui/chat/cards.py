@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.company.profile import FaqEntry
+from specchat.chat.types import Source
 from specchat.ui.chat import labels as text
 from specchat.ui.shared.token_highlights import one_line
 from storage import HandoffRow, OrderRow
@@ -62,12 +62,14 @@ def _steps(order: OrderRow) -> str:
     )
 
 
-def sources(entries: Sequence[FaqEntry], *, read: bool) -> str:
-    """FAQ entries to open; `read` when the model had them before it."""
+def sources(entries: Sequence[Source], *, read: bool, quoted: bool = False) -> str:
+    """Help pages to open; `read` when the answer was taken from them, `quoted` when it is one of
+    them word for word."""
     heading = text.SOURCES_READ if read else text.SOURCES_SHOWN
+    if quoted:
+        heading = text.SOURCES_QUOTED
     shown = "".join(
-        f"<details><summary>{escape(entry.question)}</summary><p>{one_line(entry.answer)}</p>"
-        "</details>"
+        f"<details><summary>{escape(entry.title)}</summary><p>{one_line(entry.text)}</p></details>"
         for entry in entries
     )
     return f'<div class="sc-sources"><b>{heading}</b>{shown}</div>'

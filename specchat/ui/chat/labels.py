@@ -73,6 +73,7 @@ MARKS_FORGOTTEN = (
 NOT_MEASURED = "No measurements were stored for this answer."
 COLLEAGUE = "Colleague"
 SOURCES_READ = "Sources of this answer"
+SOURCES_QUOTED = "In the words of our help page"
 SOURCES_SHOWN = "From our help pages"
 ORDER = "Order"
 ORDER_UNKNOWN = "There is no order with this number. Please check it in your confirmation e-mail."

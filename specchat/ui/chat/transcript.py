@@ -8,7 +8,6 @@ from html import escape
 from typing import Any
 
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.company.profile import FaqEntry
 from specchat.chat.types import ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
@@ -60,7 +59,7 @@ def messages_of(turn: ChatTurn) -> list[Message]:
     return [
         *question,
         *answer_messages(answer, turn.lookups),
-        *_sources(turn.sources, turn.in_context),
+        *_sources(turn),
         _evidence_message(turn),
     ]
 
@@ -87,8 +86,11 @@ def colleague_message(said: str) -> Message:
     return assistant_message(f"**{text.COLLEAGUE}:** {body}")
 
 
-def _sources(entries: Sequence[FaqEntry], read: bool) -> list[Message]:
-    return [assistant_message(cards.sources(entries, read=read))] if entries else []
+def _sources(turn: ChatTurn) -> list[Message]:
+    if not turn.sources:
+        return []
+    quoted = turn.grounds is not None and turn.grounds.state == "page"
+    return [assistant_message(cards.sources(turn.sources, read=turn.in_context, quoted=quoted))]
 
 
 def _evidence_message(turn: ChatTurn) -> Message:

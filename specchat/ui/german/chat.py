@@ -53,6 +53,7 @@ TEXTS: dict[str, str] = {
     chat.NOT_MEASURED: "Zu dieser Antwort ist keine Messung gespeichert.",
     "Colleague:": "Unser Team:",
     chat.SOURCES_READ: "Quellen dieser Antwort",
+    chat.SOURCES_QUOTED: "In den Worten unserer Hilfeseite",
     chat.SOURCES_SHOWN: "Aus unseren Hilfeseiten",
     "not measured": "nicht gemessen",
     "no drafts verified": "keine Entwürfe geprüft",

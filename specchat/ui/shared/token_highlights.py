@@ -35,6 +35,8 @@ STYLES: Mapping[str, SourceStyle] = {
     "ngram": SourceStyle("ngram", "n-gram of the prompt", "dotted line", "N"),
     "suffix": SourceStyle("suffix", "past answers", "dashed line", "S"),
     "records": SourceStyle("records", "looked up in our records", "thick line", "R"),
+    "page": SourceStyle("records", "our help page, word for word", "thick line", "P"),
+    "chat": SourceStyle("records", "said by the chat itself", "thick line", "C"),
     "draft_model": SourceStyle("draft", "draft model", "double line", "D"),
     "medusa": SourceStyle("medusa", "Medusa heads", "line above and below", "H"),
     "eagle3": SourceStyle("eagle3", "EAGLE-3 head", "line above", "E"),

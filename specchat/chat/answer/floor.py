@@ -1,0 +1,162 @@
+"""The floor under an answer: never worse than the page that fits, and no invented specific stays.
+
+A small model declines what stands before it, mixes pages and adds figures. Where it does, the
+page is the answer in its own words; where there is no page, the answer is that nobody knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specchat.chat import wording as say
+from specchat.chat.answer.check import check, copies_instruction, promises
+from specchat.chat.answer.grounds import Grounds
+from specchat.chat.company.faq_search import weighty_words
+from specchat.chat.company.orders import told
+from specchat.chat.knowledge import Passage
+from specchat.chat.knowledge.sentences import sentences
+from specchat.chat.types import Source
+from specchat.evidence.declines import declines
+from storage import TurnGrounds
+from storage.records import AnswerState
+
+FITS = 0.4
+"""The chance from which a page is believed against a model that says it does not know."""
+
+MOST_WORDS = 70  # of a page that is an answer
+_SHARED_WORDS = 4  # in a row, that show where an answer comes from
+_STEM = 5  # letters by which words are compared
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An answer as it is to be shown."""
+
+    text: str
+    replaced_by: str  # source of the text: "" the model's own, "page", "records" or "chat"
+    sources: tuple[Source, ...]  # those that it used, in its order
+    grounds: TurnGrounds
+
+
+def settled(answer: str, grounds: Grounds) -> Settled:
+    """What is shown in the place of `answer`: the answer itself unless something is wrong."""
+    found = check(answer, grounds.known, (*grounds.records, grounds.question, *grounds.said))
+    wrong = (
+        bool(found.unsupported)
+        or not answer.strip()
+        or copies_instruction(answer)
+        or promises(answer, (*grounds.known, *grounds.records))
+    )
+    declined = declines(answer)
+    text, replaced_by = answer, ""
+    if grounds.lookups and (wrong or declined):
+        text, replaced_by = _from_records(grounds), "records"
+    elif grounds.passages and (wrong or (declined and grounds.chance >= FITS)):
+        text, replaced_by = page_words(grounds), "page"
+    elif wrong:
+        text, replaced_by = _fixed(grounds), "chat"
+    state = _state(grounds, replaced_by, declined and not replaced_by)
+    used = used_passages(text, grounds.passages)
+    if state == "grounded" and not used:
+        used = list(grounds.passages[:1])  # in other words than the page's
+    return Settled(
+        text,
+        replaced_by,
+        tuple(Source(page.id, page.title, page.text) for page in used),
+        TurnGrounds(
+            state=state,
+            retrieved=dict(grounds.retrieved),
+            unsupported=found.unsupported,
+        ),
+    )
+
+
+def _state(grounds: Grounds, replaced_by: str, declined: bool) -> AnswerState:
+    if grounds.intent != "question":
+        return "talk"
+    if replaced_by == "page":
+        return "page"
+    if grounds.lookups:
+        return "order"
+    return "grounded" if grounds.passages and not declined else "unknown"
+
+
+def _fixed(grounds: Grounds) -> str:
+    """What is said where there is nothing to say."""
+    if grounds.intent == "person":
+        return say.PERSON
+    return say.UNKNOWN if grounds.intent == "question" else say.HELLO
+
+
+def _from_records(grounds: Grounds) -> str:
+    """The orders as their records have them, and the page where it is asked for too."""
+    said = " ".join(map(told, grounds.lookups))
+    both = grounds.parts > 1 and grounds.passages and grounds.chance >= FITS
+    return f"{said} {page_words(grounds)}" if both else said
+
+
+# -- a page in its own words -------------------------------------------------------------------
+
+
+def page_words(grounds: Grounds) -> str:
+    """The best page word for word, its best sentences if it is long; of a message with several
+    questions the best of each."""
+    pages = grounds.passages[: grounds.parts]
+    each = MOST_WORDS // len(pages)
+    return " ".join(_quoted(page, grounds.question, each) for page in pages)
+
+
+def _quoted(page: Passage, question: str, most: int) -> str:
+    """Whole sentences of a page that fit the question best, in the page's order."""
+    said = sentences(page.text)
+    if len(page.text.split()) <= most:
+        return " ".join(said)
+    asked = _stems(question)
+    ranked = sorted(range(len(said)), key=lambda place: (-_overlap(said[place], asked), place))
+    kept: list[int] = []
+    left = most
+    for place in ranked:
+        words = len(said[place].split())
+        if words <= left or not kept:
+            kept.append(place)
+            left -= words
+    return " ".join(said[place] for place in sorted(kept))
+
+
+def _overlap(sentence: str, asked: set[str]) -> int:
+    return len(_stems(sentence) & asked)
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:_STEM] for word in weighty_words(text)}
+
+
+# -- where an answer comes from ----------------------------------------------------------------
+
+
+def used_passages(answer: str, passages: Sequence[Passage]) -> list[Passage]:
+    """The passages that an answer shares several words in a row with, in the answer's order."""
+    words = _words(answer)
+    places: dict[int, int] = {}
+    for number, page in enumerate(passages):
+        runs = _runs(_words(page.text))
+        shared = [place for place, run in enumerate(_runs_in_order(words)) if run in runs]
+        if shared:
+            places[number] = shared[0]
+    return [passages[number] for number in sorted(places, key=lambda number: places[number])]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _runs(words: Sequence[str]) -> set[tuple[str, ...]]:
+    return set(_runs_in_order(words))
+
+
+def _runs_in_order(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every few words in a row; of a very short text the text."""
+    length = min(_SHARED_WORDS, max(1, len(words)))
+    return [tuple(words[start : start + length]) for start in range(len(words) - length + 1)]

@@ -1,0 +1,130 @@
+"""What an answer may stand on: pages that were found, orders that were looked up, what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specchat.chat.answer.instructions import grounded_question, system_text
+from specchat.chat.answer.intent import Intent, intent_of
+from specchat.chat.company import orders
+from specchat.chat.company.order_table import OrderTable
+from specchat.chat.company.orders import OrderLookup
+from specchat.chat.company.profile import Company
+from specchat.chat.knowledge import Exchange, Knowledge, Passage
+from specchat.chat.knowledge.language import language_of
+from specchat.chat.slots.message import Message, joined
+from specchat.chat.types import ChatTurn
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known when a question is answered."""
+
+    question: str
+    intent: Intent
+    passages: tuple[Passage, ...] = ()  # those to answer from, the likeliest first
+    chance: float = 0.0  # that one of them answers
+    retrieved: tuple[tuple[str, float], ...] = ()  # ids of all that was looked at, with chances
+    parts: int = 1  # questions in the message
+    lookups: tuple[OrderLookup, ...] = ()
+    said: tuple[str, ...] = ()  # earlier turns, and the company's own contacts
+    german: bool = False  # the customer writes German, and the model does not
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The orders, as the model reads them."""
+        return tuple(map(orders.facts, self.lookups))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every text that may support the answer, but for the orders."""
+        pages = (f"{page.title}\n{page.text}" for page in self.passages)
+        return (*pages, *self.said, self.question)
+
+    def asked(self, most_passages: int) -> str:
+        """The question with what was found for it, word for word as in training."""
+        pages = [(page.title, page.text) for page in self.passages[:most_passages]]
+        return grounded_question(self.question, pages, self.records)
+
+
+class Grounder:
+    """Finds what a question is to be answered from. Safe to use from any thread."""
+
+    def __init__(
+        self, company: Company, knowledge: Knowledge, table: OrderTable, *, speaks_german: bool
+    ) -> None:
+        self._company = company
+        self._knowledge = knowledge
+        self._table = table
+        self._speaks_german = speaks_german
+        self.system = Message.of("system", system_text(company.name, company.description))
+        self._contacts = (
+            company.name, company.support_phone, company.support_email, company.support_hours,
+            company.website_url, company.login_url, company.portal, company.store_location,
+        )  # fmt: skip
+
+    def grounds(self, question: str, earlier: Sequence[ChatTurn] = ()) -> Grounds:
+        """What there is for a question that follows these turns."""
+        intent = intent_of(question)
+        german = not self._speaks_german and language_of(question) == "de"
+        said = tuple(text for turn in earlier for text in (turn.question, turn.answer) if text)
+        grounds = Grounds(
+            question, intent, said=(*said, *self._contacts), german=german and intent == "question"
+        )
+        return grounds if intent != "question" else self._found(grounds, earlier)
+
+    def _found(self, grounds: Grounds, earlier: Sequence[ChatTurn]) -> Grounds:
+        question = grounds.question
+        asked = [turn.question for turn in earlier if turn.question]
+        answered = earlier[-1].answer if earlier else ""
+        lookups = self._table.asked_about(question, asked, answered)
+        judgement = self._knowledge.judge(question, exchanges(earlier))
+        passages = () if lookups and only_a_number(question) else judgement.passages
+        return Grounds(
+            question,
+            grounds.intent,
+            tuple(map(self._in_english, passages)) if grounds.german else passages,
+            judgement.chance if passages else 0.0,
+            tuple((each.passage.id, round(each.chance, 4)) for each in judgement.found),
+            len(judgement.searched_for),
+            lookups,
+            grounds.said,
+            grounds.german,
+        )
+
+    def _in_english(self, passage: Passage) -> Passage:
+        """The same page in the language of the model, where the company has it in both."""
+        wanted = passage.id.replace(":de:", ":en:", 1)
+        if wanted == passage.id:
+            return passage
+        return next((each for each in self._knowledge.passages() if each.id == wanted), passage)
+
+
+def exchanges(turns: Sequence[ChatTurn]) -> list[Exchange]:
+    """Earlier turns as a follow-up leans on them; what a colleague says belongs to what was asked
+    before it."""
+    found: list[Exchange] = []
+    for turn in turns:
+        if turn.question or not found:
+            found.append(Exchange(turn.question, turn.answer))
+        elif turn.answer:
+            found[-1] = Exchange(found[-1].question, f"{found[-1].answer}\n{turn.answer}".strip())
+    return found
+
+
+def conversation(messages: Sequence[Message]) -> list[Message]:
+    """Messages in turn: what one side says in several goes together, as templates want it."""
+    found: list[Message] = []
+    for message in messages:
+        if found and found[-1].role == message.role:
+            text = f"{joined(found[-1].parts)}\n{joined(message.parts)}"
+            found[-1] = Message.of(message.role, text)
+        else:
+            found.append(message)
+    return found
+
+
+def only_a_number(question: str) -> bool:
+    """True for "4417" and "order 4417": there is nothing to look for in the pages."""
+    return len(question.split()) <= 3

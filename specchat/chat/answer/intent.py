@@ -1,0 +1,122 @@
+"""What a customer's message is, before anything is looked for: a question, small talk, a wish for a
+person, or no words at all. Rules over whole messages, in English and German."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Intent = Literal["question", "talk", "person", "wordless"]
+
+_LONGEST_TALK = 120  # characters
+_LOOK_BACK = 80  # characters in which a "not" is looked for
+
+
+def intent_of(message: str) -> Intent:
+    """What the message is; what is small talk and a question too is a question."""
+    if not any(character.isalnum() for character in message):
+        return "wordless"
+    if wants_person(message):
+        return "person"
+    short = len(message) <= _LONGEST_TALK
+    return "talk" if short and _TALK.fullmatch(message.strip()) else "question"
+
+
+# -- a person ----------------------------------------------------------------------------------
+
+_PERSON = (
+    r"(?:(?:an?|the|some|your|one of your)\s+)?(?:(?:real|live|actual|human|support|customer"
+    r"|service)\s+)*(?:person|people|human(?: being)?|agents?|operator|representative|colleague"
+    r"|someone|somebody|staff|advis[eo]r|supervisor|manager)\b"
+)
+_WANTS_PERSON = re.compile(
+    rf"\b(?:talk|speak|chat|put me through|connect me|transfer me|hand me over)\s+"
+    rf"(?:directly\s+)?(?:to|with)\s+{_PERSON}"
+    r"|\b(?:can|could)\s+(?:someone|somebody|anyone)\s+(?:please\s+)?(?:call|contact|ring)\s+me\b"
+    r"|\b(?<!you )(?:want|need|prefer|get me|give me)\s+(?:to (?:see|reach|call|contact)\s+)?"
+    rf"{_PERSON}"
+    rf"|^\W*{_PERSON}\W*(?:please)?\W*$",
+    re.IGNORECASE,
+)
+_MENSCH = (
+    r"(?:(?:einem|einer|einen|ein|eine|dem|der|den|jemand|euren|ihren|eurem|ihrem)\s+)*"
+    r"(?:(?:echten|echter|echtem|richtigen|richtiger|richtigem|lebenden|menschlichen)\s+)*"
+    r"(?:mensch(?:en)?|mitarbeiter(?:in|n)?|person|kollegen?|kollegin|berater(?:in)?|jemande[mn]"
+    r"|kundenberater(?:in)?|kundendienst|support|vorgesetzten?)\b"
+)
+_WILL_MENSCH = re.compile(
+    rf"\bmit\s+{_MENSCH}[^.!?]{{0,30}}\b(?:sprechen|reden|schreiben|chatten|verbinden|telefonieren"
+    rf"|verbunden)\b"
+    rf"|\b(?:sprechen|reden|verbinden sie mich|verbinde mich)\b[^.!?]{{0,20}}\bmit\s+{_MENSCH}"
+    rf"|\b(?:will|möchte|brauche|gib mir|geben sie mir|hätte gern)\s+(?:bitte\s+)?{_MENSCH}"
+    rf"|^\W*(?:bitte\W+)?{_MENSCH}\W*(?:bitte)?\W*$",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(
+    r"\b(?:don['’]?t|do not|didn['’]?t|did not|not|never|no|without|rather than|instead of|nicht"
+    r"|kein(?:e[nmrs]?)?|ohne|statt)\b[^.,;:!?]*\Z",
+    re.IGNORECASE,
+)
+_REFUSED_BOT = re.compile(
+    r"\b(?:don['’]?t|do not|not|nicht)\b[^.!?]*\b(?:bot|robot|machine|computer|ai|ki|roboter|"
+    r"maschine)\b",
+    re.IGNORECASE,
+)
+
+
+def wants_person(question: str) -> bool:
+    """True when a customer asks for a human being; not where the wish is negated."""
+    if _REFUSED_BOT.search(question) and re.search(r"\b(?:want|like|will|möchte)\b", question):
+        return True
+    for pattern in (_WANTS_PERSON, _WILL_MENSCH):
+        for found in pattern.finditer(question):
+            before = question[: found.start()][-_LOOK_BACK:]
+            if not _NEGATED.search(before) and not _negates(found[0]):
+                return True
+    return False
+
+
+def _negates(wish: str) -> bool:
+    """ "Mit einem Menschen will ich nicht reden": the word stands inside."""
+    return re.search(r"\b(?:nicht|kein\w*)\b", wish, re.IGNORECASE) is not None
+
+
+# -- small talk --------------------------------------------------------------------------------
+
+_FILLER = r"(?:[\s,.!?:;)(-]|\b(?:so|very|much|a lot|ok|okay|oh|well|then|all|there|again|and)\b)*"
+_GREETING = (
+    r"(?:hi+|hello+|hey+|hiya|howdy|good (?:morning|afternoon|evening|day)|morning|hallo|guten "
+    r"(?:tag|morgen|abend)|moin|servus|grüß gott|(?:hi|hello|hey) (?:there|team|all|everyone)"
+    r"|(?:is )?any(?:one|body) (?:here|there)|are you there)"
+)
+_THANKS = (
+    r"(?:thank(?:s| you)(?: for (?:your|the) (?:help|answer|time|info(?:rmation)?))?|thx|ty|cheers"
+    r"|many thanks|great|perfect|awesome|wonderful|brilliant|cool|nice|super|good|fine|got it"
+    r"|that(?:['’]s| is) (?:all|great|perfect|good|fine|helpful)(?: i needed)?|that helps|"
+    r"that was (?:quick|helpful)|you(?:['’]re| are) (?:great|the best)"
+    r"|danke(?:schön| schön| sehr)?|vielen dank)"
+)
+_GOODBYE = (
+    r"(?:bye+(?: bye)?|good ?bye|see (?:you|ya)|cya|good night|take care|have a (?:nice|good|great)"
+    r" (?:day|evening|one|weekend)|tschüss|auf wiedersehen|ciao|no,? (?:that['’]?s|that was|thats) "
+    r"(?:all|everything|it)|nothing else|nope)"
+)
+_ROBOT = (
+    r"(?:(?:so )?(?:are|r) (?:you|u) (?:an? )?(?:real(?: person| human)?|robot|bot|chat ?bot|human"
+    r"(?: being)?|ai|machine|person|computer|program)(?: or (?:an? )?(?:real )?(?:robot|bot|human"
+    r"|person|machine|ai))?|am i (?:talking|speaking|chatting) (?:to|with) (?:an? )?(?:real )?"
+    r"(?:person|human|bot|robot|machine|ai)|is (?:this|that) (?:an? )?(?:bot|robot|real person|ai|"
+    r"chat automated|human)|who are you|what are you|what(?:['’]s| is) your name|"
+    r"(?:sind sie|bist du) (?:ein )?(?:roboter|bot|mensch|echt|computer))"
+)
+_FEELINGS = (
+    r"(?:how are you(?: doing)?(?: today)?|how(?:['’]?s| is) it going|what['’]?s up|"
+    r"how(?:['’]?s| is) your day|wie geht(?:['’]?s| es)(?: (?:dir|ihnen))?)"
+)
+_HELP = (
+    r"(?:(?:can|could) (?:you|u|anyone|someone) help(?: me)?(?: please)?|help(?: me)?(?: please)?|"
+    r"i (?:have a|need (?:some )?help|want to ask)(?: (?:question|something))?(?: please)?|"
+    r"what can (?:you do|i ask(?: you)?)|how (?:can|does) (?:you help(?: me)?|this work))"
+)
+_ANY = rf"(?:{_GREETING}|{_THANKS}|{_GOODBYE}|{_ROBOT}|{_FEELINGS}|{_HELP})"
+_TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)

@@ -1,0 +1,49 @@
+"""What a message is: a question, small talk, a wish for a person, no words."""
+
+from __future__ import annotations
+
+import pytest
+
+from specchat.chat.answer.intent import intent_of
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hi", "hey there 😊", "thanks, that helps", "are you a robot?",
+     "am i talking to a real person",
+     "good evening", "help", "ok thx", "Danke schön!"],
+)  # fmt: skip
+def test_small_talk(text: str) -> None:
+    assert intent_of(text) == "talk"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I want to talk to a person", "agent", "human please", "connect me to someone",
+     "i dont want to talk to a bot", "can someone call me", "talk to someone", "I need a human",
+     "Agent, please!", "put me through to customer service staff",
+     "Ich möchte mit einem Menschen sprechen",
+     "Kann ich mit jemandem reden?", "Mitarbeiter bitte", "Ich brauche einen Menschen"],
+)  # fmt: skip
+def test_a_wish_for_a_person(text: str) -> None:
+    assert intent_of(text) == "person"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I don't want to talk to an agent, just tell me about refunds",
+     "Ich will nicht mit einem Mitarbeiter sprechen, nur wissen, wie Rückgaben gehen",
+     "hi, how long does delivery take", "thanks, and how much is it?",
+     "do you need a manager's signature?", "the agent at the door was rude",
+     "a person signed for my parcel", "how do I talk about this in a review", "I want my money"],
+)  # fmt: skip
+def test_a_question(text: str) -> None:
+    assert intent_of(text) == "question"
+
+
+def test_no_words() -> None:
+    assert intent_of("😊👍") == intent_of("???") == "wordless"
+
+
+def test_a_long_message_is_read_in_no_time() -> None:
+    assert intent_of("hi " * 6_000) == "question"
