@@ -55,14 +55,14 @@ class Delivery(_Checked):
 
 
 class Policies(_Checked):
-    """What the shop promises about money."""
+    """What the company promises about money; what is left out is not said."""
 
-    return_days: Annotated[int, Field(ge=1, le=365)]
-    refund_days: Annotated[str, Field(pattern=r"^\d{1,2}(-\d{1,2})?$")]  # business days
-    refund_method: Line
-    cancellation: Line
-    cancellation_fee: Line
-    payment_methods: Annotated[tuple[Line, ...], Field(min_length=1)]
+    return_days: Annotated[int, Field(ge=1, le=365)] | None = None
+    refund_days: Annotated[str, Field(pattern=r"^\d{1,2}(-\d{1,2})?$")] | None = None  # business
+    refund_method: Line | None = None
+    cancellation: Line | None = None
+    cancellation_fee: Line | None = None
+    payment_methods: tuple[Line, ...] = ()
 
 
 class FaqEntry(_Checked):
@@ -123,9 +123,10 @@ class Company(_Checked):
     currency: Annotated[str, Field(min_length=1, max_length=4)]
     phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]  # for numbers without +
     account_types: Annotated[tuple[Line, ...], Field(min_length=1)]
-    delivery: Delivery
-    policies: Policies
-    faq: Annotated[tuple[FaqEntry, ...], Field(min_length=1)]
+    delivery: Delivery | None = None  # None: a company that delivers nothing
+    policies: Policies = Policies()
+    faq: tuple[FaqEntry, ...] = ()
+    pages: Path | None = None  # a folder of documents: Markdown, HTML, text, CSV, PDF
     language: Literal["en", "de"] = "en"  # of these texts, and what the model is asked in
     topics: tuple[Line, ...] = ()  # questions offered at the start
     orders: tuple[DemoOrder, ...] = ()  # none: orders are not looked up
@@ -151,34 +152,13 @@ class Company(_Checked):
         """Contacts of the shop itself, which are no personal data."""
         return (self.support_phone, self.support_email)
 
-    def profile(self) -> str:
-        """The facts in a few lines of plain text, as grounding for an instruction model."""
-        delivery, policies = self.delivery, self.policies
-        return "\n".join(
-            (
-                f"Shop: {self.name}. {self.description}",
-                f"Customer support: {self.support_phone}, {self.support_email}, "
-                f"{self.support_hours}.",
-                f"Website: {self.website_url}. Sign in: {self.login_url}. "
-                f"Account pages: {self.portal}.",
-                f"Stores: {self.store_location}. Account types: {', '.join(self.account_types)}.",
-                f"Delivers to: {', '.join(delivery.countries)}. "
-                f"Standard: {delivery.standard_days} business days, {delivery.standard_fee}, "
-                f"free from {delivery.free_from}. "
-                f"Express: {delivery.express_days} business days, {delivery.express_fee}.",
-                f"Payment: {', '.join(policies.payment_methods)}.",
-                f"Returns within {policies.return_days} days. Refunds take "
-                f"{policies.refund_days} business days, {policies.refund_method}. "
-                f"Cancellation: {policies.cancellation} Fee: {policies.cancellation_fee}",
-            )
-        )
-
 
 _FIELDS = {"company_name": "name"}
 
 
 def load_company(path: str | Path | None = None) -> Company:
-    """The company in `path`, a folder with `company.toml` and `faq.toml`; the bundled one if None.
+    """The company in `path`, a folder with `company.toml`, and `faq.toml` or a folder `pages` of
+    help pages or both; the bundled one if None.
 
     `orders.toml` and `replies.toml` may be missing. `{{support_phone}}` and the other company
     slots may stand in FAQ answers and canned replies and are filled here. A folder `de` inside
@@ -225,9 +205,11 @@ def _parts(company: Company) -> dict[str, object]:
 def _loaded(folder: Path) -> Company:
     """The company of one folder, with its placeholders filled."""
     facts = _read(folder / "company.toml")
-    faq = _read(folder / "faq.toml").get("entry", [])
+    pages = folder / "pages"
+    read_faq = _read_if_there if pages.is_dir() else _read
     lists = {
-        "faq": faq,
+        "faq": read_faq(folder / "faq.toml").get("entry", []),
+        "pages": pages if pages.is_dir() else None,
         "orders": _read_if_there(folder / "orders.toml").get("order", []),
         "replies": _read_if_there(folder / "replies.toml").get("reply", []),
     }

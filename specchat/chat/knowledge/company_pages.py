@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from specchat.chat.company.profile import Company
+from specchat.chat.company.profile import Company, CompanyError, Delivery, Policies
+from specchat.chat.knowledge.documents import DocumentError, document_files, read_document
 from specchat.chat.knowledge.passage import COMPANY, Passage
 
 
 def company_passages(company: Company) -> tuple[Passage, ...]:
-    """FAQ, profile and policies, in the company's language, and in German where it has both."""
-    own = (*_faq(company), *_facts(company))
+    """FAQ, help pages, profile and policies, in the company's language, and in German where it has
+    both. Raises CompanyError for a page that cannot be read."""
+    own = (*_faq(company), *_pages(company), *_facts(company))
     return own if company.german is None else (*own, *company_passages(company.german))
 
 
@@ -28,6 +31,18 @@ def _faq(company: Company) -> Iterator[Passage]:
             words=" ".join(entry.tags),
             language=company.language,
         )
+
+
+def _pages(company: Company) -> Iterator[Passage]:
+    if company.pages is None:
+        return
+    try:
+        for name, file in document_files(company.pages):
+            for passage in read_document(file, name):
+                own = f"page:{company.language}:{passage.id}"
+                yield replace(passage, id=own, source=COMPANY, language=company.language)
+    except DocumentError as error:
+        raise CompanyError(str(error)) from None
 
 
 def _facts(company: Company) -> Iterator[Passage]:
@@ -47,7 +62,6 @@ _Written = tuple[str, str, tuple[str, ...], str]  # name, title, sentences, furt
 
 
 def _english(company: Company) -> Iterator[_Written]:
-    delivery, policies = company.delivery, company.policies
     yield (
         "about",
         f"About {company.name}",
@@ -75,6 +89,12 @@ def _english(company: Company) -> Iterator[_Written]:
         ),
         "login log in profile portal membership plan tier",
     )
+    if company.delivery is not None:
+        yield from _english_delivery(company.delivery)
+    yield from _english_policies(company.policies)
+
+
+def _english_delivery(delivery: Delivery) -> Iterator[_Written]:
     yield (
         "delivery-countries",
         "Where we deliver to",
@@ -103,37 +123,50 @@ def _english(company: Company) -> Iterator[_Written]:
         ),
         "ship shipping postage fee price charge free cost",
     )
-    yield (
-        "returns",
-        "Sending things back",
-        (f"You can return an order within {policies.return_days} days.",),
-        "return returns send back exchange period deadline",
+
+
+def _english_policies(policies: Policies) -> Iterator[_Written]:
+    if policies.return_days is not None:
+        yield (
+            "returns",
+            "Sending things back",
+            (f"You can return an order within {policies.return_days} days.",),
+            "return returns send back exchange period deadline",
+        )
+    refunds = (
+        f"A refund takes {policies.refund_days} business days." if policies.refund_days else "",
+        f"The money is {policies.refund_method}." if policies.refund_method else "",
     )
-    yield (
-        "refunds",
-        "When and how refunds are paid",
-        (
-            f"A refund takes {policies.refund_days} business days.",
-            f"The money is {policies.refund_method}.",
-        ),
-        "refund money back reimbursement",
+    if any(refunds):
+        yield (
+            "refunds",
+            "When and how refunds are paid",
+            tuple(filter(None, refunds)),
+            "refund money back reimbursement",
+        )
+    cancellation = (
+        _ended(policies.cancellation) if policies.cancellation else "",
+        f"Cancellation fee: {_ended(policies.cancellation_fee)}"
+        if policies.cancellation_fee
+        else "",
     )
-    yield (
-        "cancellation",
-        "Cancelling an order and what it costs",
-        (_ended(policies.cancellation), f"Cancellation fee: {_ended(policies.cancellation_fee)}"),
-        "cancel cancellation fee charge penalty",
-    )
-    yield (
-        "payment",
-        "Ways to pay",
-        (f"You can pay by {_listed(policies.payment_methods, 'or')}.",),
-        "pay payment method methods card credit debit",
-    )
+    if any(cancellation):
+        yield (
+            "cancellation",
+            "Cancelling an order and what it costs",
+            tuple(filter(None, cancellation)),
+            "cancel cancellation fee charge penalty",
+        )
+    if policies.payment_methods:
+        yield (
+            "payment",
+            "Ways to pay",
+            (f"You can pay by {_listed(policies.payment_methods, 'or')}.",),
+            "pay payment method methods card credit debit",
+        )
 
 
 def _german(company: Company) -> Iterator[_Written]:
-    delivery, policies = company.delivery, company.policies
     yield (
         "about",
         f"Über {company.name}",
@@ -161,6 +194,12 @@ def _german(company: Company) -> Iterator[_Written]:
         ),
         "login einloggen konto profil mitgliedschaft tarif",
     )
+    if company.delivery is not None:
+        yield from _german_delivery(company.delivery)
+    yield from _german_policies(company.policies)
+
+
+def _german_delivery(delivery: Delivery) -> Iterator[_Written]:
     yield (
         "delivery-countries",
         "Wohin wir liefern",
@@ -189,36 +228,45 @@ def _german(company: Company) -> Iterator[_Written]:
         ),
         "versandkosten porto gebühr preis kostenlos",
     )
-    yield (
-        "returns",
-        "Etwas zurückschicken",
-        (f"Sie können eine Bestellung innerhalb von {policies.return_days} Tagen zurückgeben.",),
-        "rückgabe retoure zurücksenden umtausch frist",
+
+
+def _german_policies(policies: Policies) -> Iterator[_Written]:
+    if policies.return_days is not None:
+        yield (
+            "returns",
+            "Etwas zurückschicken",
+            (f"Eine Bestellung können Sie binnen {policies.return_days} Tagen zurückgeben.",),
+            "rückgabe retoure zurücksenden umtausch frist",
+        )
+    refunds = (
+        f"Eine Erstattung dauert {policies.refund_days} Werktage." if policies.refund_days else "",
+        f"Das Geld geht {policies.refund_method}." if policies.refund_method else "",
     )
-    yield (
-        "refunds",
-        "Wann und wie erstattet wird",
-        (
-            f"Eine Erstattung dauert {policies.refund_days} Werktage.",
-            f"Das Geld geht {policies.refund_method}.",
-        ),
-        "erstattung rückzahlung geld zurück",
+    if any(refunds):
+        yield (
+            "refunds",
+            "Wann und wie erstattet wird",
+            tuple(filter(None, refunds)),
+            "erstattung rückzahlung geld zurück",
+        )
+    cancellation = (
+        _ended(policies.cancellation) if policies.cancellation else "",
+        f"Stornogebühr: {_ended(policies.cancellation_fee)}" if policies.cancellation_fee else "",
     )
-    yield (
-        "cancellation",
-        "Eine Bestellung stornieren, und was es kostet",
-        (
-            _ended(policies.cancellation),
-            f"Stornogebühr: {_ended(policies.cancellation_fee)}",
-        ),
-        "stornieren storno abbrechen gebühr",
-    )
-    yield (
-        "payment",
-        "So können Sie bezahlen",
-        (f"Sie können bezahlen mit {_listed(policies.payment_methods, 'oder')}.",),
-        "bezahlen zahlung zahlungsart karte kreditkarte rechnung",
-    )
+    if any(cancellation):
+        yield (
+            "cancellation",
+            "Eine Bestellung stornieren, und was es kostet",
+            tuple(filter(None, cancellation)),
+            "stornieren storno abbrechen gebühr",
+        )
+    if policies.payment_methods:
+        yield (
+            "payment",
+            "So können Sie bezahlen",
+            (f"Sie können bezahlen mit {_listed(policies.payment_methods, 'oder')}.",),
+            "bezahlen zahlung zahlungsart karte kreditkarte rechnung",
+        )
 
 
 def _listed(items: Sequence[str], word: str) -> str:

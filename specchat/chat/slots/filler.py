@@ -30,7 +30,8 @@ class SlotValues:
         """The company's facts, and nothing said yet."""
         facts = company.slot_values()
         facts["company_currency"] = company.currency
-        facts["delivery_days"] = company.delivery.standard_days
+        if company.delivery is not None:
+            facts["delivery_days"] = company.delivery.standard_days
         return cls(facts)
 
     def with_customer(self, said: Mapping[str, str]) -> SlotValues:

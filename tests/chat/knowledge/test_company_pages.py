@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from specchat.chat.company.profile import Company, load_company
+from specchat.chat.company.profile import (
+    COMPANY_DIRECTORY,
+    Company,
+    CompanyError,
+    load_company,
+)
 from specchat.chat.knowledge.company_pages import company_passages
 from specchat.chat.knowledge.passage import Passage
 
@@ -63,3 +70,19 @@ def test_a_list_of_one_is_no_list(company: Company) -> None:
     only = company.model_copy(update={"delivery": delivery, "german": None})
     page = next(each for each in company_passages(only) if each.id == "facts:en:delivery-countries")
     assert page.text.startswith("We deliver to Canada.")
+
+
+def test_a_company_may_bring_documents_in_place_of_a_faq_and_deliver_nothing(
+    tmp_path: Path,
+) -> None:
+    facts = (COMPANY_DIRECTORY / "company.toml").read_text(encoding="utf-8")
+    (tmp_path / "company.toml").write_text(facts.partition("[delivery]")[0], encoding="utf-8")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "dogs.md").write_text("# Dogs\n\nDogs stay outside.", encoding="utf-8")
+    found = {each.title: each for each in company_passages(load_company(tmp_path))}
+    assert found["Dogs"].text == "Dogs stay outside."
+    assert found["Dogs"].source == "company"
+    assert "Where we deliver to" not in found
+    (tmp_path / "pages" / "cats.md").write_text("", encoding="utf-8")
+    with pytest.raises(CompanyError, match=r"cats\.md: holds no text"):
+        company_passages(load_company(tmp_path))
