@@ -30,7 +30,7 @@ LAYERS: dict[str, set[str]] = {
     "specchat.version": set(),
     "specchat.gc_pauses": set(),
     "specchat.loader": {"specchat.engine", "specchat.speculators"},
-    "specchat.settings": {"specchat.loader"},
+    "specchat.settings": {"specchat.engine.options", "specchat.loader"},
     "specchat.chat": {
         "specchat.engine",
         "specchat.evidence",
