@@ -81,7 +81,7 @@ def pairs() -> Iterator[Pair]:
     yield Pair(cut(random(1.0), 3), random(1.0))
     yield Pair(random(1.0), cut(random(1.0), 2))
     yield Pair(cut(random(1.0), 2), cut(random(1.0), 2))
-    yield Pair(random(0.5), torch.eye(VOCAB, dtype=torch.float64).uniform(1, 1))
+    yield Pair(random(0.5), torch.eye(VOCAB, dtype=torch.float64).roll(1, 1))
     yield Pair(p.float().double(), (p.float() * (1 + 1e-7)).double())
 
 
