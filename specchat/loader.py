@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +57,9 @@ class LoadOptions:
     quantize: str | None = None  # "int8" or "fp8": weights of the target, by torchao
     kv_memory_bytes: int | None = None
     kv_memory_share: float | None = None  # of what is free after the weights; bytes win
-    max_nodes: int = 32
     compile: bool = True
-    max_waiting: int = 256
-    max_running: int = 64
+    engine: EngineOptions = field(default_factory=EngineOptions)  # `prefill_rows` is the device's
     verification: Verification = "coupled"  # of the chat's requests
-    exact: bool = False  # plain steps get the rows of speculative ones
-    check_pages: bool = False
     skip_what_fails: bool = False  # go on without a speculator, or with a smaller bundled model
     keep_calibration: bool = False  # from run to run, in the user's cache directory
 
@@ -131,14 +127,7 @@ def load(options: LoadOptions) -> LoadedModel:
         eos_ids=_eos_ids(model, tokenizer),
         speculators=speculators,
         queue=queue,
-        options=EngineOptions(
-            prefill_rows=PREFILL_ROWS.get(device.type, 64),
-            max_nodes=options.max_nodes,
-            max_waiting=options.max_waiting,
-            max_running=options.max_running,
-            exact=options.exact,
-            check_pages=options.check_pages,
-        ),
+        options=replace(options.engine, prefill_rows=PREFILL_ROWS[device.type]),
         calibration_file=_calibration_file(options, directory, info),
     )
     uses_slots = any(re.fullmatch(r"\{\{\w+\}\}", t) for t in tokenizer.get_added_vocab())

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from specchat.engine.options import MAX_NODES, EngineOptions
+
 if TYPE_CHECKING:
     from specchat.loader import LoadOptions
 
@@ -108,7 +110,10 @@ class Settings(BaseSettings):
         "free, '30%' or '0.3'",
     )
     max_nodes: int | None = Field(
-        None, ge=1, le=63, description="a number of draft tokens per step from 1 to 63"
+        None,
+        ge=1,
+        le=MAX_NODES,
+        description=f"a number of draft tokens per step from 1 to {MAX_NODES}",
     )
     compile: bool = Field(True, description="'true' or 'false'")
     max_waiting: int | None = Field(
@@ -147,12 +152,18 @@ class Settings(BaseSettings):
         """What the loader needs of these settings; what is not set is left to its defaults."""
         from specchat.loader import LoadOptions
 
-        names = ("model", "speculators", "device", "dtype", "quantize", "threads", "max_nodes")
-        more = ("compile", "max_waiting", "verification", "exact")
-        chosen = {name: getattr(self, name) for name in (*names, *more)}
-        memory = "kv_memory_share" if isinstance(self.kv_memory, float) else "kv_memory_bytes"
-        chosen[memory] = self.kv_memory
-        return LoadOptions(**{name: value for name, value in chosen.items() if value is not None})
+        names = ("model", "speculators", "device", "dtype", "quantize", "threads", "compile")
+        chosen = self._given(*names, "verification")
+        if self.kv_memory is not None:
+            share = isinstance(self.kv_memory, float)
+            chosen["kv_memory_share" if share else "kv_memory_bytes"] = self.kv_memory
+        limits = EngineOptions(**self._given("max_nodes", "max_waiting", "exact"))
+        return LoadOptions(**chosen, engine=limits)
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        """Those that are set."""
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def load_settings(**overrides: Any) -> Settings:

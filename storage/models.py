@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 from sqlalchemy import (
     JSON,
@@ -11,14 +12,18 @@ from sqlalchemy import (
     Date,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     Text,
     TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from storage.records import TurnMetrics
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -56,7 +61,6 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         date: Date,
         list[Any]: JSON,
-        dict[str, int]: JSON,
         dict[str, float]: JSON,
     }
 
@@ -98,7 +102,8 @@ class Turn(Base):
 
 
 class Metrics(Base):
-    """`TurnMetrics` of one turn; columns bear the names of its fields. Times in milliseconds."""
+    """`TurnMetrics` of one turn: a column for each of its fields, of which the plain ones are added
+    below. Times in milliseconds."""
 
     __tablename__ = "turn_metrics"
 
@@ -107,38 +112,22 @@ class Metrics(Base):
     )
     mode: Mapped[str]
     model: Mapped[str] = mapped_column(index=True)
-    speculators: Mapped[list[Any]]
-    temperature: Mapped[float]
     seed: Mapped[int] = mapped_column(BigInteger)
     max_tokens: Mapped[int]
-    prompt_tokens: Mapped[int]
-    cached_tokens: Mapped[int]
     completion_tokens: Mapped[int]
-    queue_ms: Mapped[float]
-    ttft_ms: Mapped[float | None]
-    tpot_ms: Mapped[float | None]
-    e2e_ms: Mapped[float]
-    steps: Mapped[int]
-    drafted: Mapped[int]
-    accepted: Mapped[int]
-    drafted_by_depth: Mapped[list[Any]]
-    accepted_by_depth: Mapped[list[Any]]
-    drafted_by_source: Mapped[dict[str, int]]
-    accepted_by_source: Mapped[dict[str, int]]
-    accepted_lengths: Mapped[list[Any]]
-    draft_ms: Mapped[float]
-    verify_ms: Mapped[float]
-    peak_pages: Mapped[int]
-    preemptions: Mapped[int]
-    plain_steps: Mapped[int]
-    asked_by_speculator: Mapped[dict[str, int]]
-    draft_ms_by_speculator: Mapped[dict[str, float]]
-    verification: Mapped[str]  # "coupled" or "rejection"; "" of turns from before it was kept
-    hardware: Mapped[str]
-    device: Mapped[str]
-    dtype: Mapped[str]
-    backend: Mapped[str]
-    code_version: Mapped[str]
+
+
+METRIC_TYPES: dict[str, Any] = {
+    each.name: get_type_hints(TurnMetrics)[each.name] for each in fields(TurnMetrics)
+}
+"""What the fields of `TurnMetrics` hold."""
+
+_COLUMN_TYPES: dict[Any, Any] = {str: Text, int: Integer, float: Double, float | None: Double}
+
+for _name, _type in METRIC_TYPES.items():
+    if _name not in Metrics.__table__.columns:  # tuples and mappings are JSON
+        _column_type = _COLUMN_TYPES.get(_type, JSON)
+        setattr(Metrics, _name, mapped_column(_column_type, nullable=_type == float | None))
 
 
 class Race(Base):

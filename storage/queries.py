@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from storage.models import Audit, Conversation, Metrics, Race, Turn
+from storage.models import METRIC_TYPES, Audit, Conversation, Metrics, Race, Turn
 from storage.records import (
     AnswerState,
     AuditRecord,
@@ -153,11 +153,10 @@ def _within(query: Select[Any], time: Any, which: TurnFilter) -> Select[Any]:
     return query
 
 
-_METRIC_NAMES = tuple(column.key for column in Metrics.__table__.columns if column.key != "turn_id")
+_METRIC_NAMES = tuple(METRIC_TYPES)
 _NAMES = ("turn_id", "created_at", "kind", "status", *_METRIC_NAMES)
 _TUPLES = tuple(
-    _NAMES.index(name)
-    for name in ("speculators", "drafted_by_depth", "accepted_by_depth", "accepted_lengths")
+    _NAMES.index(name) for name, kind in METRIC_TYPES.items() if get_origin(kind) is tuple
 )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from specchat.answer_cost import AnswerCost
+
 TurnKind = Literal["chat", "race", "audit", "person"]
 """What a turn is part of; in a "person" turn the answer is a colleague's, and has no metrics."""
 TurnStatus = Literal["completed", "cancelled", "failed"]
@@ -30,7 +32,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TurnMetrics:
+class TurnMetrics(AnswerCost):
     """What one answer cost, under which settings and on which machine. Times in milliseconds."""
 
     mode: Mode
@@ -39,33 +41,13 @@ class TurnMetrics:
     temperature: float
     seed: int
     max_tokens: int
-    prompt_tokens: int
-    cached_tokens: int  # prompt tokens taken from the prefix cache
-    completion_tokens: int
-    queue_ms: float  # submit to first scheduled
     ttft_ms: float | None  # submit to first token; None (or nan) when there was none
     tpot_ms: float | None  # (e2e - ttft) / (n - 1); None (or nan) for n < 2
-    e2e_ms: float  # submit to last token
-    steps: int  # target passes that produced tokens
-    drafted: int  # draft nodes verified
-    accepted: int  # draft tokens accepted
-    drafted_by_depth: tuple[int, ...]  # index 0 = first draft token: steps that offered this depth
-    accepted_by_depth: tuple[int, ...]  # steps whose accepted path reached this depth
-    drafted_by_source: Mapping[str, int]
-    accepted_by_source: Mapping[str, int]
-    accepted_lengths: tuple[int, ...]  # accepted draft tokens of each step, in order
-    draft_ms: float  # spent proposing
-    verify_ms: float  # spent in the target's passes
-    peak_pages: int
-    preemptions: int
     hardware: str
     device: str
     dtype: str
     backend: str
     code_version: str
-    plain_steps: int = 0  # without drafts although they were wanted: none was expected to pay
-    asked_by_speculator: Mapping[str, int] = field(default_factory=dict)  # steps it drafted in
-    draft_ms_by_speculator: Mapping[str, float] = field(default_factory=dict)
     verification: str = ""  # "coupled" or "rejection"; "" where it is not known
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from storage.models import Audit, Conversation, Metrics, Race, Turn
+from storage.models import METRIC_TYPES, Audit, Conversation, Metrics, Race, Turn
 from storage.records import (
     AuditRecord,
     Divergence,
@@ -183,45 +184,24 @@ def _grounds(grounds: TurnGrounds | None) -> dict[str, Any]:
 
 
 def _metrics(turn_id: str, metrics: TurnMetrics) -> Metrics:
-    return Metrics(
-        turn_id=turn_id,
-        mode=metrics.mode,
-        model=storable(metrics.model),
-        speculators=[storable(name) for name in metrics.speculators],
-        temperature=metrics.temperature,
-        seed=metrics.seed,
-        max_tokens=metrics.max_tokens,
-        prompt_tokens=metrics.prompt_tokens,
-        cached_tokens=metrics.cached_tokens,
-        completion_tokens=metrics.completion_tokens,
-        queue_ms=_finite(metrics.queue_ms) or 0.0,
-        ttft_ms=_finite(metrics.ttft_ms),
-        tpot_ms=_finite(metrics.tpot_ms),
-        e2e_ms=_finite(metrics.e2e_ms) or 0.0,
-        steps=metrics.steps,
-        drafted=metrics.drafted,
-        accepted=metrics.accepted,
-        drafted_by_depth=[int(steps) for steps in metrics.drafted_by_depth],
-        accepted_by_depth=[int(steps) for steps in metrics.accepted_by_depth],
-        drafted_by_source=dict(metrics.drafted_by_source),
-        accepted_by_source=dict(metrics.accepted_by_source),
-        accepted_lengths=[int(steps) for steps in metrics.accepted_lengths],
-        draft_ms=_finite(metrics.draft_ms) or 0.0,
-        verify_ms=_finite(metrics.verify_ms) or 0.0,
-        peak_pages=metrics.peak_pages,
-        preemptions=metrics.preemptions,
-        hardware=storable(metrics.hardware),
-        device=metrics.device,
-        dtype=metrics.dtype,
-        backend=metrics.backend,
-        code_version=metrics.code_version,
-        plain_steps=metrics.plain_steps,
-        verification=metrics.verification,
-        asked_by_speculator=dict(metrics.asked_by_speculator),
-        draft_ms_by_speculator={
-            name: _finite(ms) or 0.0 for name, ms in metrics.draft_ms_by_speculator.items()
-        },
-    )
+    values = {name: _plain(getattr(metrics, name)) for name in METRIC_TYPES}
+    for name, value in values.items():
+        if value is None and METRIC_TYPES[name] is float:
+            values[name] = 0.0
+    return Metrics(turn_id=turn_id, **values)
+
+
+def _plain(value: Any) -> Any:
+    """A value that a column or JSON can hold; None for a number that is not finite."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _plain(each) or 0 for name, each in value.items()}
+    return value
 
 
 def _divergence(divergence: Divergence) -> dict[str, str | int | float | bool | None]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MOST_FILES = 13
 """In a folder, `__init__.py` not counted; of tests, what holds tests."""
 
-SHARED = {"specchat.version", "specchat.gc_pauses"}
+SHARED = {"specchat.answer_cost", "specchat.version", "specchat.gc_pauses"}
 """What every layer may use."""
 
 # layer -> the parts of this project it may import, besides itself and SHARED
@@ -26,11 +26,12 @@ LAYERS: dict[str, set[str]] = {
     "specchat.engine": set(),
     "specchat.speculators": {"specchat.engine"},
     "specchat.evidence": set(),
+    "specchat.answer_cost": set(),
     "specchat.version": set(),
     "specchat.gc_pauses": set(),
     "specchat.loader": {"specchat.engine", "specchat.pretrained", "specchat.speculators"},
     "specchat.pretrained": {"specchat.engine"},
-    "specchat.settings": {"specchat.loader"},
+    "specchat.settings": {"specchat.engine.options", "specchat.loader"},
     "specchat.chat": {
         "specchat.engine",
         "specchat.evidence",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from specchat.engine.options import MAX_NODES, EngineOptions
 from specchat.settings import Settings, SettingsError, load_settings, settings_or_exit
 
 
@@ -48,6 +49,12 @@ def test_kv_memory_takes_units(monkeypatch: pytest.MonkeyPatch, text: str, expec
     monkeypatch.setenv("SPECCHAT_KV_MEMORY", text)
     options = load_settings().load_options()
     assert (options.kv_memory_bytes, options.kv_memory_share) == (expected, None)
+
+
+def test_limits_that_are_not_set_are_the_engines_own() -> None:
+    limits = load_settings(max_waiting=3).load_options().engine
+    assert limits == EngineOptions(max_waiting=3)
+    assert load_settings(max_nodes=MAX_NODES).load_options().engine.max_nodes == MAX_NODES
 
 
 @pytest.mark.parametrize("text", ["30%", "0.3"])

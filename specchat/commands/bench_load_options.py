@@ -112,7 +112,8 @@ def arms_of(
 
 def check_users(loaded: LoadedModel, plan: LoadPlan) -> None:
     """Raises a `LoadError` when the engine would refuse some of the users."""
-    most = loaded.options.max_waiting + loaded.options.max_running
+    limits = loaded.options.engine
+    most = limits.max_waiting + limits.max_running
     if plan.users and max(plan.users) > most:
         raise LoadError(
             f"--concurrency must be at most {most} (running and waiting), got {max(plan.users)}"

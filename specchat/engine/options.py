@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specchat.engine.drafting.draft_tree import MAX_NODES
+MAX_NODES = 63
+"""Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
+
+USUAL_NODES = 32
+"""Of a request and step, or of what one drafter offers, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +16,14 @@ class EngineOptions:
     """Limits of one engine.
 
     Raises:
-        ValueError: a limit is below 1, or `max_nodes` is not from 0 to 63.
+        ValueError: a limit is below 1, or `max_nodes` is not from 0 to `MAX_NODES`.
     """
 
     token_budget: int = 512  # rows per step at the most, drafts left out
     prefill_rows: int = 64  # of these for prompts while other requests stream
     max_running: int = 64
     max_waiting: int = 256
-    max_nodes: int = 32  # draft nodes per request and step
+    max_nodes: int = USUAL_NODES  # drafted per request and step
     exact: bool = False  # plain steps get the rows of speculative ones, for the same kernels
     check_pages: bool = False  # assert the pool's invariant after every step
 

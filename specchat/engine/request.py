@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, get_args
 
+from specchat.answer_cost import AnswerCost
 from specchat.engine.errors import RequestError
 
 TARGET = "target"
@@ -214,31 +215,11 @@ class DraftTrace:
     token: int | None  # the target's own choice behind them; None where it had none
 
 
-@dataclass(frozen=True, slots=True)
-class TurnStats:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStats(AnswerCost):
     """What one finished request cost and what speculation earned. Times in milliseconds."""
 
-    prompt_tokens: int
-    cached_tokens: int  # prompt tokens taken from the prefix cache
-    completion_tokens: int
-    queue_ms: float  # submit to first scheduled
-    ttft_ms: float  # submit to first token
-    e2e_ms: float  # submit to last token
-    steps: int  # target passes that produced tokens, the first one (TTFT) left out
-    drafted: int  # draft nodes actually verified
-    accepted: int  # draft tokens of the answer, besides each step's last, the target's own
-    drafted_by_depth: tuple[int, ...]  # index 0 = first draft token: steps that offered this depth
-    accepted_by_depth: tuple[int, ...]  # steps whose accepted path reached this depth
-    drafted_by_source: Mapping[str, int]
-    accepted_by_source: Mapping[str, int]
-    accepted_lengths: tuple[int, ...]  # accepted draft tokens of each step, in order
-    draft_ms: float  # spent proposing
-    verify_ms: float  # spent in the target's forward passes of decode steps
-    peak_pages: int
-    preemptions: int
-    plain_steps: int = 0  # without drafts although they were wanted: none was expected to pay
-    asked_by_speculator: Mapping[str, int] = field(default_factory=dict)  # steps it drafted in
-    draft_ms_by_speculator: Mapping[str, float] = field(default_factory=dict)  # this request's part
+    ttft_ms: float  # submit to first token; nan when there was none
 
     @property
     def tpot_ms(self) -> float:

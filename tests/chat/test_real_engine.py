@@ -14,6 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from specchat.chat.company.profile import Company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions
+from specchat.engine.options import EngineOptions
 from specchat.loader import LoadedModel, LoadOptions, load
 from storage import Store
 
@@ -32,7 +33,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory, care_tokenizer: Any) -> Ite
             dtype="float32",
             kv_memory_bytes=8 * 2**20,
             compile=False,
-            check_pages=True,
+            engine=EngineOptions(check_pages=True),
         )
     )
     yield model

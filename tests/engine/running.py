@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from specchat.engine.drafting.draft_tree import MAX_NODES, ROOT, DraftTree
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.engine import Engine
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner
-from specchat.engine.options import EngineOptions
+from specchat.engine.options import MAX_NODES, EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta, TurnStats
 from specchat.engine.sequence import TokenStream

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from specchat.engine.drafting.draft_tree import MAX_NODES
+from specchat.engine.options import MAX_NODES
 from specchat.engine.policy.policy import Policy, Prices
 from specchat.engine.policy.profitability import Payoff, Worth
 from tests.engine.running import Engines

@@ -77,7 +77,7 @@ def bundled(bench: GpuBench) -> Iterator[Measured]:
     loaded = load(
         LoadOptions(
             device=str(bench.device), dtype=_name(bench.dtype), compile=bench.device.type == "cuda",
-            max_running=MAX_RUNNING, max_nodes=MAX_NODES,
+            engine=EngineOptions(max_running=MAX_RUNNING, max_nodes=MAX_NODES),
             kv_memory_bytes=2**24 if bench.tiny else None,
             kv_memory_share=KV_SHARE,
         )

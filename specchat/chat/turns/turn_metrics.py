@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Protocol
 
+from specchat.answer_cost import AnswerCost
 from specchat.engine.request import SamplingParams, TurnStats
 from specchat.version import code_version
 from storage import TurnMetrics
@@ -39,41 +41,23 @@ def metrics_from(
     `backend` is the engine's word for how steps run at the time ("eager", "compiled 5/7").
     A plain request names no speculator, another one those that it allowed.
     """
+    measured = {each.name: getattr(stats, each.name) for each in fields(AnswerCost)}
     return TurnMetrics(
+        **measured,
         mode=mode,
         model=info.name,
         speculators=_drafters(params, info) if mode == "speculative" else (),
         temperature=params.temperature,
         seed=params.seed,
         max_tokens=params.max_tokens,
-        prompt_tokens=stats.prompt_tokens,
-        cached_tokens=stats.cached_tokens,
-        completion_tokens=stats.completion_tokens,
-        queue_ms=stats.queue_ms,
         ttft_ms=_number(stats.ttft_ms) if stats.completion_tokens else None,
         tpot_ms=_number(stats.tpot_ms),
-        e2e_ms=stats.e2e_ms,
-        steps=stats.steps,
-        drafted=stats.drafted,
-        accepted=stats.accepted,
-        drafted_by_depth=tuple(stats.drafted_by_depth),
-        accepted_by_depth=tuple(stats.accepted_by_depth),
-        drafted_by_source=dict(stats.drafted_by_source),
-        accepted_by_source=dict(stats.accepted_by_source),
-        accepted_lengths=tuple(stats.accepted_lengths),
-        draft_ms=stats.draft_ms,
-        verify_ms=stats.verify_ms,
-        peak_pages=stats.peak_pages,
-        preemptions=stats.preemptions,
         hardware=info.hardware,
         device=info.device,
         dtype=info.dtype,
         backend=backend,
         code_version=code_version(),
-        plain_steps=stats.plain_steps,
         verification=params.verification,
-        asked_by_speculator=dict(stats.asked_by_speculator),
-        draft_ms_by_speculator=dict(stats.draft_ms_by_speculator),
     )
 
 

@@ -20,10 +20,10 @@ import torch
 
 from specchat.engine.cuda.recording import Recorder, Recording, record
 from specchat.engine.cuda.step_tables import StepTables, TableSize, fill, table_length
-from specchat.engine.drafting.draft_tree import MAX_NODES
 from specchat.engine.hardware import on_cuda_device
 from specchat.engine.model import attention
 from specchat.engine.model.step_output import StepOutput
+from specchat.engine.options import MAX_NODES
 from specchat.engine.sampling.sampler import largest
 
 if TYPE_CHECKING:

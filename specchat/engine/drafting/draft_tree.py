@@ -16,9 +16,6 @@ ROOT = -1
 DRAWN_CONFIDENCE = 0.9
 """Of the first token drawn behind a node; of each further one, a third of that."""
 
-MAX_NODES = 63
-"""Nodes of one tree: with the root a tree has 64 rows, one bit each of an int64 mask."""
-
 Opinions = tuple[tuple[str, float], ...]
 """What each drafter says of a token at its place: its own probability that the target picks it,
 `AGAINST` or `SILENT`."""

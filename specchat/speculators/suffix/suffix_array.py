@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from specchat.engine.options import USUAL_NODES
+
 SORTED_TOKENS = 48
 """Suffixes are sorted by this many tokens; a match and its draft never compare more."""
 
@@ -40,7 +42,7 @@ class SuffixOptions:
     longest: int = 24  # tokens of a match
     shortest: int = 1
     often: tuple[int, ...] = (3, 10)  # what occurrences of each match beside the longest weigh
-    most_nodes: int = 32
+    most_nodes: int = USUAL_NODES
     branches: int = 2
     least_chance: float = 0.2  # of a node's whole path
     doubt: float = 0.1  # occurrences of something else, added to those of a match

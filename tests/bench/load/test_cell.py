@@ -18,6 +18,7 @@ from specchat.bench.load.traffic import ClosedTraffic, OpenTraffic
 from specchat.bench.prompts import BenchPrompt
 from specchat.engine.engine import Engine
 from specchat.engine.errors import RequestError
+from specchat.engine.options import EngineOptions
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sequence import TokenStream
 from specchat.loader import LoadOptions, load
@@ -31,7 +32,11 @@ SESSIONS = tuple((i,) for i in range(len(PROMPTS)))
 @pytest.fixture(scope="module")
 def engine(tiny_model_dir: Path) -> Iterator[Engine]:
     options = LoadOptions(
-        str(tiny_model_dir), ("ngram",), compile=False, kv_memory_bytes=2**20, check_pages=True
+        str(tiny_model_dir),
+        ("ngram",),
+        compile=False,
+        kv_memory_bytes=2**20,
+        engine=EngineOptions(check_pages=True),
     )
     loaded = load(options)
     yield loaded.engine

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specchat.engine.drafting.draft_tree import AGAINST, MAX_NODES, ROOT, SILENT, DraftTree, merge
+from specchat.engine.drafting.draft_tree import AGAINST, ROOT, SILENT, DraftTree, merge
+from specchat.engine.options import MAX_NODES
 
 
 def paths(tree: DraftTree) -> list[tuple[int, ...]]:
