@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specchat.chat.company import Company
-from specchat.chat.knowledge.asked import Exchange, Query, queries
+from specchat.chat.knowledge.asked import Exchange, Query, queries, query_vectors
 from specchat.chat.knowledge.company_pages import company_passages
 from specchat.chat.knowledge.index import Index, Vectors
 from specchat.chat.knowledge.judge import Judgement, judged
 from specchat.chat.knowledge.language import language_of
-from specchat.chat.knowledge.passage import COMPANY, Found, Passage, Ranking
+from specchat.chat.knowledge.passage import COMPANY, Found, Passage
 from storage import PassageRow, SourceRow, Store, StoreError
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Knowledge:
         if not question.strip():
             return []
         query = Query(((question, 1.0),))
-        return list(self._search(query, self._current().index, limit).found)
+        return self._search(query, self._current().index, limit)
 
     def judge(self, question: str, earlier: Sequence[Exchange] = ()) -> Judgement:
         """Which passages answer the question, and how likely that is.
@@ -106,10 +106,9 @@ class Knowledge:
         """Everything that is searched: the company's own first."""
         return self._current().index.passages
 
-    def _search(self, query: Query, index: Index, limit: int) -> Ranking:
+    def _search(self, query: Query, index: Index, limit: int) -> list[Found]:
         language = language_of(query.text) if len(self._languages) > 1 else ""
-        texts = [text for text, _ in query.texts]
-        encoded = self._vectors.encode_questions(texts) if self._vectors is not None else None
+        encoded = None if self._vectors is None else query_vectors(query, self._vectors)
         return index.search(query.texts, encoded, limit, language)
 
     def _current(self) -> _State:
