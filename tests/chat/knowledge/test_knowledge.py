@@ -75,6 +75,18 @@ def test_vectors_are_computed_once_and_stored(
     assert again.encoded == []
 
 
+def test_an_app_beside_an_import_computes_nothing(
+    store: Store, company: Company, url: str, vectors: WordVectors
+) -> None:
+    running = WordVectors()
+    knowledge = Knowledge(store, company, running)
+    before = len(running.encoded)
+    with open_store(url) as other:
+        Knowledge(other, company, vectors).add([page("Whiskers are washed on Sundays.")])
+    assert best(knowledge, "whiskers washed") == "Whiskers are washed on Sundays."
+    assert len(running.encoded) == before
+
+
 def test_another_vector_model_computes_its_own(store: Store, company: Company) -> None:
     Knowledge(store, company, WordVectors("one"))
     other = WordVectors("two")
