@@ -84,7 +84,7 @@ def assistant_message(said: str) -> Message:
 def colleague_message(said: str) -> Message:
     """What a person wrote, shown as written."""
     body = said.replace("&", "&amp;").replace("<", "&lt;")
-    return assistant_message(f"**{text.COLLEAGUE}:** {body}")
+    return assistant_message(f"**{text.COLLEAGUE}** {body}")
 
 
 def _sources(entries: Sequence[FaqEntry], read: bool) -> list[Message]:
