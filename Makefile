@@ -38,6 +38,7 @@ lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy specchat storage app.py
+	@$(BIN)/python -m tests.ui.german.untranslated
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix $(SOURCES)

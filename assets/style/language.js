@@ -2,45 +2,25 @@
 // choice can be taken back; what people and the model say is left alone. Other scripts of the page
 // use `specchat.say` for what they draw themselves and `specchat.chosen` to hear of a change.
 window.specchat = (() => {
-  const { texts, patterns, usual } = CATALOGUE;
-  const rules = patterns.map(([from, to]) => [new RegExp(`^${from}$`), to]);
-  const PARTS = [" · ", "; "]; // between parts that are texts of their own
-  const JOINTS = [[", and ", " und "], [", ", ", "]]; // inside a text that is not known as a whole
+  const { usual } = LANGUAGE;
   const LEFT_ALONE = "script, style, code, textarea, .api-docs, .js-plotly-plot, .sc-lane-text, .sc-node text, .sc-marked, "
     + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said, .sc-quoted";
   const OURS = ".title, .sc-card, .sc-sources, .sc-evidence, strong, em"; // inside an answer
   const NAMES = ["aria-label", "placeholder", "title"];
   const MENU = "input[role=combobox][readonly]";
   const KEY = "specchat-language";
-  // A number that is no part of a date, a version or a name.
-  const NUMBER = /(?<![\w.:/]|[\w.]-)(?<!\b(?:torch|triton|transformers|python|code|commit) )(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?!\.?\d|[:/-]\d)/gi;
   const VALUE = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
   const kept = new WeakMap(); // text node or element -> what was there and what stands there now
   const menus = new WeakMap(); // the box of a menu -> what draws its choice
   const listeners = [];
-  let language = "en";
+  let language = "en"; // of the page
+  let wanted = "en"; // until its dictionary is there
 
-  function german(text) {
-    const exact = texts[text];
-    if (exact !== undefined) return exact;
-    const part = PARTS.find((mark) => text.includes(mark));
-    if (part) return text.split(part).map(german).join(part);
-    for (const [from, to] of rules) {
-      const found = from.exec(text);
-      if (found) return to.replace(/\$(\d)|\{(\d+)\}/g, (_, same, again) => (same ? found[same] : german(found[again])));
-    }
-    const joint = JOINTS.find(([mark]) => text.includes(mark));
-    return joint ? text.split(joint[0]).map(german).join(joint[1]) : text;
-  }
-
-  function numbers(text) {
-    return text.replace(NUMBER, (_, whole, part) => whole.replace(/,/g, ".") + (part ? `,${part.slice(1)}` : ""));
-  }
-
-  // A text in the chosen language, with the space around it as it was.
-  function say(text) {
+  // A text in the chosen language, with the space around it as it was; `element` is what shows it.
+  function say(text, element) {
     const [, before, core, after] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text);
-    return core && language === "de" ? before + numbers(german(core)) + after : text;
+    if (!core || language !== "de") return text;
+    return before + ((element && specchatGerman.marked(element, core)) ?? specchatGerman.sentence(core)) + after;
   }
 
   function spoken(node) {
@@ -53,7 +33,7 @@ window.specchat = (() => {
     if (spoken(node)) return;
     const last = kept.get(node);
     const original = last && last.now === node.data ? last.original : node.data;
-    const now = say(original);
+    const now = say(original, node.parentElement);
     kept.set(node, { original, now });
     if (node.data !== now) node.data = now;
   }
@@ -102,14 +82,21 @@ window.specchat = (() => {
     if (title) apply(title);
   }
 
-  function choose(chosen) {
-    language = chosen === "de" ? "de" : "en";
+  async function choose(chosen) {
+    wanted = chosen === "de" ? "de" : "en";
+    try { localStorage.setItem(KEY, wanted); } catch { /* it lasts for this page then */ }
+    showChoice();
+    if (wanted === "de") await specchatGerman.load().catch(() => { wanted = "en"; });
+    language = wanted;
     document.documentElement.lang = language;
-    try { localStorage.setItem(KEY, language); } catch { /* it lasts for this page then */ }
-    document.querySelectorAll("[data-language]").forEach((menu) => { menu.value = language; });
+    showChoice();
     setTitle();
     apply(document.body);
     listeners.forEach((listener) => listener());
+  }
+
+  function showChoice(root = document) {
+    root.querySelectorAll("[data-language]").forEach((menu) => { menu.value = wanted; });
   }
 
   function first() {
@@ -123,7 +110,7 @@ window.specchat = (() => {
       if (change.type === "childList") {
         change.addedNodes.forEach((node) => {
           if (language === "de") apply(node);
-          if (node.querySelectorAll) node.querySelectorAll("[data-language]").forEach((menu) => { menu.value = language; });
+          if (node.querySelectorAll) showChoice(node);
         });
       } else if (language !== "de") continue;
       else if (change.type === "attributes") setNames(change.target);

@@ -31,6 +31,7 @@
 
   function label(value) {
     if (typeof value !== "string" || /^\d{4}-/.test(value)) return value;
+    if (/^[\d,.]+$/.test(value)) return specchatGerman.figures(value);
     return value.split(/(<br>|<extra>|<\/extra>)/).map((part) => specchat.say(part)).join("");
   }
 

@@ -163,7 +163,7 @@ class Handoffs:
     def _summary(self, live: LiveConversation, reason: HandoffReason) -> str:
         """What a colleague should know at a glance; redacted, said in the customer's own words."""
         turns = [turn.shown for turn in live.turns if not turn.shown.by_person]
-        lines = [f"{say.REASONS[reason]}."]
+        lines = [say.REASONS[reason]]
         quoted = [turn.question for turn in turns[-_QUOTED:]]
         lines += [f"- {self._excerpt(live, question)}" for question in quoted]
         orders = {lookup.number: lookup for turn in turns for lookup in turn.lookups}

@@ -88,9 +88,9 @@ DOUBTS: Mapping[str, str] = {
 # -- handing over ------------------------------------------------------------------------------
 
 REASONS: Mapping[str, str] = {
-    "asked": "The customer asked for a person",
-    "failed": "Two answers in a row did not help",
-    "unsure": "The assistant was not sure of its answer",
+    "asked": "The customer asked for a person.",
+    "failed": "Two answers in a row did not help.",
+    "unsure": "The assistant was not sure of its answer.",
 }
 NO_DESK = "The support desk cannot be reached at the moment. Please try again, or call us."
 HANDOFF_CLOSED = "This conversation is closed; the customer talks to the assistant again."

@@ -28,7 +28,7 @@ from specchat.ui.language import CHOICE
 from specchat.ui.race.events import RaceEvents
 from specchat.ui.race.tab import bind_race, build_race_tab, linked, opener
 from specchat.ui.shared.alerts import notes
-from specchat.ui.shared.format import model_name
+from specchat.ui.shared.format import figure, model_name
 from specchat.ui.shared.identity import STORAGE_KEY, STORAGE_SECRET
 from specchat.ui.shared.sampling_controls import EngineQueue
 from specchat.ui.shared.theme import LOGO
@@ -100,13 +100,13 @@ def header_html(info: Any, company: str) -> str:
     """Logo, name, and which model answers on which machine. Escaped."""
     drafts = " + ".join(info.speculators) or "no speculator"
     chips = [
-        model_name(info.name),
-        f"{info.parameters / 1e6:,.0f} M",
-        info.dtype,
-        info.device,
-        drafts,
+        escape(model_name(info.name)),
+        figure(f"{info.parameters / 1e6:,.0f} M"),
+        escape(str(info.dtype)),
+        escape(str(info.device)),
+        escape(drafts),
     ]
-    shown = "".join(f'<span class="sc-chip">{escape(str(chip))}</span>' for chip in chips)
+    shown = "".join(f'<span class="sc-chip">{chip}</span>' for chip in chips)
     return (
         f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>specchat</h1>'
         f"<span>{escape(company)} customer care</span></div>"

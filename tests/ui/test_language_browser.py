@@ -36,11 +36,25 @@ GERMAN = {
     "1,234 free": "1.234 frei",
     "2026-11-21 19:05:10": "2026-11-21 19:05:10",
     "code 0.1.0+gcc05508": "Code 0.1.0+gcc05508",
+    "torch 2.13": "torch 2.13",
+    "2.13": "2.13",
+    "temperature 0, 0.5": "Temperatur 0, 0,5",
     "granite-3.1-8b": "granite-3.1-8b",
     "median of 13 prompts, 95 % interval 0.69x to 2.46x; 2 slower; 1.5 s lost over 13 races": (
         "Median aus 13 Fragen, 95-%-Intervall 0,69x bis 2,46x; 2 langsamer; in 13 Rennen 1,5 s "
         "verloren"
     ),
+    "This question has 2,345 characters; at most 2,000 can be sent. Please shorten it.": (
+        "Diese Frage hat 2.345 Zeichen; höchstens 2.000 sind möglich. Bitte kürzen Sie sie."
+    ),
+    "The longest answer must be under 2048 tokens, the model's context; got 4096.": (
+        "Die längste Antwort muss unter 2048 Token bleiben, dem Kontext des Modells; es sind 4096."
+    ),
+    "records written; the database refuses: disk full; try again": (
+        "Einträge geschrieben; die Datenbank lehnt ab: disk full; try again"
+    ),
+    "Ordered on Monday, 23 November.": "Bestellt am Montag, 23. November.",
+    "bot's message: Open; closed · waits": "Assistent: Open; closed · waits",
     "Hidden in the record: 2 card numbers, 1 e-mail address.": (
         "In der Aufzeichnung geschwärzt: 2 Kartennummern, 1 E-Mail-Adresse."
     ),
@@ -51,7 +65,7 @@ def test_sentences_of_parts_and_numbers_are_german_and_names_are_left(
     page: Page, site: Site
 ) -> None:
     page.goto(f"{site.url}/?lang=de")
-    page.wait_for_function("window.specchat")
+    page.wait_for_function("window.specchat?.isGerman()")
     assert {text: page.evaluate("text => specchat.say(text)", text) for text in GERMAN} == GERMAN
 
 

@@ -24,17 +24,17 @@ from specchat.chat.redaction.spans import Span
 WITHHELD = "[text withheld]"
 """Stands for a whole text that could not be checked."""
 
-NOUNS: dict[str, str] = {
-    "card": "card number",
-    "iban": "bank account number",
-    "email": "e-mail address",
-    "phone": "phone number",
-    "id": "identity number",
-    "birth": "date of birth",
-    "address": "postal address",
-    "name": "name",
+NOUNS: dict[str, tuple[str, str]] = {
+    "card": ("card number", "card numbers"),
+    "iban": ("bank account number", "bank account numbers"),
+    "email": ("e-mail address", "e-mail addresses"),
+    "phone": ("phone number", "phone numbers"),
+    "id": ("identity number", "identity numbers"),
+    "birth": ("date of birth", "dates of birth"),
+    "address": ("postal address", "postal addresses"),
+    "name": ("name", "names"),
 }
-"""Kinds of personal data, as words for people."""
+"""Kinds of personal data, as words for people: of one, and of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,8 @@ def describe(counts: Mapping[str, int]) -> str:
     """The counts in words: "1 card number, 2 e-mail addresses"."""
     words = []
     for kind, count in counts.items():
-        noun = NOUNS.get(kind, "text")
-        plural = "es" if noun.endswith("s") else "s"
-        words.append(f"{count} {noun}{plural if count > 1 else ''}")
+        one, many = NOUNS.get(kind, ("text", "texts"))
+        words.append(f"{count} {one if count == 1 else many}")
     return ", ".join(words)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from html import escape
 
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.types import Source
 from specchat.ui.chat import labels as text
+from specchat.ui.shared.format import dated
 from specchat.ui.shared.token_highlights import one_line
 from storage import HandoffRow, OrderRow
 
@@ -31,14 +33,12 @@ def _unknown(number: str) -> str:
 
 
 def _card(order: OrderRow) -> str:
-    rows = [(text.ORDERED_ON, text.on_day(order.ordered_on)), (text.TOTAL, order.total)]
+    rows = [(text.ORDERED_ON, _day(order.ordered_on)), (text.TOTAL, escape(order.total))]
     if order.due_on is not None:
-        rows.insert(0, (text.ORDER_DUE[order.status], text.on_day(order.due_on)))
+        rows.insert(0, (text.ORDER_DUE[order.status], _day(order.due_on)))
     if order.carrier:
-        rows += [(text.CARRIER, order.carrier), (text.TRACKING, order.tracking)]
-    facts = "".join(
-        f"<span><small>{escape(name)}</small> {escape(value)}</span>" for name, value in rows
-    )
+        rows += [(text.CARRIER, escape(order.carrier)), (text.TRACKING, escape(order.tracking))]
+    facts = "".join(f"<span><small>{escape(name)}</small> {html}</span>" for name, html in rows)
     return (
         f'<div class="sc-card sc-card-{order.status}">'
         f'<div class="sc-card-head"><b>{text.ORDER} {escape(order.number)}</b>'
@@ -46,6 +46,10 @@ def _card(order: OrderRow) -> str:
         f"{_steps(order)}"
         f'<p>{escape(" · ".join(order.items))}</p><div class="sc-card-facts">{facts}</div></div>'
     )
+
+
+def _day(value: date) -> str:
+    return dated(text.on_day(value), value)
 
 
 def _steps(order: OrderRow) -> str:

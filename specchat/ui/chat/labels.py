@@ -71,7 +71,7 @@ MARKS_FORGOTTEN = (
     "The marks of single tokens are kept only while specchat runs; the counts are stored."
 )
 NOT_MEASURED = "No measurements were stored for this answer."
-COLLEAGUE = "Colleague"
+COLLEAGUE = "Colleague:"
 SOURCES_READ = "Sources of this answer"
 SOURCES_QUOTED = "In the words of our help page"
 SOURCES_SHOWN = "From our help pages"

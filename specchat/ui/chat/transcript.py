@@ -83,7 +83,7 @@ def assistant_message(said: str) -> Message:
 def colleague_message(said: str) -> Message:
     """What a person wrote, shown as written."""
     body = said.replace("&", "&amp;").replace("<", "&lt;")
-    return assistant_message(f"**{text.COLLEAGUE}:** {body}")
+    return assistant_message(f"**{text.COLLEAGUE}** {body}")
 
 
 def _sources(turn: ChatTurn) -> list[Message]:

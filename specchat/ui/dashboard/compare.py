@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from specchat.evidence import draft_acceptance_rate, mean_acceptance_length, percentiles
-from specchat.ui.shared.format import duration, known, model_name, percent
+from specchat.ui.shared.format import duration, figure, known, model_name, percent
 from storage import MetricRow
 
 FEW = (
@@ -97,7 +97,7 @@ def _plain_line(name: str, shown: Sequence[str]) -> str:
 
 
 def _line(name: str, cells: Sequence[str]) -> str:
-    columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    columns = "".join(f"<td>{figure(cell)}</td>" for cell in cells)
     return f'<tr><th scope="row">{name}</th>{columns}</tr>'
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -135,13 +135,15 @@ def gather(store: Store, choice: Choice, limit: int = MOST_ROWS) -> Evidence:
         length=mean_acceptance_length(speculative),
         rate=draft_acceptance_rate(speculative),
         alarms=(*alarms(speculative), *loss_alarms(races, _race_group, _race_turn)),
-        cut=_cut({"turns": len(read_turns), "races": len(read_races)}, limit),
+        cut=_cut(len(read_turns) >= limit, len(read_races) >= limit, limit),
     )
 
 
-def _cut(read: Mapping[str, int], limit: int) -> str:
-    full = [noun for noun, rows in read.items() if rows >= limit]
-    return f"Only the newest {limit:,} {' and '.join(full)} are counted." if full else ""
+def _cut(turns: bool, races: bool, limit: int) -> str:
+    if not turns and not races:
+        return ""
+    what = "turns and races" if turns and races else "turns" if turns else "races"
+    return f"Only the newest {limit:,} {what} are counted."
 
 
 def fingerprint(store: Store, choice: Choice) -> str:

@@ -16,6 +16,7 @@ import gradio as gr
 
 from specchat.bench.load.recorded_runs import RECORDED
 from specchat.bench.report import Report
+from specchat.ui.shared.format import figure
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def recorded_run(directory: Path) -> Report | None:
 def gpu_html(report: Report) -> str:
     """What was measured, on which card, when and with which code. Escaped."""
     rows = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        f"<tr>{''.join(f'<td>{figure(cell)}</td>' for cell in cells)}</tr>"
         for cells in _rows(report)
     )
     titles = (

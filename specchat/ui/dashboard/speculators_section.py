@@ -18,7 +18,7 @@ from specchat.bench.load.recorded_runs import RECORDED
 from specchat.bench.report import Report
 from specchat.evidence.drafters import Drafter, Drafting, drafting
 from specchat.ui.shared.charts import UPPER_LEFT, _figure
-from specchat.ui.shared.format import count, known, percent
+from specchat.ui.shared.format import count, figure, known, percent
 from specchat.ui.shared.sampling_controls import EngineQueue
 from specchat.ui.shared.theme import BLUE, GREEN, ORANGE
 from storage import Store, StoreError, TurnFilter
@@ -208,7 +208,7 @@ def _ms(value: float | None) -> str:
 def _table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows
+        f"<tr>{''.join(f'<td>{figure(str(cell))}</td>' for cell in row)}</tr>" for row in rows
     )
     return (
         '<div class="sc-scroll" tabindex="0" role="region" aria-label="Speculators">'

@@ -91,6 +91,7 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         max_height=420,
         visible=False,
         elem_id="sc-table",
+        elem_classes="sc-figures",
     )
     return DashboardTab(
         period,

@@ -8,7 +8,7 @@ from typing import Protocol
 from specchat.evidence import percentiles
 from specchat.ui.dashboard.data import Evidence, interval_words, race_provenance, saved_words
 from specchat.ui.shared.alerts import notes
-from specchat.ui.shared.format import EVEN_BAND, count, duration, known, percent
+from specchat.ui.shared.format import EVEN_BAND, count, duration, figure, known, percent
 from storage import StoreHealth
 
 MAP_CELLS = 256
@@ -109,12 +109,12 @@ def tiles_html(evidence: Evidence) -> str:
             f"turn{'' if len(evidence.rows) == 1 else 's'}, {count(len(evidence.races), 'race')}",
         ),
         (_number(length.token_weighted, 2), f"τ over all tokens; per turn {_per_turn(evidence)}"),
-        (_share(rate.rate), f"of {rate.drafted:,} drafts accepted{_bounds(evidence)}"),
+        (_share(rate.rate), _accepted(evidence)),
         (duration(ttft.p50), f"TTFT p50, p95 {duration(ttft.p95)} (n = {ttft.n})"),
         (duration(tpot.p50), f"TPOT p50, p95 {duration(tpot.p95)} (n = {tpot.n})"),
     ]
     shown = "".join(
-        f'<div class="sc-tile"><b>{escape(value)}</b><span>{escape(label)}</span></div>'
+        f'<div class="sc-tile"><b>{figure(value)}</b><span>{escape(label)}</span></div>'
         for value, label in tiles
     )
     cut = notes([evidence.cut] if evidence.cut else [])
@@ -135,7 +135,7 @@ def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0
         (f"{health.written:,}", _health_words(health)),
     ]
     shown = "".join(
-        f'<div class="sc-tile"><b>{escape(value)}</b><span>{escape(label)}</span></div>'
+        f'<div class="sc-tile"><b>{figure(value)}</b><span>{escape(label)}</span></div>'
         for value, label in tiles
     )
     return f'<div class="sc-live"><div class="sc-tiles">{shown}</div>{_pages_html(snapshot)}</div>'
@@ -191,11 +191,12 @@ def _per_turn(evidence: Evidence) -> str:
     return f"{_number(evidence.length.turn_median, 2)} (median of {evidence.length.turns})"
 
 
-def _bounds(evidence: Evidence) -> str:
+def _accepted(evidence: Evidence) -> str:
     interval = evidence.rate.ci95
+    said = f"of {evidence.rate.drafted:,} drafts accepted"
     if not interval.known:
-        return ""
-    return f", 95 % interval {percent(interval.low, 1)} to {percent(interval.high, 1)}"
+        return said
+    return f"{said}, 95 % interval {percent(interval.low, 1)} to {percent(interval.high, 1)}"
 
 
 def _share(value: float) -> str:

@@ -11,7 +11,7 @@ from specchat.evidence import paired_speedup
 from specchat.evidence.paired import Pair
 from specchat.evidence.scenario import Scenario
 from specchat.ui.race.result import headline
-from specchat.ui.shared.format import duration
+from specchat.ui.shared.format import duration, figure
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _row(row: SetRow) -> str:
     same = "✓ yes" if row.pair.identical else "✗ no"
     cells = [duration(row.plain_ms), duration(row.speculative_ms), shown, same]
     return f'<tr><th scope="row">{escape(row.scenario.label)}</th>' + "".join(
-        f"<td>{cell}</td>" for cell in cells
+        f"<td>{figure(cell)}</td>" for cell in cells
     ) + "</tr>"  # fmt: skip
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from datetime import date
+from html import escape
 from typing import Literal, Protocol
 
 Verdict = Literal["faster", "same", "slower", "short", "differs"]
@@ -64,6 +67,23 @@ def percent(part: float, whole: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 token`, `2,048 tokens`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+_FIGURE = re.compile(r"(-?[\d,]*\d(?:\.\d+)?)(?: (?:ms|s|M)| ?%|x)?")
+
+
+def figure(shown: str) -> str:
+    """HTML of a figure such as `1,234`, `3.4 ms` or `71 %`, with its value for the page's script,
+    which writes it as the reader's language does. What is no figure stays text. Escaped."""
+    found = _FIGURE.fullmatch(shown)
+    if found is None:
+        return escape(shown)
+    return f'<data value="{found[1].replace(",", "")}">{escape(shown)}</data>'
+
+
+def dated(shown: str, value: date) -> str:
+    """HTML of a day that is shown in English words, with its date for the page's script."""
+    return f'<time datetime="{value.isoformat()}">{escape(shown)}</time>'
 
 
 def tokens_per_second(numbers: AnswerNumbers) -> float | None:

@@ -53,7 +53,8 @@ def test_each_speculator_is_told_with_its_earnings_and_its_price(store: Store) -
     assert "25 % ran plain" in html
     assert "4.00 ms" in html
     row = html[html.index("<td>mlp</td>") :].partition("</tr>")[0]
-    assert "<td>0.5</td><td>0.6</td><td>yes</td>" in row
+    figures = ('<data value="0.5">0.5</data>', '<data value="0.6">0.6</data>', "yes")
+    assert "".join(f"<td>{figure}</td>" for figure in figures) in row
     assert "<b>" not in html
     assert "none accepted" in html
     assert "no: slower than plain" in html

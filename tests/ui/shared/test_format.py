@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import pytest
 
-from specchat.ui.shared.format import duration, footer, model_name, race_headline
+from specchat.ui.shared.format import dated, duration, figure, footer, model_name, race_headline
 from tests.ui.made_up import metrics, plain_stats, stats
 
 
@@ -90,3 +91,25 @@ def test_answers_too_short_to_compare(tokens: int) -> None:
 )
 def test_models_are_named_without_the_machine_they_lie_on(name: str, said: str) -> None:
     assert model_name(name) == said
+
+
+@pytest.mark.parametrize(
+    ("shown", "html"),
+    [
+        ("1,234", '<data value="1234">1,234</data>'),
+        ("3.40 ms", '<data value="3.40">3.40 ms</data>'),
+        ("71 %", '<data value="71">71 %</data>'),
+        ("2.05x", '<data value="2.05">2.05x</data>'),
+        ("granite-3.1-8b", "granite-3.1-8b"),
+        ("1 (plain)", "1 (plain)"),
+        ("–", "–"),
+        ("<b>", "&lt;b&gt;"),
+    ],
+)
+def test_a_figure_is_marked_with_its_value_and_a_name_is_not(shown: str, html: str) -> None:
+    assert figure(shown) == html
+
+
+def test_a_day_is_marked_with_its_date() -> None:
+    said = dated("Monday, 23 November", date(2026, 11, 23))
+    assert said == '<time datetime="2026-11-23">Monday, 23 November</time>'

@@ -1,1 +1,0 @@
-"""The German of the page; the keys are the English texts."""
