@@ -5,6 +5,11 @@ from __future__ import annotations
 from specchat.ui.dashboard import savings
 
 TEXTS: dict[str, str] = {
+    "were the page itself, as the model's answer failed the check": (
+        "waren die Seite selbst, weil die Antwort des Modells nicht bestand"
+    ),
+    "said that it does not know": "sagten, dass der Chat es nicht weiß",
+    "had an unsupported specific before the check": "hatten vor der Prüfung eine unbelegte Angabe",
     # filters
     "Time": "Zeit",
     "Mode": "Modus",
@@ -209,6 +214,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"([\d,]+) turns exported", "$1 Antworten exportiert"),
     (r"Only the newest ([\d,]+) (.+) are counted\.", "Gezählt sind nur die neuesten $1 {2}."),
     # charts
+    (r"of ([\d,]+) answers? from pages or orders", "von $1 Antworten aus Seiten oder Bestellungen"),
     (r"Races with the same answer, end to end \(n = (.+)\)",
      "Rennen mit gleicher Antwort, Gesamtzeit (n = $1)"),
     (r"(Paired speedup|End-to-end speedup by scenario), median and 95 % interval \(n = (.+)\)",
