@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.types import ChatTurn, Segment
+from specchat.chat.types import ChatTurn, Segment, Source
 from specchat.engine.errors import RequestError
 from specchat.ui.chat import cards
 from specchat.ui.chat.tab import build_chat_tab  # noqa: F401  (imports must not need a page)
