@@ -75,6 +75,21 @@ def metrics(session: Session, which: TurnFilter) -> list[MetricRow]:
     return [_metric_row(row) for row in session.execute(ordered)]
 
 
+def grounds(session: Session, which: TurnFilter) -> list[TurnGrounds]:
+    """What the turns that match stand on, where it is known; not all of them have metrics."""
+    found = _within(select(Turn).outerjoin(Metrics), Turn.created_at, which)
+    found = found.where(Turn.state.is_not(None))
+    if which.mode is not None:
+        found = found.where(Metrics.mode == which.mode)
+    if which.model is not None:
+        found = found.where(Metrics.model == which.model)
+    if which.kind is not None:
+        found = found.where(Turn.kind == which.kind)
+    ordered = found.order_by(Turn.created_at.desc(), Turn.id).limit(which.limit)
+    rows = map(_turn_grounds, session.scalars(ordered))
+    return [row for row in rows if row is not None]
+
+
 def races(session: Session, which: TurnFilter) -> list[RaceRow]:
     """Races that match, with the metrics of both arms."""
     arms = [(aliased(Turn), aliased(Metrics)) for _ in range(2)]

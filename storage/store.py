@@ -29,6 +29,7 @@ from storage.records import (
     RaceRow,
     StoreHealth,
     TurnFilter,
+    TurnGrounds,
     TurnRecord,
     TurnRow,
     new_id,
@@ -189,6 +190,11 @@ class Store:
         """Metrics of the turns that match, newest first."""
         with self._reading() as session:
             return queries.metrics(session, which)
+
+    def grounds(self, which: TurnFilter = _ALL) -> list[TurnGrounds]:
+        """What the answers that match stand on, newest first, where it was looked for."""
+        with self._reading() as session:
+            return queries.grounds(session, which)
 
     def races(self, which: TurnFilter = _ALL) -> list[RaceRow]:
         """Races that match, newest first."""

@@ -45,9 +45,10 @@ def test_the_prompt_is_word_for_word_that_of_the_training(chat: Chat) -> None:
     says(chat, "Standard delivery costs $4.90 and is free from $60.")
     conversation = chat.service.new_conversation(OWNER)
     ask(chat, "hello", conversation)
-    last = ask(chat, "how much does delivery cost?", conversation)[-1]
+    ask(chat, "how much does delivery cost?", conversation)
     company = chat.service.company
-    pages = [(source.title, source.text) for source in last.sources]
+    found = Knowledge(chat.store, company, None).judge("how much does delivery cost?").passages
+    pages = [(page.title, page.text) for page in found]
     assert chat.prompt() == (
         f"<|system|>{system_text(company.name, company.description)}<|end|>"
         f"<|user|>hello<|end|><|assistant|>{say.HELLO}<|end|>"
@@ -144,9 +145,7 @@ def test_small_talk_has_no_pages_and_a_smiley_gets_a_question(chat: Chat) -> Non
     says(chat, "Hi there! What can I do for you?")
     conversation = chat.service.new_conversation(OWNER)
     assert ask(chat, "good morning!", conversation)[-1].text.startswith("Hi there!")
-    assert chat.prompt().endswith(
-        "<|user|>Pages: none\n\nCustomer: good morning!<|end|><|assistant|>"
-    )
+    assert "<|user|>Pages: none\n\nCustomer: good morning!<|end|>" in chat.prompt()
     assert ask(chat, "😊", conversation)[-1].text == say.WORDLESS
     assert len(chat.engine.streams) == 1
     assert grounds(chat, conversation).state == "talk"
@@ -168,7 +167,8 @@ def test_a_german_question_gets_an_honest_sentence(chat: Chat) -> None:
     last = ask(chat, "Was kostet die Standardlieferung?", conversation)[-1]
     assert last.text.startswith(f"{say.GERMAN} Standard delivery costs $4.90")
     assert "## Was" not in chat.prompt()
-    unknown = ask(chat, "Wer hat euer Logo gezeichnet?", conversation)[-1]
+    other = chat.service.new_conversation(OWNER)
+    unknown = ask(chat, "Wird es morgen in Bremen regnen?", other)[-1]
     assert unknown.text == say.GERMAN_UNKNOWN
 
 
@@ -190,15 +190,14 @@ def test_without_consent_no_word_of_it_is_kept(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER, keep=False)
     ask(chat, "how much does delivery cost?", conversation)
     assert chat.store.flush()
-    assert chat.store.grounds_counts().unsupported == 1
+    assert chat.store.grounds() == [TurnGrounds(state="page", unsupported=("",))]
 
 
 def test_imported_documents_are_answered_from(chat: Chat, make_chat: Make) -> None:
-    knowledge = Knowledge(chat.store, chat.service.company, None)
+    loaded, company = chat.service.loaded, chat.service.company
+    knowledge = Knowledge(chat.store, company, None)
     knowledge.add([Passage("w", "walrus.md", "Adopting a walrus", "A walrus eats 50 kg a day.")])
-    service = ChatService(
-        chat.service.loaded, chat.store, chat.service.company, knowledge=knowledge
-    )
+    service = ChatService(loaded, chat.store, company, knowledge=knowledge)
     says(chat, "A walrus eats 50 kg a day.")
     conversation = service.new_conversation(OWNER)
     last = list(service.answer(conversation, "what does a walrus eat?", owner=OWNER))[-1]

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from specchat.chat.company.orders import OrderLookup
-from specchat.chat.company.profile import FaqEntry
-from specchat.chat.types import ChatTurn, Segment
+from specchat.chat.types import ChatTurn, Segment, Source
 from specchat.engine.errors import RequestError
 from specchat.ui.chat import cards
 from specchat.ui.chat.tab import build_chat_tab  # noqa: F401  (imports must not need a page)
@@ -97,7 +96,7 @@ def test_cards_and_the_desk(payload: str) -> None:
         due_on=today, carrier=payload, tracking=payload,
     )  # fmt: skip
     found = (OrderLookup(payload, order), OrderLookup(payload, None))
-    entry = FaqEntry(id="a", question=payload.replace("\n", " "), answer=payload)
+    entry = Source("a", payload.replace("\n", " "), payload)
     now = datetime.now(UTC)
     handoff = HandoffRow(
         handoff_id="h", ticket=payload, conversation_id="c", title=payload, reason="asked",

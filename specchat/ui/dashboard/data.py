@@ -25,6 +25,7 @@ from specchat.evidence import (
     saved_ms,
 )
 from specchat.evidence.alarms import loss_alarms
+from specchat.evidence.grounding import GroundingRates, grounding_rates
 from specchat.evidence.paired import Measure
 from specchat.evidence.scenario import OTHER, SCENARIOS, scenario_of
 from specchat.ui.shared.charts import Curve, Estimate, PairPoint
@@ -106,6 +107,7 @@ class Evidence:
     length: AcceptanceLength
     rate: AcceptanceRate
     alarms: tuple[Alarm, ...]
+    grounding: GroundingRates
     cut: str = ""  # what was read up to its limit, as a sentence
 
     @property
@@ -135,6 +137,7 @@ def gather(store: Store, choice: Choice, limit: int = MOST_ROWS) -> Evidence:
         length=mean_acceptance_length(speculative),
         rate=draft_acceptance_rate(speculative),
         alarms=(*alarms(speculative), *loss_alarms(races, _race_group, _race_turn)),
+        grounding=grounding_rates(store.grounds(which)),
         cut=_cut(len(read_turns) >= limit, len(read_races) >= limit, limit),
     )
 

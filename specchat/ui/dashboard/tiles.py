@@ -6,6 +6,7 @@ from html import escape
 from typing import Protocol
 
 from specchat.evidence import percentiles
+from specchat.evidence.grounding import GroundingRates
 from specchat.ui.dashboard.data import Evidence, interval_words, race_provenance, saved_words
 from specchat.ui.shared.alerts import notes
 from specchat.ui.shared.format import EVEN_BAND, count, duration, figure, known, percent
@@ -118,7 +119,26 @@ def tiles_html(evidence: Evidence) -> str:
         for value, label in tiles
     )
     cut = notes([evidence.cut] if evidence.cut else [])
-    return f'<div class="sc-tiles">{shown}</div>{cut}{_alarms_html(evidence)}'
+    answers = _grounding_html(evidence.grounding)
+    return f'<div class="sc-tiles">{shown}</div>{answers}{cut}{_alarms_html(evidence)}'
+
+
+def _grounding_html(rates: GroundingRates) -> str:
+    """Whether answers stand on what was found; "" where none was checked."""
+    if not rates.answers:
+        return ""
+    tiles = [
+        (rates.grounded, f"of {count(rates.answers, 'answer')} from pages or orders"),
+        (rates.replaced, "were the page itself, as the model's answer failed the check"),
+        (rates.unknown, "said that it does not know"),
+        (rates.unsupported, "had an unsupported specific before the check"),
+    ]
+    shown = "".join(
+        f'<div class="sc-tile"><b>{_share(number / rates.answers)}</b>'
+        f"<span>{escape(label)}</span></div>"
+        for number, label in tiles
+    )
+    return f'<div class="sc-tiles" id="sc-grounding">{shown}</div>'
 
 
 def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0) -> str:

@@ -51,6 +51,9 @@ ELSEWHERE = {
     "at most", "Order",  # beginnings
     "server was lost",  # Gradio's, to be recognised
     "Cache-Control",
+    "Leider kann ich nur auf Englisch antworten.",
+    "Leider kann ich nur auf Englisch antworten. Fragen Sie gern auf Englisch, oder möchten Sie "
+    "mit einem Menschen sprechen?",
 }  # fmt: skip
 """What the source says, and the page does not show as it is."""
 
