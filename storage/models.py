@@ -98,8 +98,8 @@ class Turn(Base):
 
 
 class Metrics(Base):
-    """`TurnMetrics` of one turn: a column for each of its fields, of which the plain ones are added
-    below. Times in milliseconds."""
+    """`TurnMetrics` of one turn: a column for each of its fields, of which those that no query
+    asks for are added below. Times in milliseconds."""
 
     __tablename__ = "turn_metrics"
 
@@ -109,6 +109,8 @@ class Metrics(Base):
     mode: Mapped[str]
     model: Mapped[str] = mapped_column(index=True)
     seed: Mapped[int] = mapped_column(BigInteger)
+    max_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
 
 
 METRIC_TYPES: dict[str, Any] = {
