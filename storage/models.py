@@ -102,8 +102,8 @@ class Turn(Base):
 
 
 class Metrics(Base):
-    """`TurnMetrics` of one turn: a column for each of its fields, of which the plain ones are added
-    below. Times in milliseconds."""
+    """`TurnMetrics` of one turn: a column for each of its fields, of which those that no query
+    asks for are added below. Times in milliseconds."""
 
     __tablename__ = "turn_metrics"
 

@@ -38,12 +38,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """How one question is to be answered."""
+    """How one question is to be answered, in the chat or by both arms of a race."""
 
     mode: Mode = "speculative"
     temperature: float = 0.0
     seed: int | None = None  # None: derived from the conversation, a new one for every retry
     max_tokens: int = 256
+    speculators: tuple[str, ...] | None = None  # who may draft; None: all that are loaded
+    max_nodes: int | None = None  # drafted a step; None: as many as the engine allows
 
 
 @dataclass(frozen=True, slots=True)

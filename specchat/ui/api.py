@@ -9,14 +9,12 @@ import gradio as gr
 
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerUpdate, ChatError
-from specchat.ui.chat.events import answer_options
 from specchat.ui.race.events import RaceEvents
 from specchat.ui.race.result import headline, pair_numbers
-from specchat.ui.race.tab import race_settings
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.format import footer
 from specchat.ui.shared.identity import is_owner, new_owner
-from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.sampling_controls import EngineQueue, read_options
 
 KEPT = (
     "This conversation is stored because its customer agreed to that. Go on with consent=true, "
@@ -50,7 +48,9 @@ def add_api(
         """
         try:
             who = _owner(owner)
-            options = answer_options(speculate, temperature, max_tokens, seed)
+            options = read_options(
+                speculate=speculate, temperature=temperature, max_tokens=max_tokens, seed=seed
+            )
             _require_within(options.max_tokens, longest)
             opened = _opened(service, conversation, who, consent)
             answers = service.answer(opened, question, owner=who, options=options)
@@ -74,11 +74,11 @@ def add_api(
         """
         try:
             who = _owner(owner)
-            settings = race_settings(temperature, max_tokens, seed)
-            _require_within(settings.max_tokens, longest)
+            options = read_options(temperature=temperature, max_tokens=max_tokens, seed=seed)
+            _require_within(options.max_tokens, longest)
         except ChatError as error:
             raise gr.Error(say.sentence(error), print_exception=False) from error
-        for screen in races.race(question, who, settings, keeps=consent):
+        for screen in races.race(question, who, options, keeps=consent):
             if screen.error:
                 raise gr.Error(screen.error, print_exception=False)
             pair = screen.finished

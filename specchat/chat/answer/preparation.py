@@ -193,6 +193,8 @@ class Preparation:
                 seed=seed,
                 stop=self._stop,
                 speculate=options.mode == "speculative",
+                speculators=options.speculators,
+                max_nodes=options.max_nodes,
                 verification=self._verification,
             )
         except RequestError as error:

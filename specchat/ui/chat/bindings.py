@@ -10,7 +10,7 @@ import gradio as gr
 from specchat.chat.service import ChatService
 from specchat.chat.types import ChatError
 from specchat.ui.chat.care_events import CareEvents
-from specchat.ui.chat.events import ChatEvents, answer_options
+from specchat.ui.chat.events import ChatEvents
 from specchat.ui.chat.sidebar import bind_sidebar
 from specchat.ui.chat.sidebar_events import SidebarEvents
 from specchat.ui.chat.tab import ChatTab
@@ -77,41 +77,24 @@ class _Bound:
 
     def ask(self, question: str, stored: Any, *options: Any) -> Generator[Any, None, None]:
         """The question in the box."""
-        yield from self._all(lambda: self._events.ask(question, stored, answer_options(*options)))
+        read = self._tab.options.read
+        yield from self._all(lambda: self._events.ask(question, stored, read(*options)))
 
     def topic(
-        self,
-        stored: Any,
-        speculate: Any,
-        temperature: Any,
-        max_tokens: Any,
-        seed: Any,
-        chosen: gr.SelectData,
+        self, chosen: gr.SelectData, stored: Any, *options: Any
     ) -> Generator[Any, None, None]:
         """A topic that was offered."""
-        options = (speculate, temperature, max_tokens, seed)
         yield from self.ask(str(chosen.value["text"]), stored, *options)
 
     def retry(self, stored: Any, *options: Any) -> Generator[Any, None, None]:
         """Another answer."""
-        yield from self._all(lambda: self._events.retry(stored, answer_options(*options)))
+        read = self._tab.options.read
+        yield from self._all(lambda: self._events.retry(stored, read(*options)))
 
-    def edit(
-        self,
-        stored: Any,
-        speculate: Any,
-        temperature: Any,
-        max_tokens: Any,
-        seed: Any,
-        edited: gr.EditData,
-    ) -> Generator[Any, None, None]:
+    def edit(self, edited: gr.EditData, stored: Any, *options: Any) -> Generator[Any, None, None]:
         """Another question in the place of an old one."""
-        options = (speculate, temperature, max_tokens, seed)
-        yield from self._all(
-            lambda: self._events.edit(
-                edited.index, str(edited.value), stored, answer_options(*options)
-            )
-        )
+        read, said = self._tab.options.read, str(edited.value)
+        yield from self._all(lambda: self._events.edit(edited.index, said, stored, read(*options)))
 
     def tick(self, stored: Any, seen: str) -> tuple[dict[Any, Any], str]:
         """Now and then while a hand-off is open."""

@@ -186,23 +186,6 @@ class ChatEvents:
         )
 
 
-def answer_options(speculate: Any, temperature: Any, max_tokens: Any, seed: Any) -> AnswerOptions:
-    """Options from what the page sent.
-
-    Raises:
-        ChatError: a value is no number.
-    """
-    try:
-        return AnswerOptions(
-            mode="speculative" if speculate else "plain",
-            temperature=float(temperature),
-            max_tokens=int(max_tokens),
-            seed=None if seed in (None, "") else int(seed),
-        )
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ChatError(text.NOT_NUMBERS) from error
-
-
 def _close(answers: Iterator[AnswerUpdate]) -> None:
     close = getattr(answers, "close", None)
     if close is not None:

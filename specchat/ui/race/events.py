@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Generator, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from specchat.bench.race import PairResult, RaceEvent, race_pair
 from specchat.chat.service import ChatService
 from specchat.chat.turns.turn_metrics import metrics_from
+from specchat.chat.types import AnswerOptions
 from specchat.engine.request import SamplingParams
 from specchat.engine.snapshot import EngineSnapshot
 from specchat.evidence.scenario import SCENARIOS, Scenario
@@ -47,25 +49,7 @@ class RaceViewState:
     error: str | None = None  # what went wrong, as a sentence
 
 
-@dataclass(frozen=True)
-class RaceSettings:
-    """How both arms sample, and who drafts how much in the speculative one."""
-
-    temperature: float
-    max_tokens: int
-    seed: int
-    speculators: tuple[str, ...] | None = None  # None: all that are loaded
-    max_nodes: int | None = None  # a step; None: as many as the engine allows
-
-    def params(self) -> SamplingParams:
-        """As the engine takes them. Raises RequestError for values that are out of range."""
-        return SamplingParams(
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            seed=self.seed,
-            speculators=self.speculators,
-            max_nodes=self.max_nodes,
-        )
+SEED_LIMIT = 2**31
 
 
 class RaceEvents:
@@ -78,13 +62,13 @@ class RaceEvents:
         self._text = text_of(service.loaded.tokenizer)
 
     def race(
-        self, question: str | None, owner: str, settings: RaceSettings, *, keeps: bool = False
+        self, question: str | None, owner: str, options: AnswerOptions, *, keeps: bool = False
     ) -> Generator[RaceViewState, None, None]:
         """Run both arms on one question; the last screen has `finished` unless it failed.
 
         Its texts are stored as the owner's only with `keeps`, their consent.
         """
-        text = (question or "").strip()
+        options, text = _seeded(options), (question or "").strip()
         if not text:
             wanted = "Please type or pick a question to race first."
             yield RaceViewState(alert=say.alert(wanted), error=wanted)
@@ -94,7 +78,7 @@ class RaceEvents:
         yield RaceViewState(board(run, "live", lanes), "", "", racing=True, results="")
         time.sleep(SETTLE_S)
         try:
-            yield from self._run(run, text, owner if keeps else None, settings, lanes)
+            yield from self._run(run, text, owner if keeps else None, options, lanes)
         except say.EXPECTED as error:
             yield RaceViewState(
                 board(run, "idle", lanes),
@@ -106,15 +90,16 @@ class RaceEvents:
     def race_set(
         self,
         owner: str,
-        settings: RaceSettings,
+        options: AnswerOptions,
         scenarios: Sequence[Scenario] = SCENARIOS,
         *,
         keeps: bool = False,
     ) -> Generator[RaceViewState, None, None]:
         """Race every scenario's question, one after the other; ends at the first that fails."""
+        options = _seeded(options)
         rows: list[SetRow] = []
         for scenario in scenarios:
-            for view_state in self.race(scenario.question, owner, settings, keeps=keeps):
+            for view_state in self.race(scenario.question, owner, options, keeps=keeps):
                 if view_state.finished is not None:
                     rows.append(SetRow(scenario, view_state.finished))
                 racing = view_state.error is None and len(rows) < len(scenarios)
@@ -127,12 +112,12 @@ class RaceEvents:
         run: str,
         text: str,
         owner: str | None,
-        settings: RaceSettings,
+        options: AnswerOptions,
         lanes: dict[str, Lane],
     ) -> Generator[RaceViewState, None, None]:
         engine = self._engine
-        params = settings.params()
-        prompt = self._service.prompt_for(text, settings.max_tokens)
+        params = _params(options)
+        prompt = self._service.prompt_for(text, options.max_tokens)
         before = engine.snapshot()
         events = race_pair(engine, prompt.ids, params, salt=f"race/{run}", traced=True)
         pair: PairResult | None = None
@@ -148,12 +133,12 @@ class RaceEvents:
             return
         warning = self._record(text, owner, params, pair, lanes)
         said = self._service.redacted(text).text
-        known = about(pair, said, settings, _provenance(settings, engine.info))
+        known = about(pair, said, options, _provenance(options, engine.info))
         yield RaceViewState(
             board(run, "done", lanes, known),
-            headline_html(pair, _described(settings, engine.info, before)),
+            headline_html(pair, _described(options, engine.info, before)),
             alert=warning,
-            timeline=race_timeline(pair, _provenance(settings, engine.info)),
+            timeline=race_timeline(pair, _provenance(options, engine.info)),
             racing=False,
             finished=pair,
             answer=lanes["speculative"].text(),
@@ -231,8 +216,26 @@ def _heard(
             drawn = time.monotonic()
 
 
-def _described(settings: RaceSettings, info: Any, before: EngineSnapshot) -> str:
-    text = _provenance(settings, info)
+def _seeded(options: AnswerOptions) -> AnswerOptions:
+    """With a seed, a random one where none is given: the same for both arms."""
+    if options.seed is not None:
+        return options
+    return replace(options, seed=secrets.randbelow(SEED_LIMIT))
+
+
+def _params(options: AnswerOptions) -> SamplingParams:
+    """As the engine takes them. Raises RequestError for values that are out of range."""
+    return SamplingParams(
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        seed=options.seed or 0,
+        speculators=options.speculators,
+        max_nodes=options.max_nodes,
+    )
+
+
+def _described(options: AnswerOptions, info: Any, before: EngineSnapshot) -> str:
+    text = _provenance(options, info)
     if not before.ready:
         text += " · the engine was still warming up, so both will be faster"
     if before.running:
@@ -241,15 +244,15 @@ def _described(settings: RaceSettings, info: Any, before: EngineSnapshot) -> str
     return text
 
 
-def _provenance(settings: RaceSettings, info: Any) -> str:
+def _provenance(options: AnswerOptions, info: Any) -> str:
     """Model, machine and settings, as printed next to every result."""
-    drafters = info.speculators if settings.speculators is None else settings.speculators
-    nodes = "" if settings.max_nodes is None else f" · at most {settings.max_nodes} nodes a step"
+    drafters = info.speculators if options.speculators is None else options.speculators
+    nodes = "" if options.max_nodes is None else f" · at most {options.max_nodes} nodes a step"
     return (
         f"{model_name(info.name)} · {info.dtype} · {info.hardware} · "
         f"drafts by {', '.join(drafters) or 'nobody'}{nodes} · "
-        f"temperature {settings.temperature:g} · seed {settings.seed} · "
-        f"at most {settings.max_tokens} tokens"
+        f"temperature {options.temperature:g} · seed {options.seed} · "
+        f"at most {options.max_tokens} tokens"
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import secrets
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 from specchat.bench.arms import ArmResult
 from specchat.bench.race import PairResult
+from specchat.chat.types import AnswerOptions
 from specchat.evidence.scenario import SCENARIOS, scenario_of
 from specchat.ui.shared.format import (
     AnswerNumbers,
@@ -36,21 +37,6 @@ def situation(question: str) -> str:
     return f"{key} {hmac.digest(_KEY, question.encode('utf-8', 'replace'), 'sha256').hex()[:12]}"
 
 
-class SharedSettings(Protocol):
-    """What a shared race tells of its settings."""
-
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def max_tokens(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def speculators(self) -> tuple[str, ...] | None: ...
-    @property
-    def max_nodes(self) -> int | None: ...
-
-
 def headline(pair: PairResult) -> Headline:
     """The sentence of a finished race."""
     return race_headline(pair.plain.stats, pair.speculative.stats, pair.identical)
@@ -70,7 +56,7 @@ def headline_html(pair: PairResult, settings: str) -> str:
 
 
 def about(
-    pair: PairResult, question: str, settings: SharedSettings, provenance: str
+    pair: PairResult, question: str, settings: AnswerOptions, provenance: str
 ) -> dict[str, Any]:
     """What a shared race says besides its tokens: question (redacted), verdict, settings."""
     said = headline(pair)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ import gradio as gr
 
 from specchat.chat.types import ChatError
 from specchat.evidence.scenario import SCENARIOS
-from specchat.ui.race.events import RaceEvents, RaceSettings, RaceViewState
+from specchat.ui.race.events import RaceEvents, RaceViewState
 from specchat.ui.race.link import Limits, wish_of
 from specchat.ui.race.replay import race_board
 from specchat.ui.race.tour import tour
@@ -24,8 +23,6 @@ from specchat.ui.shared.sampling_controls import (
     build_sampling_controls,
 )
 from specchat.ui.shared.token_highlights import legend
-
-SEED_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
@@ -112,14 +109,14 @@ def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
     """Connect every control of the race."""
     running = gr.on(
         [tab.question.submit, tab.start.click],
-        _race(events),
+        _race(events, tab.options),
         inputs=[tab.question, tab.identity, *tab.options.inputs()],
         outputs=tab.outputs(),
         show_progress="hidden",
         **queue.racing(),
     )
     running_all = tab.start_all.click(
-        _race_all(events),
+        _race_all(events, tab.options),
         inputs=[tab.identity, *tab.options.inputs()],
         outputs=tab.outputs(),
         show_progress="hidden",
@@ -140,16 +137,20 @@ def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
     )
 
 
-def _race(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
+def _race(
+    events: RaceEvents, options: SamplingControls
+) -> Callable[..., Generator[Any, None, None]]:
     def run_both(question: str, stored: Any, *controls: Any) -> Generator[Any, None, None]:
-        yield from _screens(partial(events.race, question), stored, controls)
+        yield from _screens(partial(events.race, question), stored, options, controls)
 
     return run_both
 
 
-def _race_all(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
+def _race_all(
+    events: RaceEvents, options: SamplingControls
+) -> Callable[..., Generator[Any, None, None]]:
     def run_all(stored: Any, *controls: Any) -> Generator[Any, None, None]:
-        yield from _screens(events.race_set, stored, controls)
+        yield from _screens(events.race_set, stored, options, controls)
 
     return run_all
 
@@ -157,37 +158,21 @@ def _race_all(events: RaceEvents) -> Callable[..., Generator[Any, None, None]]:
 def _screens(
     race: Callable[..., Generator[RaceViewState, None, None]],
     stored: Any,
+    options: SamplingControls,
     controls: Sequence[Any],
 ) -> Generator[Any, None, None]:
     try:
-        settings = race_settings(*controls)
+        read = options.read(*controls)
     except ChatError as error:
         yield rendered(RaceViewState(alert=say.problem(error)))
         return
     who = identity_of(stored)
-    screens = race(who.owner, settings, keeps=bool(who.keeps))
+    screens = race(who.owner, read, keeps=bool(who.keeps))
     try:
         for view_state in screens:
             yield rendered(view_state, who if view_state.finished and not stored else None)
     finally:
         screens.close()
-
-
-def race_settings(
-    temperature: Any, max_tokens: Any, seed: Any, speculators: Any = None, nodes: Any = None
-) -> RaceSettings:
-    """Settings from what the page sent; without a seed a random one, the same for both arms.
-
-    Raises:
-        ChatError: a value is no number.
-    """
-    try:
-        chosen = secrets.randbelow(SEED_LIMIT) if seed in (None, "") else int(seed)
-        drafters = None if speculators is None else tuple(map(str, speculators))
-        most = None if nodes in (None, "") else int(nodes)
-        return RaceSettings(float(temperature), int(max_tokens), chosen, drafters, most)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ChatError("Temperature, longest answer, seed and nodes must be numbers.") from error
 
 
 def rendered(view_state: RaceViewState, who: Identity | None = None) -> tuple[Any, ...]:

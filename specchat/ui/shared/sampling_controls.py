@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import gradio as gr
 
+from specchat.chat.types import AnswerOptions, ChatError
 from specchat.ui.shared.token_highlights import style_of
 
+NOT_NUMBERS = "Temperature, longest answer, seed and nodes must be numbers."
 HOTTEST = 2.0  # of the temperatures the page offers, unless the usual one is above
 
 
@@ -65,12 +67,45 @@ class SamplingControls:
     speculators: gr.CheckboxGroup | None = None  # with `nodes`: only where they can be chosen
     nodes: gr.Slider | None = None
 
+    def _present(self) -> dict[str, Any]:
+        """By the parameters of `read_options`."""
+        controls = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: control for name, control in controls.items() if control is not None}
+
     def inputs(self) -> list[Any]:
-        """The controls in the order of `answer_options`, or of `race_settings`."""
-        rest = [self.temperature, self.max_tokens, self.seed]
-        more = [self.speculators, self.nodes]
-        first = [] if self.speculate is None else [self.speculate]
-        return [*first, *rest, *(control for control in more if control is not None)]
+        """The controls, in the order in which `read` takes their values."""
+        return list(self._present().values())
+
+    def read(self, *values: Any) -> AnswerOptions:
+        """What the page sent for the controls. Raises ChatError as `read_options`."""
+        return read_options(**dict(zip(self._present(), values, strict=True)))
+
+
+def read_options(
+    *,
+    temperature: Any,
+    max_tokens: Any,
+    seed: Any,
+    speculate: Any = True,
+    speculators: Any = None,
+    nodes: Any = None,
+) -> AnswerOptions:
+    """Options from what a page or a program sent.
+
+    Raises:
+        ChatError: a value is no number.
+    """
+    try:
+        return AnswerOptions(
+            mode="speculative" if speculate else "plain",
+            temperature=float(temperature),
+            max_tokens=int(max_tokens),
+            seed=None if seed in (None, "") else int(seed),
+            speculators=None if speculators is None else tuple(map(str, speculators)),
+            max_nodes=None if nodes in (None, "") else int(nodes),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ChatError(NOT_NUMBERS) from error
 
 
 def build_sampling_controls(

@@ -16,7 +16,7 @@ from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.loader import LoadOptions
 from specchat.ui.chat.care_events import CareEvents
-from specchat.ui.chat.events import ChatEvents, answer_options
+from specchat.ui.chat.events import ChatEvents
 from specchat.ui.chat.sidebar import build_sidebar
 from specchat.ui.chat.sidebar_events import SidebarEvents
 from specchat.ui.chat.tab import build_chat_tab
@@ -25,10 +25,9 @@ from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.desk import events as desk_events
 from specchat.ui.desk.events import DeskEvents
 from specchat.ui.desk.tab import bind_desk, build_desk_tab
-from specchat.ui.race.events import RaceEvents, RaceSettings
-from specchat.ui.race.tab import race_settings
+from specchat.ui.race.events import RaceEvents
 from specchat.ui.shared.identity import identity_of, new_owner
-from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.sampling_controls import EngineQueue, build_sampling_controls, read_options
 from storage import Store, StoreError, open_store
 from tests.ui.double import ScriptedEngine
 
@@ -360,9 +359,17 @@ def test_a_screen_that_changes_nothing_changes_nothing() -> None:
 @pytest.mark.parametrize("wrong", ["x", [], float("inf")])
 def test_options_that_are_no_numbers(wrong: object) -> None:
     with pytest.raises(ChatError, match="must be numbers"):
-        answer_options(True, 0.0, 100, wrong)
+        read_options(temperature=0.0, max_tokens=100, seed=wrong)
     with pytest.raises(ChatError, match="must be numbers"):
-        race_settings(0.0, wrong, None)
+        read_options(temperature=0.0, max_tokens=wrong, seed=None)
+
+
+def test_the_controls_that_are_there_are_read_by_name() -> None:
+    with gr.Blocks():
+        chat = build_sampling_controls(64, 0.5, with_mode=True)
+        race = build_sampling_controls(64, 0.5, with_mode=False, drafters=("mlp",))
+    assert chat.read(False, 0.5, 9, "") == AnswerOptions("plain", 0.5, None, 9)
+    assert race.read(0.5, 9, 3, ["mlp"], 4) == AnswerOptions("speculative", 0.5, 3, 9, ("mlp",), 4)
 
 
 def test_a_race_is_stored_redacted_with_the_question_of_both_arms(
@@ -370,7 +377,7 @@ def test_a_race_is_stored_redacted_with_the_question_of_both_arms(
 ) -> None:
     races = RaceEvents(service, engine, store)  # type: ignore[arg-type]
     question = "Where is my order? Write to jane.doe@example.org"
-    *_, last = races.race(question, "owner", RaceSettings(0.0, 64, 3), keeps=True)
+    *_, last = races.race(question, "owner", AnswerOptions(max_tokens=64, seed=3), keeps=True)
     assert last.finished is not None
     assert last.finished.identical
     assert "same answer ✓" in (last.headline or "")
@@ -385,10 +392,10 @@ def test_a_race_without_a_question_or_with_a_full_engine(
     service: ChatService, engine: ScriptedEngine, store: Store
 ) -> None:
     races = RaceEvents(service, engine, store)  # type: ignore[arg-type]
-    (view_state,) = races.race("  ", "owner", RaceSettings(0.0, 64, 3))
+    (view_state,) = races.race("  ", "owner", AnswerOptions(max_tokens=64, seed=3))
     assert view_state.error
     engine.full.set()
-    *_, last = races.race("Where is it?", "owner", RaceSettings(0.0, 64, 3))
+    *_, last = races.race("Where is it?", "owner", AnswerOptions(max_tokens=64, seed=3))
     assert "Too many people" in (last.error or "")
     assert last.racing is False
     assert store.races() == []

@@ -13,14 +13,15 @@ from transformers import AutoTokenizer
 
 from specchat.chat.company.profile import load_company
 from specchat.chat.service import ChatService
+from specchat.chat.types import AnswerOptions
 from specchat.evidence.scenario import SCENARIOS, scenario_of
 from specchat.loader import LoadOptions
-from specchat.ui.race.events import RaceEvents, RaceSettings
+from specchat.ui.race.events import RaceEvents
 from specchat.ui.race.result import situation
 from storage import Store, open_store
 from tests.ui.double import ScriptedEngine
 
-SETTINGS = RaceSettings(0.0, 64, 3)
+SETTINGS = AnswerOptions(max_tokens=64, seed=3)
 OWNER = "owner-0a1b2c"
 QUESTION = "My parcel with the quokka lamp, write to jane.doe@example.org"
 SAID = b"I understand that waiting"

@@ -10,14 +10,16 @@ import gradio as gr
 import pytest
 from transformers import AutoTokenizer
 
+from specchat.chat.types import AnswerOptions
 from specchat.engine.request import DraftTrace
 from specchat.evidence.scenario import SCENARIOS
-from specchat.ui.race.events import _described
+from specchat.ui.race.events import _described, _params
 from specchat.ui.race.link import Limits, Wish, wish_of
 from specchat.ui.race.result import about
 from specchat.ui.race.scenario_set import SetRow, set_html
-from specchat.ui.race.tab import RaceTab, build_race_tab, opener, race_settings
+from specchat.ui.race.tab import RaceTab, build_race_tab, opener
 from specchat.ui.race.verification_steps import drawn_step, text_of
+from specchat.ui.shared.sampling_controls import read_options
 from tests.ui.made_up import pair, plain_stats, stats
 
 MOST = Limits(temperature=2.0, max_tokens=256, nodes=16)
@@ -79,10 +81,14 @@ def test_a_link_may_ask_for_what_the_controls_take(
     assert (hot == 5.0, most == 16) == (taken, taken)
 
 
+def options(temperature: float, **more: Any) -> AnswerOptions:
+    return read_options(temperature=temperature, max_tokens=32, seed=3, **more)
+
+
 def test_settings_keep_who_drafts_and_how_much() -> None:
-    params = race_settings(0.5, 32, 3, ["ngram"], 0).params()
+    params = _params(options(0.5, speculators=["ngram"], nodes=0))
     assert (params.speculators, params.max_nodes, params.seed) == (("ngram",), 0, 3)
-    assert race_settings(0, 32, 3).params().speculators is None
+    assert _params(options(0)).speculators is None
 
 
 def test_a_drawn_pass_has_texts_sources_and_the_path(tiny_model_dir: Path) -> None:
@@ -115,7 +121,7 @@ def test_answers_that_differ_are_not_compared() -> None:
 
 
 def test_a_shared_race_carries_its_verdict_and_settings() -> None:
-    settings = race_settings(0.5, 32, 3, ["mlp"], 4)
+    settings = options(0.5, speculators=["mlp"], nodes=4)
     known = about(pair(plain_stats(), stats()), "q?", settings, "where")
     assert known["identical"] is True
     assert known["headline"].endswith("same answer ✓")
@@ -137,6 +143,6 @@ def test_what_disturbed_a_race_stands_with_its_settings(
 ) -> None:
     info = SimpleNamespace(name="care", dtype="float32", hardware="2 threads", speculators=("mlp",))
     before: Any = SimpleNamespace(ready=ready, running=running)
-    text = _described(race_settings(0, 32, 3), info, before)
+    text = _described(options(0), info, before)
     assert said in text
     assert ("warming" in text, "other answers" in text) == (not ready, running > 0)
