@@ -7,7 +7,8 @@ window.specchatGerman = (() => {
   const AMOUNT = `(?:–|${FIGURE}${UNIT}?)`;
   const MORE = `(?:(?:, | → )${AMOUNT})*`;
   const KINDS = {
-    number: AMOUNT + MORE, day: "\\w+day, \\d+ \\w+", word: "\\S+", text: "(?:[^·.]|\\.(?! ))+", quote: "[^]+", name: "[^·;]+",
+    number: AMOUNT + MORE, day: "\\w+day, \\d+ \\w+", text: "(?:[^·.;]|[.;](?! ))+", parts: "(?:[^·.]|\\.(?! ))+",
+    word: "\\S+", quote: "[^]+", name: "[^·;]+",
   };
   const PLACE = /(?<!%)\{(\w+)(?::(\w+))?\}/g; // Plotly has places of its own: %{x}
   const MEASURED = new RegExp(`^${FIGURE}${UNIT}${MORE}$`); // a lone figure might be a version
@@ -79,7 +80,7 @@ window.specchatGerman = (() => {
   function placed(text, kind) {
     if (kind === "number") return figures(text);
     if (kind === "day") return day(text);
-    return kind === "text" ? sentence(text) : text;
+    return kind === "text" || kind === "parts" ? sentence(text) : text;
   }
 
   function figures(text) {

@@ -5,7 +5,8 @@ takes up by their names; the kind says what stands there and what becomes of it:
 
     number  figures, units with them: written as Germans write them
     day     "Monday, 23 November": likewise
-    text    a sentence of its own or parts of it, translated too
+    text    a sentence of its own, translated too
+    parts   several of them with "; " between, translated too
     word    one word; as it is
     quote   whatever it holds, marks between sentences too; as it is
     (none)  a name, without " · " and "; "; as it is

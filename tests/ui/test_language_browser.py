@@ -53,6 +53,9 @@ GERMAN = {
     "records written; the database refuses: disk full; try again": (
         "Einträge geschrieben; die Datenbank lehnt ab: disk full; try again"
     ),
+    "τ over all tokens; per turn 3.39 (median of 20)": (
+        "τ über alle Token; je Antwort 3,39 (Median von 20)"
+    ),
     "Ordered on Monday, 23 November.": "Bestellt am Montag, 23. November.",
     "bot's message: Open; closed · waits": "Assistent: Open; closed · waits",
     "Hidden in the record: 2 card numbers, 1 e-mail address.": (

@@ -74,7 +74,8 @@ KINDS = {
     "word": f"(?:{HOLE}|–)",
     "quote": _NAMED,
     "name": _NAMED,
-    "text": r"(?:[^·.]|\.(?! ))+",
+    "text": r"(?:[^·.;]|[.;](?! ))+",
+    "parts": r"(?:[^·.]|\.(?! ))+",
 }
 JOINTS = (" · ", "; ", ". ", ": ", ", and ", ", ")
 
@@ -127,7 +128,7 @@ def _pattern(key: str) -> re.Pattern[str]:
     made, at = "", 0
     for place in PLACE.finditer(key):
         kind = place[2] or "name"
-        name = f"?P<{place[1]}>" if kind == "text" else "?:"
+        name = f"?P<{place[1]}>" if kind in ("text", "parts") else "?:"
         made += re.escape(key[at : place.start()]) + f"({name}{KINDS[kind]})"
         at = place.end()
     return re.compile(made + re.escape(key[at:]))
