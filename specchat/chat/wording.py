@@ -27,7 +27,12 @@ UNKNOWN_TURN = "This question is no longer there to be edited. Please ask it aga
 
 UNKNOWN = "I'm sorry, I don't know that. Would you like to talk to a person?"
 PERSON = "Of course. You can talk to a person here."
-HELLO = "I'm here to help. What would you like to know?"
+TALK: Mapping[str, str] = {
+    "greeting": "Hello! How can I help you today?",
+    "thanks": "You're welcome! Is there anything else I can help with?",
+    "goodbye": "Goodbye, and have a nice day!",
+    "robot": "I'm a computer program. You can talk to a person here if you prefer.",
+}
 WORDLESS = "Hello! What can I help you with?"
 GERMAN = "Leider kann ich nur auf Englisch antworten."
 GERMAN_UNKNOWN = (

@@ -51,7 +51,7 @@ def test_the_prompt_is_word_for_word_that_of_the_training(chat: Chat) -> None:
     pages = [(page.title, page.text) for page in found]
     assert chat.prompt() == (
         f"<|system|>{system_text(company.name, company.description)}<|end|>"
-        f"<|user|>hello<|end|><|assistant|>{say.HELLO}<|end|>"
+        f"<|user|>hello<|end|><|assistant|>{say.TALK['greeting']}<|end|>"
         f"<|user|>{grounded_question('how much does delivery cost?', pages)}<|end|><|assistant|>"
     )
     race = chat.service.prompt_for("how much does delivery cost?")
@@ -149,6 +149,17 @@ def test_small_talk_has_no_pages_and_a_smiley_gets_a_question(chat: Chat) -> Non
     assert ask(chat, "😊", conversation)[-1].text == say.WORDLESS
     assert len(chat.engine.streams) == 1
     assert grounds(chat, conversation).state == "talk"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("hi", "greeting"), ("thanks a lot!", "thanks"), ("bye", "goodbye"), ("r u a bot", "robot")],
+)
+def test_small_talk_is_never_declined(chat: Chat, asked: str, said: str) -> None:
+    says(chat, "I'm sorry, I don't know.")
+    assert ask(chat, asked)[-1].text == say.TALK[said]
+    says(chat, "I'm a real person.")
+    assert ask(chat, asked)[-1].text == say.TALK[said]
 
 
 def test_a_person_is_promised_only_with_a_hand_over(chat: Chat) -> None:

@@ -116,6 +116,11 @@ _PROMISE = re.compile(
     r"(?:contact|call|e?-?mail|get back|reach out|be with you|take over|reply|respond)",
     re.IGNORECASE,
 )
+_HUMAN = re.compile(
+    r"\bI(?:['’]m| am) (?:an? )?(?:real |actual |live )?(?:person|human)\b"
+    r"|\bI(?:['’]m| am) not (?:an? )?(?:bot|robot|computer|machine|program|ai)\b",
+    re.IGNORECASE,
+)
 _LAYOUT = re.compile(r"(?m)^\s*(?:##\s|(?:Pages|Orders|Customer):)")
 _COPIED_WORDS = 7  # in a row
 
@@ -127,6 +132,11 @@ def promises(answer: str, known: Sequence[str] = ()) -> bool:
     """
     said = _plain("\n".join(known))
     return any(_plain(found[0]) not in said for found in _PROMISE.finditer(answer))
+
+
+def claims_to_be_a_person(answer: str) -> bool:
+    """True when the assistant says that it is human."""
+    return _HUMAN.search(answer) is not None
 
 
 def copies_instruction(answer: str) -> bool:

@@ -11,8 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specchat.chat import wording as say
-from specchat.chat.answer.check import check, copies_instruction, promises
+from specchat.chat.answer.check import (
+    check,
+    claims_to_be_a_person,
+    copies_instruction,
+    promises,
+)
 from specchat.chat.answer.grounds import Grounds
+from specchat.chat.answer.intent import talk_of
 from specchat.chat.company.faq_search import weighty_words
 from specchat.chat.company.orders import told
 from specchat.chat.knowledge import Passage
@@ -43,10 +49,13 @@ class Settled:
 def settled(answer: str, grounds: Grounds) -> Settled:
     """What is shown in the place of `answer`: the answer itself unless something is wrong."""
     found = check(answer, grounds.known, (*grounds.records, grounds.question, *grounds.said))
+    talk = grounds.intent != "question"
     wrong = (
         bool(found.unsupported)
         or not answer.strip()
+        or (talk and declines(answer))
         or copies_instruction(answer)
+        or claims_to_be_a_person(answer)
         or promises(answer, (*grounds.known, *grounds.records))
     )
     declined = declines(answer)
@@ -87,7 +96,7 @@ def _fixed(grounds: Grounds) -> str:
     """What is said where there is nothing to say."""
     if grounds.intent == "person":
         return say.PERSON
-    return say.UNKNOWN if grounds.intent == "question" else say.HELLO
+    return say.UNKNOWN if grounds.intent == "question" else say.TALK[talk_of(grounds.question)]
 
 
 def _from_records(grounds: Grounds) -> str:

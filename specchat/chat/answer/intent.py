@@ -7,6 +7,7 @@ import re
 from typing import Literal
 
 Intent = Literal["question", "talk", "person", "wordless"]
+Talk = Literal["greeting", "thanks", "goodbye", "robot"]
 
 _LONGEST_TALK = 120  # characters
 _LOOK_BACK = 80  # characters in which a "not" is looked for
@@ -20,6 +21,11 @@ def intent_of(message: str) -> Intent:
         return "person"
     short = len(message) <= _LONGEST_TALK
     return "talk" if short and _TALK.fullmatch(message.strip()) else "question"
+
+
+def talk_of(message: str) -> Talk:
+    """What kind of small talk a message is."""
+    return next((kind for kind, pattern in _KINDS if pattern.search(message)), "greeting")
 
 
 # -- a person ----------------------------------------------------------------------------------
@@ -117,6 +123,10 @@ _HELP = (
     r"(?:(?:can|could) (?:you|u|anyone|someone) help(?: me)?(?: please)?|help(?: me)?(?: please)?|"
     r"i (?:have a|need (?:some )?help|want to ask)(?: (?:question|something))?(?: please)?|"
     r"what can (?:you do|i ask(?: you)?)|how (?:can|does) (?:you help(?: me)?|this work))"
+)
+_KINDS: tuple[tuple[Talk, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"(?<!\w){pattern}(?!\w)", re.IGNORECASE))
+    for kind, pattern in (("robot", _ROBOT), ("goodbye", _GOODBYE), ("thanks", _THANKS))
 )
 _ANY = rf"(?:{_GREETING}|{_THANKS}|{_GOODBYE}|{_ROBOT}|{_FEELINGS}|{_HELP})"
 _TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)

@@ -31,16 +31,17 @@ _NAME = (
 _SAYS_ORDER = re.compile(
     rf"(?:\b{_NAME}(?:[ -]*(?:numbers?|nummern?|no\.?|nr\.?|id))?"
     r"(?: (?:is|are|was|ist|war|lautet))?"
-    r"[\s:]*|#|\btrack )\Z",
+    r"[\s:]*|#|\b(?:track|where is|where's|wheres|status of|wo ist) )\Z",
     re.IGNORECASE,
 )
 _AND = re.compile(r"\s*(?:,|and|or|und|oder|&|,\s*and)\s*#?\Z", re.IGNORECASE)
 _ASKED_FOR = re.compile(r"\border number\b|\bbestellnummer\b", re.IGNORECASE)
 
 _MATTER = re.compile(
-    r"\b(?:where|when|status|track\w*|carrier|courier|arriv\w+|deliver\w+|dispatch\w*|ship\w*|sent|"
-    r"late|delayed|yet|did i order|cancel\w*|refund\w*|money|total|cost|price|"
-    r"paid|pay|order\w*|parcel|package|items?|come|comes|coming|brings?|have|there|news|update|expected|long|in|again|"
+    r"\b(?:where|when|how much|status|track\w*|carrier|courier|arriv\w+|deliver\w+|dispatch\w*|"
+    r"ship\w*|sent|late|delayed|yet|did i order|cancel\w*|refund\w*|money|total|cost|price|paid|"
+    r"pay|order\w*|parcel|package|items?|come|comes|coming|brings?|have it|in it|news|update|"
+    r"expected|long|"
     r"wo|wann|bestell\w*|paket|kommt|liefer\w*|storn\w*|geld|sendung)\b",
     re.IGNORECASE,
 )

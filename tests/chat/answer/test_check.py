@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from specchat.chat.answer.check import check, copies_instruction, promises
+from specchat.chat.answer.check import (
+    check,
+    claims_to_be_a_person,
+    copies_instruction,
+    promises,
+)
 
 DELIVERY = (
     "Standard delivery takes 3-5 business days and costs $4.90, free from $1,060. "
@@ -90,3 +95,9 @@ def test_instructions_are_not_to_be_repeated() -> None:
     assert copies_instruction("Say what they say in their own sentences, briefly and kindly.")
     assert copies_instruction("Customer: hello")
     assert not copies_instruction("I can only help with questions about Fernhollow.")
+
+
+def test_the_assistant_is_no_person() -> None:
+    assert claims_to_be_a_person("I'm afraid not. I'm a person.")
+    assert claims_to_be_a_person("I am not a bot.")
+    assert not claims_to_be_a_person("I'm not a person: I'm a computer program.")

@@ -45,6 +45,7 @@ def test_a_number_that_is_an_orders_is_looked_up(table: OrderTable, text: str) -
         ("orders #4417 and #4418 please", ["4417", "4418"]),
         ("order number 9999, 9998", ["no 9999", "no 9998"]),
         ("where is order A-99?", ["no A-99"]),
+        ("where is 9999", ["no 9999"]),
         ("I want 120 lamps for 300 dollars", []),
         ("I want to order 100 lamps", []),
         ("call 503-555-4417, it cost $44.17 or 4,417", []),
@@ -70,7 +71,9 @@ def test_a_follow_up_keeps_the_order_and_another_matter_does_not(table: OrderTab
     assert numbers(table, "and order 4418?", *before) == ["4418"]
 
 
-@pytest.mark.parametrize("text", ["so when will i have it", "which carrier?", "can I cancel it?"])
+@pytest.mark.parametrize(
+    "text", ["so when will i have it", "which carrier?", "how much was it?", "can I cancel it?"]
+)
 def test_what_asks_on(text: str) -> None:
     assert asks_on(text)
 
