@@ -124,9 +124,11 @@ _HELP = (
     r"i (?:have a|need (?:some )?help|want to ask)(?: (?:question|something))?(?: please)?|"
     r"what can (?:you do|i ask(?: you)?)|how (?:can|does) (?:you help(?: me)?|this work))"
 )
-_KINDS: tuple[tuple[Talk, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"(?<!\w){pattern}(?!\w)", re.IGNORECASE))
-    for kind, pattern in (("robot", _ROBOT), ("goodbye", _GOODBYE), ("thanks", _THANKS))
+_TALKS: tuple[tuple[Talk, str], ...] = (
+    ("robot", _ROBOT), ("goodbye", _GOODBYE), ("thanks", _THANKS),
+)  # fmt: skip
+_KINDS = tuple(
+    (kind, re.compile(rf"(?<!\w){pattern}(?!\w)", re.IGNORECASE)) for kind, pattern in _TALKS
 )
 _ANY = rf"(?:{_GREETING}|{_THANKS}|{_GOODBYE}|{_ROBOT}|{_FEELINGS}|{_HELP})"
 _TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)
