@@ -10,6 +10,7 @@ from specchat.chat import wording as say
 from specchat.chat.answer.confidence import doubts
 from specchat.chat.answer.intent import wants_person
 from specchat.chat.company.orders import facts
+from specchat.chat.redaction.redact import Redaction
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.types import ChatError, ChatTurn
@@ -102,9 +103,9 @@ class Handoffs:
         live.trouble += 1
         return self.request(live, "failed") if _hands_over(live) else self.current(live)
 
-    def pass_on(self, live: LiveConversation, text: str) -> ChatTurn:
+    def pass_on(self, live: LiveConversation, text: str, redacted: Redaction) -> ChatTurn:
         """The customer writes to the colleague who has taken over."""
-        return self._add_person_turn(live, question=text, answer="")
+        return self._add_person_turn(live, redacted, question=text)
 
     # -- for the colleague ---------------------------------------------------------------------
 
@@ -141,11 +142,13 @@ class Handoffs:
         live = self._repository.in_memory(handoff.conversation_id)
         if live is None:
             live = self._repository.read_for_desk(handoff.conversation_id)
-        self._add_person_turn(live, question="", answer=text.strip())
+        self._add_person_turn(live, Redaction(""), answer=text.strip())
 
     # -- parts ---------------------------------------------------------------------------------
 
-    def _add_person_turn(self, live: LiveConversation, *, question: str, answer: str) -> ChatTurn:
+    def _add_person_turn(
+        self, live: LiveConversation, redacted: Redaction, *, question: str = "", answer: str = ""
+    ) -> ChatTurn:
         shown = ChatTurn(
             turn_id=new_id(),
             question=question,
@@ -156,7 +159,8 @@ class Handoffs:
             created_at=datetime.now(UTC),
             by_person=True,
         )
-        self._repository.add(live, LiveTurn(shown, (), (), live.values, live.asked, 0))
+        turn = LiveTurn(shown, (), (), live.values, live.asked, 0)
+        self._repository.add(live, turn, redacted)
         self._store.flush(1.0)  # the other side reads the store
         return shown
 

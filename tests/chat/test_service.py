@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from specchat.chat.answer import streaming
+from specchat.chat.redaction.redact import Redaction, redact
+from specchat.chat.turns import repository
 from specchat.chat.types import ChatError
 from tests.chat.asked import OWNER, Make, ask, stored
 from tests.chat.conftest import Chat
@@ -144,7 +147,7 @@ def test_personal_data_reaches_the_model_but_not_the_store(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
     chat.engine.says(("Is it 4111 1111 1111 1111? Call +1 503-555-0142.", "target"))
     updates = ask(chat, "I paid order 4417 with card 4111 1111 1111 1111", conversation)
-    assert updates[0].notes == ("Hidden in the record: 1 card number.",)
+    assert updates[-1].notes == ("Hidden in the record: 1 card number.",)
     assert "4" * 1 in chat.prompt()
     assert "1111" in chat.prompt()
     (row,) = stored(chat, conversation)
@@ -152,6 +155,26 @@ def test_personal_data_reaches_the_model_but_not_the_store(chat: Chat) -> None:
     assert row.answer == "Is it [card]? Call +1 503-555-0142."
     (turn,) = chat.service.history(conversation, OWNER)
     assert "4111 1111 1111 1111" in turn.question  # live, as it was typed
+
+
+def test_what_is_said_is_redacted_once_and_nothing_before_the_answer(
+    make_chat: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redacted: list[str] = []
+
+    def counting(text: str, **known: Any) -> Redaction:
+        redacted.append(text)
+        return redact(text, **known)
+
+    monkeypatch.setattr(repository, "redact", counting)
+    chat = make_chat(uses_slots=False, learn=True)
+    conversation = chat.service.new_conversation(OWNER)
+    answering = chat.service.answer(conversation, "is my card 4111 1111 1111 1111?", owner=OWNER)
+    assert next(answering).text == ""
+    assert next(answering).text.startswith("Hello")
+    assert redacted == []
+    assert list(answering)[-1].notes == ("Hidden in the record: 1 card number.",)
+    assert redacted == ["is my card 4111 1111 1111 1111?", "Hello there."]
 
 
 def test_after_a_restart_the_redacted_conversation_goes_on(make_chat: Make) -> None:

@@ -14,6 +14,7 @@ from specchat.chat.answer.preparation import Preparation
 from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task
 from specchat.chat.handoff import Handoffs
+from specchat.chat.redaction.redact import Redaction
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.turn_metrics import metrics_from
@@ -46,8 +47,9 @@ class Responder:
         """Answer a new question, or pass it on to the colleague who has taken over."""
         handoff = self._handoffs.current(live)
         if handoff is not None and handoff.status == "active":
-            turn = self._handoffs.pass_on(live, text)
-            yield _passed_on(turn, handoff, self._notes(live, text))
+            question = self._repository.storable(text, live)
+            turn = self._handoffs.pass_on(live, text, question)
+            yield _passed_on(turn, handoff, (*_unsaved(live), *_hidden(question)))
             return
         yield from self.by_model(live, text, options)
 
@@ -60,7 +62,7 @@ class Responder:
     ) -> Generator[AnswerUpdate, None, None]:
         """Let the model answer; the new turn takes the place of `replaces`."""
         task = self._preparation.task(live, text, replaces)
-        answering = self._preparation.answering(live, task, options, self._notes(live, text))
+        answering = self._preparation.answering(live, task, options, _unsaved(live))
         finished: list[AnswerUpdate] = []
         live.stop = answering.stop
         try:
@@ -100,14 +102,19 @@ class Responder:
         turn = LiveTurn(
             shown, task.question, answering.parts, task.before, task.position, task.attempt
         )
-        if task.replaces and shown.status == "failed" and not answering.raw:
-            self._repository.store(live, shown)  # what it cost; the old answer is worth more
+        stays = bool(task.replaces) and shown.status == "failed" and not answering.raw
+        if not stays:
+            live.values = task.values
+        question = self._repository.storable(task.text, live)
+        if stays:
+            answer = self._repository.storable(shown.answer, live)
+            self._repository.store(live, shown, question, answer)  # what it cost
             self._repository.remove(live, [shown.turn_id])
         else:
             self._repository.remove(live, [old.shown.turn_id for old in task.replaces])
-            live.values = task.values
-            self._repository.add(live, turn)
-        return replace(update, handoff=self._handoffs.after(live, shown))
+            self._repository.add(live, turn, question)
+        notes = (*_hidden(question), *update.notes)
+        return replace(update, notes=notes, handoff=self._handoffs.after(live, shown))
 
     def _metrics(self, answering: StreamedAnswer) -> TurnMetrics | None:
         if answering.stats is None:
@@ -123,10 +130,13 @@ class Responder:
             backend=backend,
         )
 
-    def _notes(self, live: LiveConversation, text: str) -> tuple[str, ...]:
-        notes = () if live.saved or not live.kept else (say.NOT_SAVED,)
-        hidden = self._repository.redacted(text, live).counts if live.kept else {}
-        return (*notes, say.hidden(hidden)) if hidden else notes
+
+def _unsaved(live: LiveConversation) -> tuple[str, ...]:
+    return () if live.saved or not live.kept else (say.NOT_SAVED,)
+
+
+def _hidden(question: Redaction) -> tuple[str, ...]:
+    return (say.hidden(question.counts),) if question.found else ()
 
 
 def _settle(answering: StreamedAnswer, task: Task) -> TurnGrounds | None:

@@ -115,29 +115,42 @@ class ConversationRepository:
             replace(turn, opinion=live.opinions.get(turn.turn_id, 0)) for turn in (*earlier, *shown)
         ]
 
-    def add(self, live: LiveConversation, turn: LiveTurn) -> None:
+    def storable(self, text: str, live: LiveConversation) -> Redaction:
+        """What is said in a conversation as the store may have it: redacted, once for all that is
+        kept of it, or no word where the conversation is not kept."""
+        return self.redacted(text, live) if live.kept else Redaction("")
+
+    def add(self, live: LiveConversation, turn: LiveTurn, question: Redaction) -> None:
         """Append a turn and store it."""
         live.asked = max(live.asked, turn.position + 1)
         live.append(turn)
-        written = self._written(live, turn)
-        self.store(live, turn.shown, written)
+        answer = self.storable(turn.shown.answer, live)
+        written = self._written(live, turn, answer)
+        self.store(live, turn.shown, question, answer, written)
         cost = turn.shown.footer_stats
         if self._learning is not None and written and cost is not None:
             whole = cost.completion_tokens < cost.max_tokens
-            question = self.redacted(turn.shown.question, live).text
             self._learning.add(
-                WrittenAnswer(turn.shown.turn_id, live.id, live.owner, question, written, whole)
+                WrittenAnswer(
+                    turn.shown.turn_id, live.id, live.owner, question.text, written, whole
+                )
             )
 
-    def store(self, live: LiveConversation, turn: ChatTurn, written: str = "") -> None:
-        """Queue a turn for the store, redacted. The chat goes on when it cannot take it."""
+    def store(
+        self,
+        live: LiveConversation,
+        turn: ChatTurn,
+        question: Redaction,
+        answer: Redaction,
+        written: str = "",
+    ) -> None:
+        """Queue a turn for the store. The chat goes on when it cannot take it."""
         if not live.kept and turn.by_person:
             return
-        question = self.redacted(turn.question, live).text if live.kept else ""
         record = TurnRecord(
             conversation_id=live.id if live.kept else None,
-            question=question,
-            answer=self.redacted(turn.answer, live).text if live.kept else "",
+            question=question.text,
+            answer=answer.text,
             status=turn.status,
             metrics=turn.footer_stats,
             kind="person" if turn.by_person else "chat",
@@ -148,9 +161,9 @@ class ConversationRepository:
         )
         with suppress(StoreError, LookupError):
             self._store.record_turn(record)
-            if live.kept and not live.titled and question:
+            if live.kept and not live.titled and question.text:
                 live.titled = True
-                self._store.rename_conversation(live.id, live.owner, title(question))
+                self._store.rename_conversation(live.id, live.owner, title(question.text))
 
     def remove(self, live: LiveConversation, turns: Iterable[str]) -> None:
         """Take turns out; their texts are erased, their measurements stay."""
@@ -223,11 +236,12 @@ class ConversationRepository:
         company = self._company
         return redact(text, keep=company.public_contacts, region=company.phone_region, known=own)
 
-    def _written(self, live: LiveConversation, turn: LiveTurn) -> str:
+    def _written(self, live: LiveConversation, turn: LiveTurn, answer: Redaction) -> str:
         """The answer as the model wrote it, redacted; "" where it is not to be learned from."""
         if not live.kept or turn.shown.by_person or turn.shown.status != "completed":
             return ""
-        text = self.redacted(joined(turn.answer), live).text
+        raw = joined(turn.answer)
+        text = answer.text if raw == turn.shown.answer else self.redacted(raw, live).text
         return "" if WITHHELD in text else text
 
     def _storable(self, live: LiveConversation, grounds: TurnGrounds | None) -> TurnGrounds | None:
