@@ -60,7 +60,7 @@ def settled(answer: str, grounds: Grounds) -> Settled:
     )
     declined = declines(answer)
     text, replaced_by = answer, ""
-    if grounds.lookups and (wrong or declined):
+    if grounds.records and (wrong or declined):
         text, replaced_by = _from_records(grounds), "records"
     elif grounds.passages and (wrong or (declined and grounds.chance >= FITS)):
         text, replaced_by = page_words(grounds), "page"

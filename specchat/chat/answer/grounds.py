@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.answer.intent import Intent, intent_of
@@ -33,8 +33,9 @@ class Grounds:
 
     @property
     def records(self) -> tuple[str, ...]:
-        """The orders, as the model reads them."""
-        return tuple(map(orders.facts, self.lookups))
+        """The orders, as the model reads them: where the question is about them."""
+        asked = self.lookups if self.intent == "question" else ()
+        return tuple(map(orders.facts, asked))
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -72,13 +73,17 @@ class Grounder:
         grounds = Grounds(
             question, intent, said=(*said, *self._contacts), german=german and intent == "question"
         )
+        if intent == "person":  # whoever takes over sees the order
+            return replace(grounds, lookups=self._lookups(question, earlier))
         return grounds if intent != "question" else self._found(grounds, earlier)
+
+    def _lookups(self, question: str, earlier: Sequence[ChatTurn]) -> tuple[OrderLookup, ...]:
+        asked = [turn.question for turn in earlier if turn.question]
+        return self._table.asked_about(question, asked, earlier[-1].answer if earlier else "")
 
     def _found(self, grounds: Grounds, earlier: Sequence[ChatTurn]) -> Grounds:
         question = grounds.question
-        asked = [turn.question for turn in earlier if turn.question]
-        answered = earlier[-1].answer if earlier else ""
-        lookups = self._table.asked_about(question, asked, answered)
+        lookups = self._lookups(question, earlier)
         judgement = self._knowledge.judge(question, exchanges(earlier))
         passages = () if lookups and only_a_number(question) else judgement.passages
         return Grounds(

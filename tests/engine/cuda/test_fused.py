@@ -100,5 +100,5 @@ def test_a_kernel_that_fails_is_not_used(
 
 
 def test_a_cpu_computes_the_modules_as_they_are() -> None:
-    assert isinstance(make_runner().fused, FusedModules)
+    assert isinstance(make_runner().eager.fused, FusedModules)
     assert len(make_runner().fused) == 0
