@@ -21,10 +21,11 @@ from specchat.engine.request import (
 )
 
 ANSWER = (
-    "I understand that waiting for a refund is frustrating. Your refund was approved and is on "
-    "its way: it usually takes three to five business days until it shows on your account. "
-    "If it is not there by then, please reply here and I will look into it at once. "
+    "I understand that waiting for a refund is frustrating. The money is paid back the way the "
+    "order was paid, and it takes a while until it shows on your account. "
+    "If it is not there by then, please reply here and tell us which order it was for. "
 )
+"""Nothing in it that the chat's check would not let pass."""
 STEPS_BEFORE_HOLD = 3
 """A held engine says this much of an answer before it waits."""
 

@@ -25,7 +25,10 @@ def intent_of(message: str) -> Intent:
 
 def talk_of(message: str) -> Talk:
     """What kind of small talk a message is."""
-    return next((kind for kind, pattern in _KINDS if pattern.search(message)), "greeting")
+    for kind, pattern in _KINDS:
+        if re.search(rf"(?<!\w){pattern}(?!\w)", message, re.IGNORECASE):
+            return kind
+    return "greeting"
 
 
 # -- a person ----------------------------------------------------------------------------------
@@ -124,11 +127,10 @@ _HELP = (
     r"i (?:have a|need (?:some )?help|want to ask)(?: (?:question|something))?(?: please)?|"
     r"what can (?:you do|i ask(?: you)?)|how (?:can|does) (?:you help(?: me)?|this work))"
 )
-_TALKS: tuple[tuple[Talk, str], ...] = (
-    ("robot", _ROBOT), ("goodbye", _GOODBYE), ("thanks", _THANKS),
-)  # fmt: skip
-_KINDS = tuple(
-    (kind, re.compile(rf"(?<!\w){pattern}(?!\w)", re.IGNORECASE)) for kind, pattern in _TALKS
+_KINDS: tuple[tuple[Talk, str], ...] = (
+    ("robot", _ROBOT),
+    ("goodbye", _GOODBYE),
+    ("thanks", _THANKS),
 )
 _ANY = rf"(?:{_GREETING}|{_THANKS}|{_GOODBYE}|{_ROBOT}|{_FEELINGS}|{_HELP})"
 _TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)

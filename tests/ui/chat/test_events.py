@@ -335,7 +335,7 @@ def test_retry_answers_the_same_question(events: ChatEvents) -> None:
     assert last.messages is not None
     question, _, sources, evidence = last.messages
     assert question["content"] == "How do I pay?"
-    assert "Which payment methods" in sources["content"]
+    assert "Ways to pay" in sources["content"]
     assert "tok/s" in evidence["metadata"]["title"]
 
 
