@@ -30,7 +30,7 @@ PAYLOADS = (
     "<b\nonmouseover=alert(1)>",
 )
 HARMLESS = {"div", "span", "p", "br", "strong", "h1", "svg", "path", "circle", "b", "i"}
-HARMLESS |= {"small", "details", "summary", "h3", "label", "select", "option"}
+HARMLESS |= {"small", "details", "summary", "h3", "label", "select", "option", "data", "time"}
 
 
 class Elements(HTMLParser):

@@ -17,8 +17,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from specchat.engine.hardware import multiplies_bf16
 from specchat.pretrained.adapter import CONFIG_FILE, WEIGHTS_FILE
-from specchat.training.assistant.adapted_linear import merge_steps
+from specchat.training.assistant.adapted_linear import freeze, merge_steps
 from specchat.training.assistant.row_attention import RowLengths, use_row_attention
 from specchat.training.assistant.rows import Row
 
@@ -59,9 +60,14 @@ class AdapterModel:
         self.peft = _adapted(base, shape, layers)
         self._inner = base
         use_row_attention(base)
+        dtype = torch.bfloat16 if multiplies_bf16() else torch.float32
+        adapted = [module for module in base.modules() if hasattr(module, "lora_A")]
+        inside = {part for layer in adapted for part in layer.modules()}
         for module in base.modules():
-            if hasattr(module, "lora_A"):
-                merge_steps(module)
+            if isinstance(module, torch.nn.Linear) and module.bias is None and module not in inside:
+                freeze(module, dtype)
+        for layer in adapted:
+            merge_steps(layer, dtype)
         self.parameters = [p for p in self.peft.parameters() if p.requires_grad]
 
     def losses(self, row: Row) -> AnswerLosses:
@@ -86,6 +92,22 @@ class AdapterModel:
         with torch.no_grad():
             for name, parameter in self._named():
                 parameter.copy_(state[name])
+
+    def start_from(self, folder: Path) -> None:
+        """The weights of a saved adapter of the same shape, to go on from.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is of another shape.
+        """
+        from peft import set_peft_model_state_dict
+
+        stored = load_file(folder / WEIGHTS_FILE)
+        wanted = dict(self._named())
+        found = {name.replace(".weight", ".default.weight"): t for name, t in stored.items()}
+        if {n: t.shape for n, t in found.items()} != {n: p.shape for n, p in wanted.items()}:
+            raise ValueError(f"the adapter in {folder} has another rank or other layers")
+        set_peft_model_state_dict(self.peft, stored)
 
     def save(self, folder: Path, base_name: str, dtype: torch.dtype = torch.bfloat16) -> None:
         """Writes the adapter in peft's format, for the base known as `base_name`; each file is

@@ -34,8 +34,8 @@ def judge(example: Example, answer: str, talk: Talk) -> Verdict:
     questions: to what is not known, that it is not."""
     unsupported = tuple(found for found in specifics(answer) if not _held(found, _known(example)))
     declined = declines(answer)
-    if example.says:
-        right = all(_conveyed(sentence, answer) for sentence in example.says)
+    if example.needed:
+        right = all(_conveyed(sentence, answer) for sentence in example.needed)
     elif example.kind == "unknown":
         right = declined
     else:
@@ -43,7 +43,7 @@ def judge(example: Example, answer: str, talk: Talk) -> Verdict:
     return Verdict(
         kind=example.kind,
         right=right and not unsupported,
-        quoted=bool(example.says) and all(said in answer for said in example.says),
+        quoted=bool(example.needed) and all(said in answer for said in example.needed),
         declined=declined,
         unsupported=unsupported,
         grounded=example.grounded,

@@ -39,6 +39,7 @@ class AssistantPlace:
     work: Path  # checkpoint, answers of the evaluation
     out: Path  # the adapter
     base: Path | None = None  # a model directory; None: the installed base
+    start: Path | None = None  # an adapter to go on from
     threads: int | None = None
     quick_rows: int = 10  # of each split, looked at during training
     say: Callable[[str], None] = print
@@ -65,6 +66,8 @@ def train_assistant(place: AssistantPlace, max_steps: int | None = None) -> None
     trainer = AssistantTrainer(model, encoder, world, place.work, place.settings)
     if trainer.resume():
         place.say(f"resumed at step {trainer.loop.step}")
+    elif place.start:
+        model.start_from(place.start)
     looks = {
         split: quick_rows(world, encoder, split, place.quick_rows, place.settings.longest)
         for split in SPLITS

@@ -101,4 +101,4 @@ def test_a_kernel_that_fails_is_not_used(
 
 def test_a_cpu_computes_the_modules_as_they_are() -> None:
     assert isinstance(make_runner().eager.fused, FusedModules)
-    assert len(make_runner().fused) == 0
+    assert len(make_runner().eager.fused) == 0

@@ -28,11 +28,17 @@ class Example:
     question: str
     lead: str
     says: tuple[str, ...]  # the sentences of the answer, as they stand in what was given
+    needs: tuple[str, ...] = ()  # those of them without which it is wrong; (): all
 
     @property
     def answer(self) -> str:
         """The answer in one piece."""
         return " ".join(filter(None, (self.lead, *self.says)))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The sentences without which an answer is wrong."""
+        return self.needs or self.says
 
     @property
     def grounded(self) -> bool:

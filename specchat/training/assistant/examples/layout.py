@@ -15,6 +15,7 @@ from specchat.training.assistant.examples.companies import Ask, Page
 MIXED_SHARE = 0.4  # of pages whose sentences are not all in one register
 SHUFFLED_SHARE = 0.3  # of pages whose sentences do not stand in the file's order
 WHOLE_SHARE = 0.45  # of pages that hold all sentences of theirs
+MOST_WORDS = 45  # of a page that an answer quotes, unless what was asked for is longer
 
 HEADINGS = ("Good to know", "Details", "Please note", "In short", "More about this", "How it works")
 
@@ -32,9 +33,26 @@ class WrittenPage:
         """Whether the page answers this."""
         return all(key in self.sentences for key in ask.needs)
 
-    def quote(self, ask: Ask) -> tuple[str, ...]:
+    def needed(self, ask: Ask) -> tuple[str, ...]:
         """The sentences that answer, in the order in which they stand."""
         return tuple(said for key, said in self.sentences.items() if key in ask.needs)
+
+    def quote(self, ask: Ask, most: int = MOST_WORDS) -> tuple[str, ...]:
+        """The sentences that answer with those around them, up to `most` words: a short page is
+        quoted whole. A small model finds the place better than the sentence, and what is said
+        around an answer is mostly asked next."""
+        keys = list(self.sentences)
+        lengths = {key: len(said.split()) for key, said in self.sentences.items()}
+        chosen = {key for key in keys if key in ask.needs}
+        last = max(map(keys.index, chosen))
+        left = most - sum(lengths[key] for key in chosen)
+        for key in (*keys[last + 1 :], *reversed(keys[: last + 1])):
+            if key not in chosen:
+                if lengths[key] > left:
+                    break
+                chosen.add(key)
+                left -= lengths[key]
+        return tuple(said for key, said in self.sentences.items() if key in chosen)
 
 
 def write_page(

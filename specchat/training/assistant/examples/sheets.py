@@ -19,6 +19,8 @@ from specchat.training.assistant.examples.layout import WrittenPage, write_page
 from specchat.training.assistant.examples.talk import UNKNOWN, two_questions
 
 MOST_QUESTIONS = 8  # of a page sheet
+SECOND_SHARE = 0.35  # of what the second page answers: retrieval puts the right one first
+AFTER_WORDS = 25  # of a page that is quoted where the answer before has quoted it
 
 
 def draw_sheets(world: World, split: Split, seed: int) -> Iterator[Sheet]:
@@ -42,7 +44,11 @@ def _page_sheet(desk: Desk) -> Sheet:
     """One or two pages, and what they answer."""
     pages = desk.pages()
     given = desk.given(pages)
-    pairs = _answered(pages)
+    pairs = [
+        (page, ask)
+        for page, ask in _answered(pages)
+        if page is pages[0] or desk.rng.random() < SECOND_SHARE
+    ]
     desk.rng.shuffle(pairs)
     commanded = any(
         command in page.text for page in pages for command in desk.world.talk.page_commands
@@ -64,7 +70,7 @@ def _page_sheet(desk: Desk) -> Sheet:
             question = desk.world.talk.injected(question, desk.split, desk.rng)
         elif commanded:
             kind = "injection"
-        sheet.append(Example(kind, given, question, lead, page.quote(ask)))
+        sheet.append(Example(kind, given, question, lead, page.quote(ask), page.needed(ask)))
     if sheet and desk.rng.random() < 0.08:
         sheet.append(_small_talk(desk, given))
     return tuple(sheet)
@@ -89,8 +95,9 @@ def _follow_sheet(desk: Desk) -> Sheet:
     asks = [ask for ask in page.follows if ask.after in first.needs and written.holds(ask)]
     sheet = [
         Example(
-            "follow-up", given, desk.asked(page, ask, given), desk.lead(ask), written.quote(ask)
-        )
+            "follow-up", given, desk.asked(page, ask, given), desk.lead(ask),
+            written.quote(ask, AFTER_WORDS), written.needed(ask),
+        )  # fmt: skip
         for ask in desk.rng.sample(asks, min(3, len(asks)))
     ]
     others = [
@@ -101,7 +108,8 @@ def _follow_sheet(desk: Desk) -> Sheet:
     ]
     for found, ask in desk.rng.sample(others, min(2, len(others))):
         question = desk.asked(found.page, ask, given)
-        sheet.append(Example("new subject", given, question, desk.lead(ask), found.quote(ask)))
+        says, needs = found.quote(ask), found.needed(ask)
+        sheet.append(Example("new subject", given, question, desk.lead(ask), says, needs))
     return tuple(sheet)
 
 
@@ -152,10 +160,19 @@ def _both(
     """Two questions in one message, answered one after the other."""
     one, other = (desk.asked(page.page, ask, given) for page, ask in (first, second))
     question = two_questions(one, other, desk.rng)
-    quotes = first[0].quote(first[1]) + second[0].quote(second[1])
-    says = tuple(dict.fromkeys(quotes))
+    says, needs = (
+        tuple(dict.fromkeys((*quote(first), *quote(second)))) for quote in (_quoted, _needed)
+    )
     kind = "two questions" if first[0] is second[0] else "two pages"
-    return Example(kind, given, question, desk.lead(first[1]), says)
+    return Example(kind, given, question, desk.lead(first[1]), says, needs)
+
+
+def _quoted(pair: tuple[WrittenPage, Ask]) -> tuple[str, ...]:
+    return pair[0].quote(pair[1])
+
+
+def _needed(pair: tuple[WrittenPage, Ask]) -> tuple[str, ...]:
+    return pair[0].needed(pair[1])
 
 
 def _order_and_page(
@@ -169,10 +186,11 @@ def _order_and_page(
     asked = desk.asked(page.page, ask, given)
     about = desk.world.orders.ask(lookup, desk.split, desk.rng)
     question = two_questions(about.question, asked, desk.rng)
-    says = (*about.says, *page.quote(ask))
+    says, needs = page.quote(ask), page.needed(ask)
+    both, both_needed = (*about.says, *says), (*about.says, *needs)
     return [
-        Example("order and page", given, question, about.lead, says),
-        Example("page beside order", given, asked, desk.lead(ask), page.quote(ask)),
+        Example("order and page", given, question, about.lead, both, both_needed),
+        Example("page beside order", given, asked, desk.lead(ask), says, needs),
     ]
 
 
