@@ -53,6 +53,7 @@ class SentenceVectors:
         self._asking = self._model if asking is None else asking.eval()
         self.tokenizer = tokenizer
         self._pad = tokenizer.pad_token_id or 0
+        self._vocabulary = frozenset(tokenizer.get_vocab())
         self._lock = threading.Lock()  # a tokenizer's truncation is a state of the tokenizer
         self._most_tokens = min(MOST_TOKENS, model.config.max_position_embeddings)
 
@@ -66,6 +67,10 @@ class SentenceVectors:
     def encode_questions(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of questions, to be multiplied with those of texts; as `encode`."""
         return self._encode(self._asking, questions)
+
+    def knows(self, word: str) -> bool:
+        """True for a word, in lower case, that is one piece of the vocabulary: no slip of a pen."""
+        return word in self._vocabulary
 
     def _encode(self, model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
         found = np.zeros((len(texts), self.dimensions), np.float32)

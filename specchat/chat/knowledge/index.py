@@ -40,6 +40,10 @@ class Vectors(Protocol):
         """Vectors of what is searched for, in the same space."""
         ...
 
+    def knows(self, word: str) -> bool:
+        """True for a word, in lower case, of the model's own vocabulary."""
+        ...
+
 
 class Index:
     """Passages ready to be searched; never changed once built. Safe to use from any thread."""

@@ -17,6 +17,7 @@ from specchat.chat.knowledge.index import Index, Vectors
 from specchat.chat.knowledge.judge import Judgement, judged
 from specchat.chat.knowledge.language import language_of
 from specchat.chat.knowledge.passage import COMPANY, Found, Passage
+from specchat.chat.knowledge.spelling import Spelling
 from storage import PassageRow, SourceRow, Store, StoreError
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ LOOKED_AT = 8  # passages that the judge sees
 class _State:
     version: int  # of the stored passages
     index: Index
+    spelling: Spelling
 
 
 class Knowledge:
@@ -61,17 +63,19 @@ class Knowledge:
         """
         if not question.strip():
             return []
-        query = Query(((question, 1.0),))
-        return self._search(query, self._current().index, limit)
+        state = self._current()
+        query = Query(((state.spelling.corrected(question), 1.0),))
+        return self._search(query, state.index, limit)
 
     def judge(self, question: str, earlier: Sequence[Exchange] = ()) -> Judgement:
         """Which passages answer the question, and how likely that is.
 
         `earlier` is what was said before, the oldest first: a follow-up leans on its last.
         """
-        index = self._current().index
-        asked = queries(question, earlier) if question.strip() else ()
-        searches = [(query, self._search(query, index, LOOKED_AT)) for query in asked]
+        state = self._current()
+        meant = state.spelling.corrected(question)
+        asked = queries(meant, earlier) if question.strip() else ()
+        searches = [(query, self._search(query, state.index, LOOKED_AT)) for query in asked]
         return judged(searches, vectors=self.uses_vectors)
 
     def add(self, passages: Iterable[Passage]) -> None:
@@ -141,7 +145,11 @@ class Knowledge:
         vectors = self._vectors_of(passages)
         live = {each.sha for each in passages}
         self._known = {sha: rows for sha, rows in self._known.items() if sha in live}
-        return _State(version, Index(passages, vectors))
+        words = [text for each in passages for text in (each.title, each.words, each.text)]
+        return _State(version, Index(passages, vectors), Spelling(words, self._knows))
+
+    def _knows(self, word: str) -> bool:
+        return self._vectors is not None and self._vectors.knows(word)
 
     def _vectors_of(self, passages: Sequence[Passage]) -> list[Half] | None:
         """From memory, from the store, or computed now and stored."""

@@ -1,0 +1,63 @@
+"""Words as the pages write them: what a customer mistyped is searched for as it was meant."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+SHORTEST = 4  # letters of a word that is looked at, and of what it may become
+TWO_FROM = 8  # letters from which two slips are allowed; one below
+MOST_WORDS = 24  # of a message
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+class Spelling:
+    """The words of a collection of pages. Never changed once built; safe to use from any thread.
+
+    A word is changed only where neither the pages nor the vector model's vocabulary have it, into
+    the word of the pages that is one slip away (two in long words): a letter too many, missing,
+    wrong, or two that changed places (optimal string alignment, `rapidfuzz`). Of several the one
+    with the same letters is taken, then that with the same first letter, then the most frequent.
+    """
+
+    def __init__(self, texts: Iterable[str], knows: Callable[[str], bool]) -> None:
+        """`knows` says whether a word, in lower case, is a word without being in `texts`."""
+        counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+        self._counts = counts
+        self._long = [word for word in counts if len(word) >= SHORTEST]
+        self._knows = knows
+
+    def corrected(self, text: str) -> str:
+        """The text with its mistyped words replaced; all else stays as it is."""
+        left = MOST_WORDS
+
+        def word(found: re.Match[str]) -> str:
+            nonlocal left
+            left -= 1
+            return found[0] if left < 0 else self._meant(found[0])
+
+        return _WORD.sub(word, text)
+
+    def _meant(self, written: str) -> str:
+        word = written.lower()
+        if len(word) < SHORTEST or word in self._counts or self._knows(word):
+            return written
+        slips = 2 if len(word) >= TWO_FROM else 1
+        near = process.extract(
+            word, self._long, scorer=OSA.distance, score_cutoff=slips, limit=None
+        )
+        if not near:
+            return written
+        letters = sorted(word)
+
+        def likelihood(one: tuple[str, float, int]) -> tuple[bool, float, bool, int]:
+            other, distance, _ = one
+            swapped = sorted(other) == letters
+            return swapped, -distance, other[0] == word[0], self._counts[other]
+
+        return max(near, key=likelihood)[0]
