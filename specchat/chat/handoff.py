@@ -7,11 +7,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from specchat.chat import wording as say
-from specchat.chat.answer.confidence import doubts
 from specchat.chat.answer.intent import wants_person
 from specchat.chat.company.orders import facts
 from specchat.chat.redaction.redact import Redaction
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
+from specchat.chat.turns.doubts import doubts
 from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.types import ChatError, ChatTurn
 from storage import Desk, HandoffRecord, HandoffRow, Store, StoreError

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from specchat.engine.policy.policy import Policy
 from specchat.engine.request import (
     DraftTrace,
     FinishReason,
+    KnownText,
     Request,
     SamplingParams,
     TokenDelta,
@@ -175,8 +177,24 @@ class Engine:
         """
         self._validation.ids(token_ids, 0)
         future: Future[torch.Tensor] = Future()
-        self._post(lambda: self._scoring.add(token_ids, future))
+        self._post(lambda: self._scoring.add_logits(token_ids, future))
         return future.result()
+
+    def log_likelihoods(self, texts: Seq[KnownText]) -> list[float]:
+        """How likely the target finds the end of each text: the mean log-probability of its tokens
+        from `first` on. What is computed stays in the prefix cache. Waits as `logits` does.
+
+        Raises:
+            RequestError: no token before or after `first`, unknown ones, or too many.
+            EngineClosedError: the engine is closed.
+        """
+        futures: list[Future[float]] = []
+        for text in texts:
+            self._validation.known_text(text)
+            futures.append(Future())
+        for text, future in zip(texts, futures, strict=True):
+            self._post(partial(self._scoring.add_likelihood, text, future))
+        return [future.result() for future in futures]
 
     def choice_scores(
         self, token_ids: Seq[int], params: SamplingParams, answered: int

@@ -176,6 +176,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownText:
+    """A text whose end is to be judged by its beginning; see `Engine.log_likelihoods`.
+
+    Requests that begin alike find its pages in the prefix cache: the first `public` tokens, which
+    must hold nothing private, all of them, the rest those of the same salt.
+    """
+
+    ids: tuple[int, ...]
+    first: int  # token of the end
+    public: int = 0
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A token that the target might have chosen."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from specchat.engine.errors import RequestError
-from specchat.engine.request import Request
+from specchat.engine.request import KnownText, Request
 from specchat.engine.snapshot import ModelInfo
 
 
@@ -31,6 +31,17 @@ class Validation:
                     f"speculators must be among {', '.join(self._info.speculators) or 'none'}, "
                     f"got {name!r}"
                 )
+
+    def known_text(self, text: KnownText) -> None:
+        """Raises RequestError unless it has a beginning and an end, and fits."""
+        self.ids(text.ids, 0)
+        if not 0 < text.first < len(text.ids):
+            raise RequestError(
+                f"first must be from 1 to {len(text.ids) - 1}, one below the text's tokens, "
+                f"got {text.first}"
+            )
+        if not 0 <= text.public <= text.first:
+            raise RequestError(f"public must be from 0 to first, {text.first}, got {text.public}")
 
     def ids(self, ids: Sequence[int], max_tokens: int) -> None:
         """Raises RequestError unless there are some, known ones, and the answer fits behind."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.answer.intent import Intent, intent_of
+from specchat.chat.answer.reading import PageReader
 from specchat.chat.company import orders
 from specchat.chat.company.order_table import OrderTable
 from specchat.chat.company.orders import OrderLookup
@@ -53,20 +55,28 @@ class Grounder:
     """Finds what a question is to be answered from. Safe to use from any thread."""
 
     def __init__(
-        self, company: Company, knowledge: Knowledge, table: OrderTable, *, speaks_german: bool
+        self,
+        company: Company,
+        knowledge: Knowledge,
+        table: OrderTable,
+        *,
+        speaks_german: bool,
+        reader: PageReader | None = None,
     ) -> None:
+        """Without a `reader` pages are ranked by search alone."""
         self._company = company
         self._knowledge = knowledge
         self._table = table
         self._speaks_german = speaks_german
-        self.system = Message.of("system", system_text(company.name, company.description))
+        self._reader = reader
+        self.system = system_message(company)
         self._contacts = (
             company.name, company.support_phone, company.support_email, company.support_hours,
             company.website_url, company.login_url, company.portal, company.store_location,
         )  # fmt: skip
 
-    def grounds(self, question: str, earlier: Sequence[ChatTurn] = ()) -> Grounds:
-        """What there is for a question that follows these turns."""
+    def grounds(self, question: str, earlier: Sequence[ChatTurn] = (), salt: str = "") -> Grounds:
+        """What there is for a question of the customer of `salt` that follows these turns."""
         intent = intent_of(question)
         german = not self._speaks_german and language_of(question) == "de"
         said = tuple(text for turn in earlier for text in (turn.question, turn.answer) if text)
@@ -75,16 +85,18 @@ class Grounder:
         )
         if intent == "person":  # whoever takes over sees the order
             return replace(grounds, lookups=self._lookups(question, earlier))
-        return grounds if intent != "question" else self._found(grounds, earlier)
+        return grounds if intent != "question" else self._found(grounds, earlier, salt)
 
     def _lookups(self, question: str, earlier: Sequence[ChatTurn]) -> tuple[OrderLookup, ...]:
         asked = [turn.question for turn in earlier if turn.question]
         return self._table.asked_about(question, asked, earlier[-1].answer if earlier else "")
 
-    def _found(self, grounds: Grounds, earlier: Sequence[ChatTurn]) -> Grounds:
+    def _found(self, grounds: Grounds, earlier: Sequence[ChatTurn], salt: str) -> Grounds:
         question = grounds.question
         lookups = self._lookups(question, earlier)
-        judgement = self._knowledge.judge(question, exchanges(earlier))
+        reader = self._reader
+        likelihoods = partial(reader.likelihoods, salt=salt) if reader else None
+        judgement = self._knowledge.judge(question, exchanges(earlier), likelihoods)
         passages = () if lookups and only_a_number(question) else judgement.passages
         return Grounds(
             question,
@@ -104,6 +116,11 @@ class Grounder:
         if wanted == passage.id:
             return passage
         return next((each for each in self._knowledge.passages() if each.id == wanted), passage)
+
+
+def system_message(company: Company) -> Message:
+    """What the assistant of a company is told before everything else."""
+    return Message.of("system", system_text(company.name, company.description))
 
 
 def exchanges(turns: Sequence[ChatTurn]) -> list[Exchange]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
-from specchat.chat.answer.grounds import Grounder, Grounds, conversation
+from specchat.chat.answer.grounds import Grounder, Grounds, conversation, system_message
 from specchat.chat.answer.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
+from specchat.chat.answer.reading import PageReader, alike
 from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task, derived_seed, salt
 from specchat.chat.company import orders
@@ -63,7 +65,10 @@ class Preparation:
         if not loaded.uses_slots:
             german = company.language == "de" or not _ENGLISH_ONLY.search(loaded.options.model)
             knowledge = knowledge or Knowledge(store, company, None)
-            self._grounder = Grounder(company, knowledge, self._table, speaks_german=german)
+            reader = PageReader(loaded.engine, self._prompts, system_message(company))
+            self._grounder = Grounder(
+                company, knowledge, self._table, speaks_german=german, reader=reader
+            )
         self.values = SlotValues.of(company)
 
     def task(self, live: LiveConversation, text: str, replaces: tuple[LiveTurn, ...] = ()) -> Task:
@@ -77,7 +82,7 @@ class Preparation:
         sources: tuple[Source, ...] = ()
         if self._grounder is not None:
             heard = [turn.shown for turn in earlier if turn.shown.status != "failed"]
-            grounds = self._grounder.grounds(text, heard)
+            grounds = self._grounder.grounds(text, heard, salt(live.owner))
             lookups = grounds.lookups
         else:
             lookups = self._lookups(text, asked, before.known.get("order_number", ""))
@@ -210,12 +215,17 @@ class Preparation:
         self, grounder: Grounder, history: Sequence[Message], grounds: Grounds, max_tokens: int
     ) -> PromptBuild:
         """The prompt as in training; with fewer pages, then without the system text, where it
-        does not fit."""
+        does not fit. The pages are everybody's where nothing private comes before them."""
         for system in ((grounder.system,), ()):
             for pages in range(len(grounds.passages), -1, -1):
                 asked = Message.of("user", grounds.asked(pages))
                 with suppress(ChatError):
-                    return self._built([*system, *conversation([*history, asked])], max_tokens)
+                    found = self._built([*system, *conversation([*history, asked])], max_tokens)
+                    if history or grounds.lookups or not system:
+                        return found
+                    blank = Message.of("user", replace(grounds, question="").asked(pages))
+                    public = alike(found.ids, self._built([*system, blank], max_tokens).ids)
+                    return replace(found, public_tokens=public)
         return self._built([Message.of("user", grounds.question)], max_tokens)
 
     def _built(

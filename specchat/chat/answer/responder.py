@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
-from specchat.chat.answer.confidence import doubts
 from specchat.chat.answer.floor import settled
 from specchat.chat.answer.preparation import Preparation
 from specchat.chat.answer.streaming import StreamedAnswer
@@ -16,6 +15,7 @@ from specchat.chat.answer.task import Task
 from specchat.chat.handoff import Handoffs
 from specchat.chat.redaction.redact import Redaction
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
+from specchat.chat.turns.doubts import doubts
 from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.turn_metrics import metrics_from
 from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatTurn

@@ -7,7 +7,8 @@ what stands before it, or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +43,18 @@ A chance of 0.10 / 0.29 / 0.49 / 0.70 / 0.91 was right in 0.12 / 0.25 / 0.44 / 0
 passage from 0.15 of the first one's chance: 1.55 passages on average, the right one among them in
 81 % (always two: 82 %, one: 69 %). That "none" should weigh more for questions that are near to all
 pages was tried and gave nothing once there was the adapter.
+"""
+
+READ = 4
+SURE = 0.9
+READ_WEIGHT = 0.15
+"""The first `READ` passages are read by the target, unless the first is `SURE` to answer; each nat
+by which the question is likelier behind one than behind the others counts `READ_WEIGHT`.
+
+The right page first, and among the first two, of questions whose page is among the first eight, at
+weights 0, 0.15 and 0.5 (SmolLM2-135M-Instruct as it is, all eight read): Fernhollow 70 questions
+.83 .93, .86 .93, .81 .90; Tollgrove 79 .71 .84, .76 .89, .79 .90; Harwick 42 .79 .91, .86 .95,
+.86 .98. Whether any page answers it does not tell (AUC .55; the vectors' score .84).
 """
 
 TWIN = 0.8
@@ -83,6 +96,30 @@ def judged(searches: Sequence[tuple[Query, Sequence[Found]]], *, vectors: bool) 
         searched_for=tuple(chosen),
         unanswered=tuple(text for text, found in chosen.items() if not found),
     )
+
+
+Likelihoods = Callable[[str, Sequence[Passage]], Sequence[float]]
+"""Of a question behind each of some passages: mean log-probabilities, or none at all."""
+
+
+def read(
+    query: Query, found: Sequence[Found], likelihoods: Likelihoods, *, vectors: bool
+) -> list[Found]:
+    """What was found in the order in which the target believes it; what leans on an earlier turn is
+    left as it is."""
+    first = list(found[:READ])
+    sure = chances(found, WITH_VECTORS if vectors else WORDS_ALONE)[:1]
+    if len(first) < 2 or len(query.texts) > 1 or sure[0].chance >= SURE:
+        return list(found)
+    likely = likelihoods(query.text, [each.passage for each in first])
+    if len(likely) != len(first) or not all(map(math.isfinite, likely)):
+        return list(found)
+    mean = sum(likely) / len(likely)
+    weighed = [
+        replace(each, score=each.score + READ_WEIGHT * (how - mean))
+        for each, how in zip(first, likely, strict=True)
+    ]
+    return sorted([*weighed, *found[READ:]], key=lambda each: -each.score)
 
 
 def chances(found: Sequence[Found], calibration: Calibration) -> list[Found]:

@@ -14,7 +14,7 @@ from specchat.chat.company.profile import Company
 from specchat.chat.knowledge.asked import Exchange, Query, queries, query_vectors
 from specchat.chat.knowledge.company_pages import company_passages
 from specchat.chat.knowledge.index import Index, Vectors
-from specchat.chat.knowledge.judge import Judgement, judged
+from specchat.chat.knowledge.judge import Judgement, Likelihoods, judged, read
 from specchat.chat.knowledge.language import language_of
 from specchat.chat.knowledge.passage import COMPANY, Found, Passage
 from specchat.chat.knowledge.spelling import Spelling
@@ -67,15 +67,26 @@ class Knowledge:
         query = Query(((state.spelling.corrected(question), 1.0),))
         return self._search(query, state.index, limit)
 
-    def judge(self, question: str, earlier: Sequence[Exchange] = ()) -> Judgement:
+    def judge(
+        self,
+        question: str,
+        earlier: Sequence[Exchange] = (),
+        likelihoods: Likelihoods | None = None,
+    ) -> Judgement:
         """Which passages answer the question, and how likely that is.
 
         `earlier` is what was said before, the oldest first: a follow-up leans on its last.
+        `likelihoods` is the target's opinion of the first ones.
         """
         state = self._current()
         meant = state.spelling.corrected(question)
         asked = queries(meant, earlier) if question.strip() else ()
         searches = [(query, self._search(query, state.index, LOOKED_AT)) for query in asked]
+        if likelihoods is not None:
+            searches = [
+                (query, read(query, found, likelihoods, vectors=self.uses_vectors))
+                for query, found in searches
+            ]
         return judged(searches, vectors=self.uses_vectors)
 
     def add(self, passages: Iterable[Passage]) -> None:

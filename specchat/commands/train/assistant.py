@@ -25,9 +25,7 @@ def assistant(
     base: Annotated[
         Path | None, typer.Option(help="A model directory. Default: the installed base.")
     ] = None,
-    start: Annotated[
-        Path | None, typer.Option(help="Folder of an adapter to go on from.")
-    ] = None,
+    start: Annotated[Path | None, typer.Option(help="Folder of an adapter to go on from.")] = None,
     seed: Annotated[int, typer.Option(help="Of the examples and the adapter's start.")] = 7,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Default: as many as processors.")
@@ -63,7 +61,8 @@ def assistant(
 
     with clear_errors():
         place = AssistantPlace(
-            texts=texts, work=work, out=out, base=base, start=start, threads=threads, say=typer.echo,
+            texts=texts, work=work, out=out, base=base, start=start, threads=threads,
+            say=typer.echo,
             settings=AssistantSettings(minutes=minutes, lr=lr, examples=examples, seed=seed),
             shape=AdapterShape(rank=rank, alpha=2 * rank, frozen_layers=frozen),
         )  # fmt: skip

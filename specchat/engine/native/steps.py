@@ -29,7 +29,11 @@ class NativeSteps:
     name = "the native step"
     PROBE_ROWS = 12
     TIMES = 5  # that each size is timed
-    TOLERANCE = 2e-3  # of the largest logit, float32; bf16 rounds more coarsely
+    TOLERANCE = 2e-3  # of all that is computed, as a share of its norm, in float32
+    TOLERANCE_BF16 = 0.25
+    """Eager mode rounds every sum to bfloat16: over the 30 layers of SmolLM2-135M it is off by 0.044
+    of what float32 gives, the native step, whose sums are float32, by 0.006. A step that computes
+    something else is off by 1 or more."""
 
     def __init__(self, eager: EagerModel) -> None:
         self._eager = eager
@@ -85,8 +89,9 @@ class NativeSteps:
         wanted = self._eager.forward(to_batch(layout, self._eager.device))
         for mine, theirs in ((found.logits, wanted.logits), (found.hidden, wanted.hidden)):
             theirs = theirs.float()
-            tolerance = self.TOLERANCE if self._eager.dtype == torch.float32 else 0.1
-            off = float((mine - theirs).abs().max() / theirs.abs().max().clamp(min=1e-6))
+            exact = self._eager.dtype == torch.float32
+            tolerance = self.TOLERANCE if exact else self.TOLERANCE_BF16
+            off = float((mine - theirs).norm() / theirs.norm().clamp(min=1e-6))
             if not off < tolerance:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 

@@ -95,9 +95,13 @@ def _follow_sheet(desk: Desk) -> Sheet:
     asks = [ask for ask in page.follows if ask.after in first.needs and written.holds(ask)]
     sheet = [
         Example(
-            "follow-up", given, desk.asked(page, ask, given), desk.lead(ask),
-            written.quote(ask, AFTER_WORDS), written.needed(ask),
-        )  # fmt: skip
+            "follow-up",
+            given,
+            desk.asked(page, ask, given),
+            desk.lead(ask),
+            written.quote(ask, AFTER_WORDS),
+            written.needed(ask),
+        )
         for ask in desk.rng.sample(asks, min(3, len(asks)))
     ]
     others = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from specchat.chat.answer.confidence import doubts
+from specchat.chat.turns.doubts import doubts
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.types import ChatTurn, Source
 from storage import TurnGrounds
