@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections import deque
@@ -24,7 +23,6 @@ from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.native.merging import BuildMerger
-from specchat.engine.native.steps import StepTimes
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.commit import OutputText
 from specchat.engine.output.delivery import Delivery
@@ -98,12 +96,9 @@ class Engine:
         self._wake = threading.Condition()
         self._closed = False
         self._order = 0
-        self._when_idle: list[Callable[[], None]] = []
         for speculator in speculators:
             self._queue.add(speculator)
         self._queue.add(BuildMerger(speculators))
-        self._step_times = StepTimes(runner.native, self._ask_when_idle)
-        self._queue.add(self._step_times)
         self._queue.start()
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
         self._thread.start()
@@ -219,7 +214,6 @@ class Engine:
             self._closed = True
             self._wake.notify()
         self._queue.stop()
-        self._step_times.stop()
         self._thread.join()
         # A thread that is in C++ when the interpreter ends takes the process down with it.
         self._queue.wait(LAST_JOB_S)
@@ -232,7 +226,6 @@ class Engine:
     def _loop(self) -> None:
         with torch.inference_mode():
             while True:
-                self._do_what_waits_for_idleness()
                 with self._wake:
                     while not (self._inbox or self._sequences or self._scoring or self._closed):
                         self._wake.wait()
@@ -251,21 +244,6 @@ class Engine:
                 self._finish(request_id, FinishReason.CANCELLED)
             self._scoring.fail(EngineClosedError("the engine is closed"))
             self._delivery.close()
-
-    def _ask_when_idle(self, task: Callable[[], None]) -> None:
-        def timed() -> None:
-            task()
-            self._drafting.policy.cost.forget()
-
-        with contextlib.suppress(EngineClosedError):
-            self._post(lambda: self._when_idle.append(timed))
-
-    def _do_what_waits_for_idleness(self) -> None:
-        while self._when_idle and not (self._sequences or self._scoring):
-            try:
-                self._when_idle.pop()()
-            except Exception:
-                log.exception("a task for idle moments failed")
 
     def _step(self) -> None:
         if self._scoring:

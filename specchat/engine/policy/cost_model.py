@@ -73,11 +73,6 @@ class StepCost:
         expected = self._prior(backend, place) * curve.factor(place)
         curve.observe(place, math.log(max(ms, 1e-6) / expected))
 
-    def forget(self) -> None:
-        """Go by the prior times again, which were taken anew."""
-        self._curves.clear()
-        self._forget_times()
-
     def step_ms(self, rows: int) -> float:
         """Expected time of a step of `rows` rows."""
         known = self._known.get(rows)
