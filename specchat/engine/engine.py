@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +26,6 @@ from specchat.engine.options import EngineOptions
 from specchat.engine.output.commit import OutputText
 from specchat.engine.output.delivery import Delivery
 from specchat.engine.output.detokenizer import Detokenizer
-from specchat.engine.policy.calibration_file import restore_calibration, save_calibration
 from specchat.engine.policy.cost_model import StepCost
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import (
@@ -70,9 +68,7 @@ class Engine:
         speculators: Seq[Speculator] = (),
         queue: CompileQueue | None = None,
         options: EngineOptions | None = None,
-        calibration_file: Path | None = None,
     ) -> None:
-        """`calibration_file` is where what drafts were worth is kept from one run to the next."""
         self.info = info
         self.options = options or EngineOptions()
         self._counters = EngineCounters()
@@ -85,9 +81,6 @@ class Engine:
         self._queue = queue or CompileQueue(enabled=False)
         cost = StepCost(runner.place, runner.prior_ms)
         policy = Policy(cost, self.options.max_nodes)
-        self._calibration_file = calibration_file
-        if calibration_file is not None:
-            restore_calibration(calibration_file, policy.calibration)
         self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._sequences: dict[str, Sequence] = {}
         self._delivery = Delivery()
@@ -218,8 +211,6 @@ class Engine:
         # A thread that is in C++ when the interpreter ends takes the process down with it.
         self._queue.wait(LAST_JOB_S)
         self._drafting.close()
-        if self._calibration_file is not None:
-            save_calibration(self._calibration_file, self._drafting.policy.calibration)
 
     # On the engine thread
 

@@ -8,11 +8,11 @@ different things (stacking: Wolpert 1992).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree, Opinions
 from specchat.engine.policy.node_choice import path_chances
-from specchat.engine.policy.regressions import Learned, Regressions
+from specchat.engine.policy.regressions import Regressions
 
 
 class Calibration:
@@ -60,22 +60,6 @@ class Calibration:
                 for own in opinions:
                     if own[1] >= 0.0:
                         self._of((own,), greedy).learn((own,), hit, self.step)
-
-    def learned(self) -> list[Learned]:
-        """What was learned so far."""
-        return [each for (_, greedy), own in self._known.items() for each in own.learned(greedy)]
-
-    def restore(self, learned: Iterable[Learned]) -> None:
-        """Begin with what was learned before.
-
-        Raises:
-            ValueError: what no learning can have led to.
-        """
-        learned = list(learned)
-        for each in learned:
-            each.check()
-        for each in learned:
-            self.of(each.drafters, each.greedy).restore(each, self.step)
 
     def _of(self, opinions: Opinions, greedy: bool) -> Regressions:
         return self.of(tuple([name for name, _ in opinions]), greedy)

