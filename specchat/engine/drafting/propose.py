@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.merging import DraftMerger, TreeMerger
+from specchat.engine.drafting.merging import BestTrees, DraftMerger, Wish
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.job import Job
@@ -56,8 +56,8 @@ class Drafting:
         self._round: Round | None = None  # of this step, where it took what pays
         self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
-        self._merger: DraftMerger = TreeMerger(policy, vocab_size)  # of this step
-        self._in_python = self._merger
+        self._merger: DraftMerger = BestTrees(policy, vocab_size)  # of this step
+        self._unmerged = self._merger
         self._natively: NativeMerger | None = None
         self._some_draw = False  # some speculator drafts at random where that is wanted
 
@@ -74,11 +74,8 @@ class Drafting:
         else:
             trees = [DraftTree() for _ in sequences]
         for i in wanting:
-            idle = i not in self._asked
-            params = sequences[i].request.params
-            if not (idle or (params.adaptive and params.max_nodes is None)):
-                trees[i] = self._limited(params, i, trees[i])
             if not trees[i].tokens:
+                idle = i not in self._asked
                 sequences[i].counters.plain_steps += idle or self._merger.count(i) > 0
         return Drafts(trees, 1000 * (time.perf_counter() - start))
 
@@ -86,8 +83,8 @@ class Drafting:
         """Have speculators offer what they can for the requests that are wanting; False where none
         is worth asking now."""
         asking = self.policy.asking
-        greedy = [s.request.params.greedy for s in sequences]
-        this = asking.begin(len(sequences), all(greedy))
+        wishes = [self._wish(s.request.params) for s in sequences]
+        this = asking.begin(len(sequences), all(wish.greedy for wish in wishes))
         spent = 0.0
         for speculator in this.order(self.speculators, len(wanting)):
             name = speculator.name
@@ -101,7 +98,7 @@ class Drafting:
             if not this.lineup:
                 contexts = {i: _context(sequences[i]) for i in wanting}
                 self._merger = self._merger_for(sequences)
-                this.plain(self._merger.begin(greedy, prompt_rows))
+                this.plain(self._merger.begin(wishes, prompt_rows))
             spent += asking.cost(name, len(those))
             offered = self._ask(speculator, those, sequences, contexts)
             this.heard(name, self._merger.choose(spent) if offered else None, paid)
@@ -177,24 +174,20 @@ class Drafting:
             speculator.close()
 
     def _merger_for(self, sequences: Seq[Sequence]) -> DraftMerger:
-        """What takes in the drafts of a step: native where it can be."""
+        """What takes in the drafts of a step: merged where they can be."""
         library = loaded_library()
         drawn = self._some_draw and any(s.draw_noise is not None for s in sequences)
         if library is None or drawn:
-            return self._in_python
+            return self._unmerged
         if self._natively is None:
             self._natively = NativeMerger(library, self.policy, self._names, self._vocab_size)
         return self._natively
 
-    def _limited(self, params: SamplingParams, place: int, tree: DraftTree) -> DraftTree:
-        """A request's tree as its parameters want it."""
-        if not params.adaptive and not tree.draws:
-            tree = self.policy.likeliest(self._merger.whole(place), params.greedy)
-        most = params.max_nodes
-        if most is None or len(tree) <= most:
-            return tree
-        # Draws must be cut without a look at them.
-        return tree.first(most) if tree.draws else self.policy.likeliest(tree, params.greedy, most)
+    def _wish(self, params: SamplingParams) -> Wish:
+        most = self.policy.max_nodes
+        if params.max_nodes is not None:
+            most = min(most, params.max_nodes)
+        return Wish(params.greedy, most, params.adaptive)
 
     def _wants_drafts(self, sequence: Sequence, requests: int) -> bool:
         params = sequence.request.params

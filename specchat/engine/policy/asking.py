@@ -12,9 +12,27 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from specchat.engine.drafting.speculator import Speculator
-from specchat.engine.policy.node_choice import Outlook
+from specchat.engine.policy.calibration import MOST_ASKED
 from specchat.engine.policy.profitability import AskCost, Lead, Payoffs, Trust, Worth
-from specchat.engine.policy.regressions import MOST_ASKED
+
+
+class Outlook(NamedTuple):
+    """What is expected of a step."""
+
+    requests: int  # that decode
+    tokens: float  # over all of them
+    prompt_rows: int
+    ms: float
+
+    @property
+    def rate(self) -> float:
+        """Expected tokens and prompt rows per millisecond."""
+        return self.believed(1.0)
+
+    def believed(self, trust: float) -> float:
+        """The rate where that part of the draft tokens is accepted that are expected to be."""
+        tokens = self.requests + trust * (self.tokens - self.requests)
+        return (tokens + self.prompt_rows) / self.ms
 
 
 class Gain(NamedTuple):

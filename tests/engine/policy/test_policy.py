@@ -7,18 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.policy.asking import Outlook
 from specchat.engine.policy.cost_model import Overhead, StepCost
-from specchat.engine.policy.policy import Policy
-from tests.engine.drafting.drafts import SURE, UNSURE, chain, policy
+from tests.engine.drafting.drafts import SURE, UNSURE, chain, chosen, policy
 from tests.engine.drafting.test_draft_tree import paths, trees
 
 
-def chosen(policy: Policy, *trees: DraftTree, draft_ms: float = 0.0) -> list[DraftTree]:
-    return policy.choose(trees, [True] * len(trees), 0, draft_ms).trees
-
-
 def test_sure_drafts_that_cost_nothing_are_all_verified() -> None:
-    assert chosen(policy(0.0), chain(4, SURE)) == [chain(4, SURE)]
+    assert paths(chosen(policy(0.0), chain(4, SURE))[0]) == paths(chain(4, SURE))
 
 
 def test_drafts_that_cost_more_than_they_bring_are_not_verified() -> None:
@@ -47,16 +43,15 @@ def test_what_is_chosen_is_a_part_of_each_tree(
 
 
 def test_a_rate_counts_the_part_of_the_draft_tokens_that_is_trusted() -> None:
-    choice = policy(0.1).choose([chain(4, SURE), DraftTree()], [True, True], 3, 0.0).outlook
-    assert choice.believed(1.0) == choice.rate
-    assert choice.believed(0.0) == pytest.approx((2 + 3) / choice.ms)
+    outlook = Outlook(requests=2, tokens=4.5, prompt_rows=3, ms=8.0)
+    assert outlook.believed(1.0) == outlook.rate == pytest.approx(7.5 / 8)
+    assert outlook.believed(0.0) == pytest.approx(5 / 8)
 
 
 def test_drafts_do_not_take_the_place_of_prompts_where_rows_are_dear() -> None:
-    one = policy(0.9)
-    tree = chain(8, 0.8)
-    alone = one.choose([tree], [True], 0, 0.0).trees[0]
-    beside_prompts = one.choose([tree], [True], 60, 0.0).trees[0]
+    one, tree = policy(0.9), chain(8, 0.8)
+    (alone,) = chosen(one, tree)
+    (beside_prompts,) = chosen(one, tree, prompt_rows=60)
     assert len(alone) > 0
     assert len(beside_prompts) < len(alone)
 
