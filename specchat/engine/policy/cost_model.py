@@ -115,34 +115,26 @@ def _guess_ms(rows: int) -> float:
 
 
 class Overhead:
-    """Milliseconds of a step outside the model and the drafting: so much for each request and for
-    each draft node. Least squares over the latest steps."""
+    """Milliseconds of a step outside the model and the drafting: so much for each request, and a
+    part of that for each draft node. An exponential average."""
 
-    _MEMORY = 0.99  # of a step's weight at the next one
+    NODE = 0.05  # of a request's
+    _LEARNING = 0.02
     _WORST = 4.0  # times what was expected; more is somebody else's doing
 
-    def __init__(self, request_ms: float = 0.2, node_ms: float = 0.01) -> None:
-        self.request_ms, self.node_ms = request_ms, node_ms
-        # A few steps' worth of belief in the starting values.
-        self._rr, self._rn, self._nn = 4.0, 0.0, 64.0
-        self._rt, self._nt = 4.0 * request_ms, 64.0 * node_ms
+    def __init__(self) -> None:
+        self.request_ms = 0.2
+
+    @property
+    def node_ms(self) -> float:
+        """Of each draft node."""
+        return self.NODE * self.request_ms
 
     def ms(self, requests: int, nodes: int = 0) -> float:
         """Expected of a step."""
-        return self.request_ms * requests + self.node_ms * nodes
+        return self.request_ms * (requests + self.NODE * nodes)
 
     def observe(self, requests: int, nodes: int, ms: float) -> None:
         """Take in a step's time."""
-        ms = min(ms, self._WORST * self.ms(requests, nodes))
-        keep = self._MEMORY
-        self._rr = keep * self._rr + requests * requests
-        self._rn = keep * self._rn + requests * nodes
-        self._nn = keep * self._nn + nodes * nodes
-        self._rt = keep * self._rt + requests * ms
-        self._nt = keep * self._nt + nodes * ms
-        # A ridge keeps the two apart when every step has as many nodes a request.
-        ridge = 0.01 * self._nn + 1e-9
-        determinant = self._rr * (self._nn + ridge) - self._rn * self._rn
-        node_ms = (self._rr * (self._nt + ridge * self.node_ms) - self._rn * self._rt) / determinant
-        self.node_ms = max(0.0, node_ms)
-        self.request_ms = max(1e-3, (self._rt - self._rn * self.node_ms) / self._rr)
+        ratio = min(ms / self.ms(requests, nodes), self._WORST)
+        self.request_ms *= 1.0 + self._LEARNING * (ratio - 1.0)

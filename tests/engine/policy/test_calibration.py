@@ -14,7 +14,7 @@ class Drafters:
 
     def __init__(self) -> None:
         self.policy = policy(0.0)
-        self.policy.overhead.node_ms = 0.0
+        self.policy.overhead.request_ms = 0.0
         self._merger = merger_of(self.policy)
 
     def hopes(self, greedy: bool = True, **trees: DraftTree) -> float:
