@@ -16,7 +16,6 @@ from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.job import Job
 from specchat.engine.native.library import loaded_library
 from specchat.engine.native.merging import MOST_DRAFTERS, NativeMerger
-from specchat.engine.policy.asking import Round
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import SamplingParams
 from specchat.engine.sequence import Sequence
@@ -53,7 +52,6 @@ class Drafting:
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
-        self._round: Round | None = None  # of this step, where it took what pays
         self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
         self._merger: DraftMerger = BestTrees(policy, vocab_size)  # of this step
@@ -65,8 +63,8 @@ class Drafting:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
         `prompt_rows` rows of prefill."""
         start = time.perf_counter()
-        wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
-        self._asked, self._round = set(), None
+        wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
+        self._asked = set()
         if not wanting:
             return Drafts([DraftTree() for _ in sequences], 0.0)
         if self._ask_around(sequences, wanting, prompt_rows):
@@ -84,7 +82,9 @@ class Drafting:
         is worth asking now."""
         asking = self.policy.asking
         wishes = [self._wish(s.request.params) for s in sequences]
-        this = asking.begin(len(sequences), all(wish.greedy for wish in wishes))
+        self._merger = self._merger_for(sequences)
+        plain = self._merger.begin(wishes, prompt_rows)
+        this = asking.begin(plain, all(wish.greedy for wish in wishes))
         spent = 0.0
         for speculator in this.order(self.speculators, len(wanting)):
             name = speculator.name
@@ -97,8 +97,6 @@ class Drafting:
             began = time.perf_counter()
             if not this.lineup:
                 contexts = {i: _context(sequences[i]) for i in wanting}
-                self._merger = self._merger_for(sequences)
-                this.plain(self._merger.begin(wishes, prompt_rows))
             spent += asking.cost(name, len(those))
             offered = self._ask(speculator, those, sequences, contexts)
             this.heard(name, self._merger.choose(spent) if offered else None, paid)
@@ -107,8 +105,6 @@ class Drafting:
             own = name, ms / len(those)
             for i in those:
                 sequences[i].counters.asked.append(own)
-        if this.lineup and all(s.request.params.adaptive for s in sequences):
-            self._round = this
         return bool(this.lineup)
 
     def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
@@ -122,16 +118,12 @@ class Drafting:
         if not self._asked:
             return
         self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
-        if self._round is not None:
-            self._round.learn(sum([len(job.accepted) for job in jobs]))
         requests, nodes = len(jobs), sum([len(job.tree.tokens) for job in jobs])
         gain = self.policy.gain(requests, nodes, draft_ms / len(self._asked))
         for job in jobs:
             if job.place in self._asked:
                 saved_ms = gain.of(len(job.accepted), len(job.tree.tokens))
-                self.policy.asking.payoffs.observe(
-                    job.sequence.request.request_id, requests, saved_ms
-                )
+                self.policy.asking.payoffs[job.sequence.request.request_id].observe(saved_ms)
 
     def may_take_aux(self, params: SamplingParams) -> bool:
         """Whether a speculator that reads inner states may be asked about such a request."""
@@ -150,7 +142,7 @@ class Drafting:
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
-        self.policy.asking.payoffs.forget(request_id)
+        self.policy.asking.payoffs.pop(request_id, None)
         for speculator in self.speculators:
             try:
                 speculator.forget(request_id)
@@ -189,15 +181,14 @@ class Drafting:
             most = min(most, params.max_nodes)
         return Wish(params.greedy, most, params.adaptive)
 
-    def _wants_drafts(self, sequence: Sequence, requests: int) -> bool:
+    def _wants_drafts(self, sequence: Sequence) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
         if not wanted or params.max_nodes == 0 or sequence.remaining < 2:
             return False
         if not params.adaptive:
             return True
-        payoffs = self.policy.asking.payoffs
-        if payoffs.of(sequence.request.request_id, requests).allow():
+        if self.policy.asking.payoffs[sequence.request.request_id].allow():
             return True
         sequence.counters.plain_steps += 1
         return False
@@ -236,7 +227,6 @@ class Drafting:
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
         self._aux_readers = _names_of_aux_readers(self.speculators)
-        self.policy.asking.forget_order()
 
 
 def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:

@@ -16,6 +16,7 @@ from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.job import Job
 from specchat.engine.model.batch import Rows
 from specchat.engine.native.library import load_library
+from specchat.engine.policy.asking import Round
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sampling.noise import NoiseTape
@@ -146,7 +147,10 @@ def test_with_many_requests_every_other_step_is_learned_from(
     assert learned == [Drafting.MANY - 1] * 4 + [Drafting.MANY] * 2
 
 
-def test_drafters_that_say_the_same_are_not_both_asked(one: Any) -> None:
+def test_drafters_that_say_the_same_are_not_both_asked(
+    one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Round, "CHEAP", 0.0)
     script, echo = Script(), Echo()
     script.right = True
     drafting = Drafting([script, echo], policy(0.1), VOCAB)
@@ -154,6 +158,18 @@ def test_drafters_that_say_the_same_are_not_both_asked(one: Any) -> None:
     before = len(script.asked) + len(echo.asked)
     steps(drafting, script, [one], 200)
     assert len(script.asked) + len(echo.asked) - before < 300
+
+
+def test_one_whose_asking_takes_no_time_is_asked_whatever_it_says(
+    one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Round, "CHEAP", 100.0)
+    script, nothing = Script(), Echo()
+    monkeypatch.setattr(nothing, "propose", lambda batch: nothing.asked.append([]) or [DraftTree()])
+    script.right = True
+    drafting = Drafting([script, nothing], policy(0.1), VOCAB)
+    steps(drafting, script, [one], 100)
+    assert (len(script.asked), len(nothing.asked)) == (100, 100)
 
 
 def test_a_request_in_a_pause_is_tried_again_while_another_one_drafts(one: Any, two: Any) -> None:
