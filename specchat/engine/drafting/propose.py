@@ -37,8 +37,6 @@ class Drafting:
     """The speculators of an engine. Who is asked and what is kept, `policy` decides. The engine
     thread owns it."""
 
-    MANY = 8  # requests from which on every other step says enough
-
     def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
         """
         Raises:
@@ -52,7 +50,6 @@ class Drafting:
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
-        self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
         self._merger: DraftMerger = BestTrees(policy, vocab_size)  # of this step
         self._unmerged = self._merger
@@ -109,10 +106,8 @@ class Drafting:
 
     def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
         """Take in how a step went for the requests that decoded: what was verified, which can be
-        less than was proposed, and what they got. With many requests every other step is passed
-        over."""
-        self._passed_over = len(jobs) >= self.MANY and not self._passed_over
-        if self._passed_over or not jobs:
+        less than was proposed, and what they got."""
+        if not jobs:
             return
         self.policy.calibration.begin_step()
         if not self._asked:

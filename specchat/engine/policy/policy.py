@@ -42,17 +42,10 @@ class Policy:
     calibration: Calibration = field(default_factory=Calibration)
     overhead: Overhead = field(default_factory=Overhead)
     asking: Asking = field(default_factory=Asking)
-    steps: int = 0  # that could have been taken in
-
-    ALL = 256  # steps that are all taken in
-    OFTEN = 4  # one of so many is later: what they take changes slowly, to take it in takes time
 
     def observe(self, requests: int, nodes: int, rows: int, model_ms: float, ms: float) -> None:
         """Take in a step of `rows` rows that so many requests decoded in: the model's time, and
         what came on top besides drafting."""
-        self.steps += 1
-        if self.steps > self.ALL and self.steps % self.OFTEN:
-            return
         self.cost.observe(rows, model_ms)
         self.overhead.observe(requests, nodes, ms)
 

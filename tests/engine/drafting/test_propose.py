@@ -130,23 +130,6 @@ class Echo(Script):
         return [DraftTree.chain([10, 11, 12, 13], self.name, [SURE] * 4) for _ in batch]
 
 
-def test_with_many_requests_every_other_step_is_learned_from(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    learned: list[int] = []
-    drafting = Drafting([Script()], policy(0.01), VOCAB)
-    monkeypatch.setattr(
-        drafting.policy.calibration, "begin_step", lambda: learned.append(len(running))
-    )
-    for count in (Drafting.MANY - 1, Drafting.MANY):
-        running: list[Any] = [Running(str(n)) for n in range(count)]
-        for _ in range(4):
-            drafts = drafting.propose(running, 0)
-            accepted = [list(range(len(tree))) for tree in drafts.trees]
-            drafting.learn(outcomes(running, drafts, accepted), drafts.ms)
-    assert learned == [Drafting.MANY - 1] * 4 + [Drafting.MANY] * 2
-
-
 def test_drafters_that_say_the_same_are_not_both_asked(
     one: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
