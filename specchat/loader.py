@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -61,7 +60,6 @@ class LoadOptions:
     engine: EngineOptions = field(default_factory=EngineOptions)  # `prefill_rows` is the device's
     verification: Verification = "coupled"  # of the chat's requests
     skip_what_fails: bool = False  # go on without a speculator, or with a smaller bundled model
-    keep_calibration: bool = False  # from run to run, in the user's cache directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,6 @@ def load(options: LoadOptions) -> LoadedModel:
         speculators=speculators,
         queue=queue,
         options=replace(options.engine, prefill_rows=PREFILL_ROWS[device.type]),
-        calibration_file=_calibration_file(options, directory, info),
     )
     uses_slots = any(re.fullmatch(r"\{\{\w+\}\}", t) for t in tokenizer.get_added_vocab())
     return LoadedModel(
@@ -272,17 +269,6 @@ def plan_memory(options: LoadOptions, model: Any, shape: ModelShape) -> tuple[in
     memory = MemoryPlan(weights, work, pages * shape.kv.page_bytes(PAGE_SIZE))
     log.info("memory: %s", memory)
     return pages, memory
-
-
-def _calibration_file(options: LoadOptions, directory: Path, info: ModelInfo) -> Path | None:
-    """One for each model, dtype and set of speculators: what drafts are worth depends on them."""
-    if not options.keep_calibration:
-        return None
-    import platformdirs
-
-    told = (str(directory.resolve()), info.dtype, info.device, str(options.quantize))
-    key = hashlib.sha256("\n".join((*told, *info.speculators)).encode()).hexdigest()[:16]
-    return Path(platformdirs.user_cache_dir("specchat")) / "calibration" / f"{key}.json"
 
 
 def _keep_compiled_work() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections import deque
@@ -10,7 +9,6 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,12 +23,10 @@ from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.native.merging import BuildMerger
-from specchat.engine.native.steps import StepTimes
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.commit import OutputText
 from specchat.engine.output.delivery import Delivery
 from specchat.engine.output.detokenizer import Detokenizer
-from specchat.engine.policy.calibration_file import restore_calibration, save_calibration
 from specchat.engine.policy.cost_model import StepCost
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import (
@@ -74,9 +70,7 @@ class Engine:
         speculators: Seq[Speculator] = (),
         queue: CompileQueue | None = None,
         options: EngineOptions | None = None,
-        calibration_file: Path | None = None,
     ) -> None:
-        """`calibration_file` is where what drafts were worth is kept from one run to the next."""
         self.info = info
         self.options = options or EngineOptions()
         self._counters = EngineCounters()
@@ -89,9 +83,6 @@ class Engine:
         self._queue = queue or CompileQueue(enabled=False)
         cost = StepCost(runner.place, runner.prior_ms)
         policy = Policy(cost, self.options.max_nodes)
-        self._calibration_file = calibration_file
-        if calibration_file is not None:
-            restore_calibration(calibration_file, policy.calibration)
         self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._sequences: dict[str, Sequence] = {}
         self._delivery = Delivery()
@@ -100,12 +91,9 @@ class Engine:
         self._wake = threading.Condition()
         self._closed = False
         self._order = 0
-        self._when_idle: list[Callable[[], None]] = []
         for speculator in speculators:
             self._queue.add(speculator)
         self._queue.add(BuildMerger(speculators))
-        self._step_times = StepTimes(runner.native, self._ask_when_idle)
-        self._queue.add(self._step_times)
         self._queue.start()
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
         self._thread.start()
@@ -237,20 +225,16 @@ class Engine:
             self._closed = True
             self._wake.notify()
         self._queue.stop()
-        self._step_times.stop()
         self._thread.join()
         # A thread that is in C++ when the interpreter ends takes the process down with it.
         self._queue.wait(LAST_JOB_S)
         self._drafting.close()
-        if self._calibration_file is not None:
-            save_calibration(self._calibration_file, self._drafting.policy.calibration)
 
     # On the engine thread
 
     def _loop(self) -> None:
         with torch.inference_mode():
             while True:
-                self._do_what_waits_for_idleness()
                 with self._wake:
                     while not (self._inbox or self._sequences or self._scoring or self._closed):
                         self._wake.wait()
@@ -269,21 +253,6 @@ class Engine:
                 self._finish(request_id, FinishReason.CANCELLED)
             self._scoring.fail(EngineClosedError("the engine is closed"))
             self._delivery.close()
-
-    def _ask_when_idle(self, task: Callable[[], None]) -> None:
-        def timed() -> None:
-            task()
-            self._drafting.policy.cost.forget()
-
-        with contextlib.suppress(EngineClosedError):
-            self._post(lambda: self._when_idle.append(timed))
-
-    def _do_what_waits_for_idleness(self) -> None:
-        while self._when_idle and not (self._sequences or self._scoring):
-            try:
-                self._when_idle.pop()()
-            except Exception:
-                log.exception("a task for idle moments failed")
 
     def _step(self) -> None:
         if self._scoring:

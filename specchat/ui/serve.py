@@ -60,7 +60,7 @@ def compose(settings: Settings) -> Parts:
     company = load_company(settings.company)
     store = open_store(settings.database_url)
     try:
-        loaded = load(replace(settings.load_options(), skip_what_fails=True, keep_calibration=True))
+        loaded = load(replace(settings.load_options(), skip_what_fails=True))
     except BaseException:
         store.close()
         raise

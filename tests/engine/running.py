@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,7 +38,6 @@ class Engines:
         *speculators: Speculator,
         pages: int = 256,
         model: Any = None,
-        calibration_file: Path | None = None,
         queue: CompileQueue | None = None,
         **options: Any,
     ) -> Engine:
@@ -58,7 +56,6 @@ class Engines:
             speculators=speculators,
             queue=queue,
             options=EngineOptions(**{"check_pages": True, "max_nodes": MAX_NODES, **options}),
-            calibration_file=calibration_file,
         )
         self._made.append(engine)
         return engine

@@ -16,16 +16,6 @@ ROOT = -1
 DRAWN_CONFIDENCE = 0.9
 """Of the first token drawn behind a node; of each further one, a third of that."""
 
-Opinions = tuple[tuple[str, float], ...]
-"""What each drafter says of a token at its place: its own probability that the target picks it,
-`AGAINST` or `SILENT`."""
-
-AGAINST = -1.0
-"""It proposes other tokens there."""
-
-SILENT = -2.0
-"""It proposes nothing there."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
@@ -53,9 +43,6 @@ class DraftTree:
     depths: list[int] = field(default_factory=list)  # 1 for children of the root
     sources: list[str] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
-    opinions: list[Opinions] = field(default_factory=list)
-    """Of each node, where several drafters were merged; else empty, and a node's source is the only
-    one that said something."""
     draws: list[Draw] = field(default_factory=list)  # in the order drawn
 
     def __len__(self) -> int:
@@ -85,12 +72,6 @@ class DraftTree:
         for parent in parents:
             depths.append(1 if parent == ROOT else depths[parent] + 1)
         return cls(tokens, parents, depths, [source] * len(tokens), confidence)
-
-    def opinions_of(self, node: int) -> Opinions:
-        """What is said of a node."""
-        if self.opinions:
-            return self.opinions[node]
-        return ((self.sources[node], self.confidence[node]),)
 
     def add(self, token: int, parent: int, source: str, confidence: float = 1.0) -> int:
         """Append a node and return its index. Does not look for an equal sibling."""
@@ -189,7 +170,6 @@ class DraftTree:
             [self.depths[i] for i in kept],
             [self.sources[i] for i in kept],
             [self.confidence[i] for i in kept],
-            [self.opinions[i] for i in kept] if self.opinions else [],
         )
 
     def _head(self, count: int) -> DraftTree:
@@ -199,7 +179,6 @@ class DraftTree:
             self.depths[:count],
             self.sources[:count],
             self.confidence[:count],
-            self.opinions[:count],
         )
 
     def ancestor_bits(self, rows: int = 0) -> list[int]:
@@ -213,42 +192,3 @@ class DraftTree:
             masks.append(masks[parent + 1] | (1 << (i + 1)))
         masks += [1 << row for row in range(len(masks), rows)]
         return [m - (1 << 64) if m >= 1 << 63 else m for m in masks]
-
-
-def merge(trees: Sequence[DraftTree], asked: Iterable[str] = ()) -> DraftTree:
-    """One trie of all candidates. Where two drafters propose the same token after the same path,
-    the more confident one keeps the node (the first of equals), and what each says of it is kept as
-    its opinions; those of `asked` that propose nothing are silent. Every draw is kept, in order."""
-    merged = DraftTree()
-    where: dict[tuple[int, int], int] = {}
-    said: list[dict[str, float]] = []  # of each node
-    heard: dict[int, set[str]] = {}  # by parent: the drafters that propose something there
-    speakers = set(asked)
-    for tree in trees:
-        index = {ROOT: ROOT}
-        for i, token in enumerate(tree.tokens):
-            parent = index[tree.parents[i]]
-            node = where.get((parent, token))
-            if node is None:
-                node = merged.add(token, parent, tree.sources[i], tree.confidence[i])
-                where[parent, token] = node
-                said.append({})
-            elif tree.confidence[i] > merged.confidence[node]:
-                merged.confidence[node] = tree.confidence[i]
-                merged.sources[node] = tree.sources[i]
-            index[i] = node
-            own, speaking = said[node], heard.setdefault(parent, set())
-            for source, confidence in tree.opinions_of(i):
-                speakers.add(source)
-                if confidence != SILENT:
-                    speaking.add(source)
-                if confidence >= 0.0:
-                    own[source] = max(confidence, own.get(source, 0.0))
-        merged.draws += [Draw(index[draw.parent], draw.token, draw.q) for draw in tree.draws]
-    names = sorted(speakers)
-    for parent, own in zip(merged.parents, said, strict=True):
-        speaking = heard[parent]
-        merged.opinions.append(
-            tuple([(n, own.get(n, AGAINST if n in speaking else SILENT)) for n in names])
-        )
-    return merged

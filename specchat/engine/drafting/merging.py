@@ -1,20 +1,27 @@
-"""What the speculators offer in a step: merged into one trie for each request, of which the nodes
-that pay are chosen, and from which the calibration learns."""
+"""What the speculators offer in a step, and the nodes of it that are verified."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from specchat.engine.drafting.draft_tree import DraftTree, merge
-from specchat.engine.policy.node_choice import Outlook
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.policy.asking import Outlook
 from specchat.engine.policy.policy import Policy
+
+
+class Wish(NamedTuple):
+    """How a request wants to be drafted for."""
+
+    greedy: bool
+    most: int  # nodes
+    adaptive: bool = True  # only what pays; else as many as there are
 
 
 class DraftMerger(Protocol):
     """Of one step after the other; `place` is a request's among those that decode."""
 
-    def begin(self, greedy: Sequence[bool], prompt_rows: int) -> Outlook:
+    def begin(self, wishes: Sequence[Wish], prompt_rows: int) -> Outlook:
         """A step of as many requests and so many rows of prompts. Returns what plain decoding
         brings."""
         ...
@@ -31,7 +38,8 @@ class DraftMerger(Protocol):
         ...
 
     def choose(self, draft_ms: float) -> Outlook:
-        """Choose the nodes to verify, where drafting took so long."""
+        """Choose the nodes to verify, where drafting took so long. Returns what those bring that
+        are chosen because they pay."""
         ...
 
     def chosen(self) -> list[DraftTree]:
@@ -42,31 +50,30 @@ class DraftMerger(Protocol):
         """Nodes offered for a request."""
         ...
 
-    def whole(self, place: int) -> DraftTree:
-        """All that is offered for a request, with the drafters' opinions."""
-        ...
-
     def learn(self, places: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
         """Take in what the target chose behind the roots of the requests at `places`."""
         ...
 
 
-class TreeMerger:
-    """In Python: where the library is missing, and where drafts are drawn at random, which only the
-    rejection rule wants."""
+class BestTrees:
+    """Where the library is missing, and where drafts are drawn at random, which only the rejection
+    rule wants: of each request the tree that promises most by what its drafter says of it, and of
+    all these the nodes that bring more than the others in the time that a row takes.
+
+    How much of a drawn tree is kept is not decided by its tokens: their confidence is the same
+    whatever was drawn.
+    """
 
     def __init__(self, policy: Policy, vocab_size: int) -> None:
         self._policy, self._vocab_size = policy, vocab_size
-        self._greedy: Sequence[bool] = ()
+        self._wishes: Sequence[Wish] = ()
         self._prompt_rows = 0
-        self._wholes: list[DraftTree] = []
-        self._chosen: list[DraftTree] = []
-        self._asked: list[set[str]] = []
+        self._trees: list[DraftTree] = []
+        self._kept: list[list[int]] = []
 
-    def begin(self, greedy: Sequence[bool], prompt_rows: int) -> Outlook:
-        self._greedy, self._prompt_rows = greedy, prompt_rows
-        self._wholes = [DraftTree() for _ in greedy]
-        self._asked = [set() for _ in greedy]
+    def begin(self, wishes: Sequence[Wish], prompt_rows: int) -> Outlook:
+        self._wishes, self._prompt_rows = wishes, prompt_rows
+        self._trees = [DraftTree() for _ in wishes]
         return self.choose(0.0)
 
     def add(
@@ -74,47 +81,46 @@ class TreeMerger:
     ) -> None:
         for tree in trees:
             tree.check(self._vocab_size)
-        # Draws stay, chosen drafts that do not pay need no place beside them.
-        pairs = zip(self._wholes, self._chosen, strict=True)
-        base = [whole if whole.draws else chosen for whole, chosen in pairs]
-        rows = self._prompt_rows + sum(map(len, base))
         for place, tree, depth in zip(places, trees, depths, strict=True):
-            whole, asked = self._wholes[place], self._asked[place]
-            asked.add(drafter)
-            if tree.max_depth > depth:
-                tree = tree.shallow(depth)
-            if tree.draws:
-                whole, tree = base[place], self._cut(tree, rows)
-            self._wholes[place] = merge([whole, tree], asked) if len(asked) > 1 else tree
+            useful = tree.shallow(depth) if tree.max_depth > depth else tree
+            if sum(path_chances(useful)) > sum(path_chances(self._trees[place])):
+                self._trees[place] = useful
 
     def choose(self, draft_ms: float) -> Outlook:
-        choice = self._policy.choose(self._wholes, self._greedy, self._prompt_rows, draft_ms)
-        self._chosen = choice.trees
-        return choice.outlook
+        requests, nodes = len(self._wishes), sum(map(len, self._trees))
+        prices = self._policy.prices(requests, self._prompt_rows, draft_ms, nodes)
+        row_ms = prices.node_ms + (prices.step_ms[nodes] - prices.step_ms[0]) / max(1, nodes)
+        tokens, ms = float(requests), prices.fixed_ms
+        self._kept = [[] for _ in self._wishes]
+        for negative, place, node in sorted(
+            (-chance, place, node)
+            for place, tree in enumerate(self._trees)
+            for node, chance in enumerate(path_chances(tree))
+        ):
+            wish, kept = self._wishes[place], self._kept[place]
+            if len(kept) == wish.most:
+                continue
+            if wish.adaptive:
+                if -negative * ms <= (tokens + self._prompt_rows) * row_ms:
+                    continue
+                tokens, ms = tokens - negative, ms + row_ms
+            kept.append(node)
+        return Outlook(requests, tokens, self._prompt_rows, ms)
 
     def chosen(self) -> list[DraftTree]:
-        return [
-            # The policy looked at tokens: what is left of draws was decided before, in `_cut`.
-            whole.first(self._policy.max_nodes) if whole.draws else chosen
-            for whole, chosen in zip(self._wholes, self._chosen, strict=True)
-        ]
+        pairs = zip(self._trees, self._kept, strict=True)
+        return [tree.part(sorted(kept)) for tree, kept in pairs]
 
     def count(self, place: int) -> int:
-        return len(self._wholes[place])
-
-    def whole(self, place: int) -> DraftTree:
-        return self._wholes[place]
+        return len(self._trees[place])
 
     def learn(self, places: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
-        calibration = self._policy.calibration
-        for place, own in zip(places, tokens, strict=True):
-            calibration.observe(self._wholes[place], own, self._greedy[place])
+        pass
 
-    def _cut(self, drawn: DraftTree, rows: int) -> DraftTree:
-        """As much of a drawn tree as pays in a step that has so many rows besides each root. Its
-        confidence and its shape are the same whatever was drawn, so this is not decided by the
-        tokens."""
-        requests = len(self._wholes)
-        alone = [drawn, *(DraftTree() for _ in range(requests - 1))]
-        choice = self._policy.choose(alone, [False] * requests, rows, 0.0)
-        return drawn.part(choice.nodes[0])
+
+def path_chances(tree: DraftTree) -> list[float]:
+    """Of each node: that it and all before it are accepted, as its drafter says."""
+    chances: list[float] = []
+    for parent, confidence in zip(tree.parents, tree.confidence, strict=True):
+        chances.append(confidence if parent == ROOT else confidence * chances[parent])
+    return chances

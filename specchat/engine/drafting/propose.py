@@ -10,13 +10,12 @@ from functools import partial
 from typing import NamedTuple
 
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.drafting.merging import DraftMerger, TreeMerger
+from specchat.engine.drafting.merging import BestTrees, DraftMerger, Wish
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.job import Job
 from specchat.engine.native.library import loaded_library
 from specchat.engine.native.merging import MOST_DRAFTERS, NativeMerger
-from specchat.engine.policy.asking import Round
 from specchat.engine.policy.policy import Policy
 from specchat.engine.request import SamplingParams
 from specchat.engine.sequence import Sequence
@@ -38,8 +37,6 @@ class Drafting:
     """The speculators of an engine. Who is asked and what is kept, `policy` decides. The engine
     thread owns it."""
 
-    MANY = 8  # requests from which on every other step says enough
-
     def __init__(self, speculators: Seq[Speculator], policy: Policy, vocab_size: int) -> None:
         """
         Raises:
@@ -53,11 +50,9 @@ class Drafting:
         self.policy = policy
         self._names = names
         self._vocab_size = vocab_size
-        self._round: Round | None = None  # of this step, where it took what pays
-        self._passed_over = False  # the latest step was not learned from
         self._asked: set[int] = set()  # places of the requests that were asked about in this step
-        self._merger: DraftMerger = TreeMerger(policy, vocab_size)  # of this step
-        self._in_python = self._merger
+        self._merger: DraftMerger = BestTrees(policy, vocab_size)  # of this step
+        self._unmerged = self._merger
         self._natively: NativeMerger | None = None
         self._some_draw = False  # some speculator drafts at random where that is wanted
 
@@ -65,8 +60,8 @@ class Drafting:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
         `prompt_rows` rows of prefill."""
         start = time.perf_counter()
-        wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s, len(sequences))]
-        self._asked, self._round = set(), None
+        wanting = [i for i, s in enumerate(sequences) if self._wants_drafts(s)]
+        self._asked = set()
         if not wanting:
             return Drafts([DraftTree() for _ in sequences], 0.0)
         if self._ask_around(sequences, wanting, prompt_rows):
@@ -74,11 +69,8 @@ class Drafting:
         else:
             trees = [DraftTree() for _ in sequences]
         for i in wanting:
-            idle = i not in self._asked
-            params = sequences[i].request.params
-            if not (idle or (params.adaptive and params.max_nodes is None)):
-                trees[i] = self._limited(params, i, trees[i])
             if not trees[i].tokens:
+                idle = i not in self._asked
                 sequences[i].counters.plain_steps += idle or self._merger.count(i) > 0
         return Drafts(trees, 1000 * (time.perf_counter() - start))
 
@@ -86,8 +78,10 @@ class Drafting:
         """Have speculators offer what they can for the requests that are wanting; False where none
         is worth asking now."""
         asking = self.policy.asking
-        greedy = [s.request.params.greedy for s in sequences]
-        this = asking.begin(len(sequences), all(greedy))
+        wishes = [self._wish(s.request.params) for s in sequences]
+        self._merger = self._merger_for(sequences)
+        plain = self._merger.begin(wishes, prompt_rows)
+        this = asking.begin(plain, all(wish.greedy for wish in wishes))
         spent = 0.0
         for speculator in this.order(self.speculators, len(wanting)):
             name = speculator.name
@@ -100,8 +94,6 @@ class Drafting:
             began = time.perf_counter()
             if not this.lineup:
                 contexts = {i: _context(sequences[i]) for i in wanting}
-                self._merger = self._merger_for(sequences)
-                this.plain(self._merger.begin(greedy, prompt_rows))
             spent += asking.cost(name, len(those))
             offered = self._ask(speculator, those, sequences, contexts)
             this.heard(name, self._merger.choose(spent) if offered else None, paid)
@@ -110,31 +102,23 @@ class Drafting:
             own = name, ms / len(those)
             for i in those:
                 sequences[i].counters.asked.append(own)
-        if this.lineup and all(s.request.params.adaptive for s in sequences):
-            self._round = this
         return bool(this.lineup)
 
     def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
         """Take in how a step went for the requests that decoded: what was verified, which can be
-        less than was proposed, and what they got. With many requests every other step is passed
-        over."""
-        self._passed_over = len(jobs) >= self.MANY and not self._passed_over
-        if self._passed_over or not jobs:
+        less than was proposed, and what they got."""
+        if not jobs:
             return
         self.policy.calibration.begin_step()
         if not self._asked:
             return
         self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
-        if self._round is not None:
-            self._round.learn(sum([len(job.accepted) for job in jobs]))
         requests, nodes = len(jobs), sum([len(job.tree.tokens) for job in jobs])
         gain = self.policy.gain(requests, nodes, draft_ms / len(self._asked))
         for job in jobs:
             if job.place in self._asked:
                 saved_ms = gain.of(len(job.accepted), len(job.tree.tokens))
-                self.policy.asking.payoffs.observe(
-                    job.sequence.request.request_id, requests, saved_ms
-                )
+                self.policy.asking.payoffs[job.sequence.request.request_id].observe(saved_ms)
 
     def may_take_aux(self, params: SamplingParams) -> bool:
         """Whether a speculator that reads inner states may be asked about such a request."""
@@ -153,7 +137,7 @@ class Drafting:
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
-        self.policy.asking.payoffs.forget(request_id)
+        self.policy.asking.payoffs.pop(request_id, None)
         for speculator in self.speculators:
             try:
                 speculator.forget(request_id)
@@ -177,34 +161,29 @@ class Drafting:
             speculator.close()
 
     def _merger_for(self, sequences: Seq[Sequence]) -> DraftMerger:
-        """What takes in the drafts of a step: native where it can be."""
+        """What takes in the drafts of a step: merged where they can be."""
         library = loaded_library()
         drawn = self._some_draw and any(s.draw_noise is not None for s in sequences)
         if library is None or drawn:
-            return self._in_python
+            return self._unmerged
         if self._natively is None:
             self._natively = NativeMerger(library, self.policy, self._names, self._vocab_size)
         return self._natively
 
-    def _limited(self, params: SamplingParams, place: int, tree: DraftTree) -> DraftTree:
-        """A request's tree as its parameters want it."""
-        if not params.adaptive and not tree.draws:
-            tree = self.policy.likeliest(self._merger.whole(place), params.greedy)
-        most = params.max_nodes
-        if most is None or len(tree) <= most:
-            return tree
-        # Draws must be cut without a look at them.
-        return tree.first(most) if tree.draws else self.policy.likeliest(tree, params.greedy, most)
+    def _wish(self, params: SamplingParams) -> Wish:
+        most = self.policy.max_nodes
+        if params.max_nodes is not None:
+            most = min(most, params.max_nodes)
+        return Wish(params.greedy, most, params.adaptive)
 
-    def _wants_drafts(self, sequence: Sequence, requests: int) -> bool:
+    def _wants_drafts(self, sequence: Sequence) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
         if not wanted or params.max_nodes == 0 or sequence.remaining < 2:
             return False
         if not params.adaptive:
             return True
-        payoffs = self.policy.asking.payoffs
-        if payoffs.of(sequence.request.request_id, requests).allow():
+        if self.policy.asking.payoffs[sequence.request.request_id].allow():
             return True
         sequence.counters.plain_steps += 1
         return False
@@ -243,7 +222,6 @@ class Drafting:
         log.exception("speculator %s failed and is switched off", speculator.name)
         self.speculators = [s for s in self.speculators if s is not speculator]
         self._aux_readers = _names_of_aux_readers(self.speculators)
-        self.policy.asking.forget_order()
 
 
 def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:

@@ -1,5 +1,5 @@
 """Compiled functions: on CPU inductor graphs made in the background, used as they become ready; on
-a card CUDA graphs, recorded before the engine starts.
+a GPU CUDA graphs, recorded before the engine starts.
 
 The engine answers in eager mode from the first moment. A step is padded to the next number of rows
 whose graph is ready. Weights are frozen, so that linears use packed weights. Inductor keeps its
@@ -62,7 +62,7 @@ class Graph:
         return (self._compiled or self.function)(*tensors)
 
     def compile(self) -> None:
-        """Trace, compile and time; called from the compiling thread. On a card: record."""
+        """Trace, compile and time; called from the compiling thread. On a GPU: record."""
         with torch.inference_mode():
             inputs = self.inputs()
             if inputs[0].is_cuda:
@@ -145,7 +145,7 @@ class CompileQueue:
     def __init__(self, enabled: bool, *, in_background: bool = True) -> None:
         self._jobs: list[CompileJob] = []
         self._enabled = enabled
-        self._in_background = in_background  # a card is recorded while nobody else uses it
+        self._in_background = in_background  # a GPU is recorded on while nobody else uses it
         self._started = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

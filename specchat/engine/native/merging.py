@@ -8,13 +8,13 @@ from array import array
 from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
 
-from specchat.engine.drafting.draft_tree import AGAINST, SILENT, DraftTree, Opinions
+from specchat.engine.drafting.draft_tree import DraftTree
+from specchat.engine.drafting.merging import Wish
 from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.native.library import NativeUnavailableError, load_library
-from specchat.engine.policy.node_choice import Outlook
+from specchat.engine.policy.asking import Outlook
 from specchat.engine.policy.policy import Policy
-from specchat.engine.policy.regressions import AGREED, FADING, IDLE, LARGEST, RATE
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,12 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "offers_choose": (
         c_int64,
         [
-            c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_double, c_double, c_double,
+            c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_double, c_double, c_double,
             c_void_p,
         ],
     ),
     "offers_kept": (None, [c_void_p, c_int64, c_void_p, c_void_p]),
     "offers_count": (c_int64, [c_void_p, c_int64]),
-    "offers_whole": (None, [c_void_p, c_int64, c_int64, *[c_void_p] * 4]),
     "offers_learn": (
         None, [c_void_p, c_int64, *[c_void_p] * 6, c_int64, c_void_p],
     ),
@@ -63,16 +62,18 @@ class BuildMerger:
         return bool(self._speculators)
 
     def compile(self) -> None:
-        """Build it, or leave the offers to Python."""
+        """Build it, or do without merging."""
         try:
             load_library()
         except NativeUnavailableError as error:
-            log.info("drafts are merged in Python: %s", error)
+            log.info("drafts are not merged: %s", error)
         self._tried = True
 
 
 class NativeMerger:
-    """As `TreeMerger`, for drafts that were not drawn at random. The engine thread owns it."""
+    """Drafts that were not drawn at random, as one tree for each request, of which the nodes are
+    kept that pay. The engine thread owns it.
+    """
 
     def __init__(
         self, library: ctypes.CDLL, policy: Policy, drafters: Sequence[str], vocab_size: int
@@ -87,12 +88,11 @@ class NativeMerger:
         self._names = sorted(set(drafters))
         self._bits = {name: 1 << place for place, name in enumerate(self._names)}
         self._step = self._library.offers_new()
-        self._learning = array("d", [RATE, FADING, IDLE, LARGEST, *AGREED])
-        self._learning_at = self._learning.buffer_info()[0]
         self._tables: dict[tuple[int, bool], int] = {}  # where regressions are, by drafters' bits
         self._alone: array[int] = array("q")
         self._best = array("d", (0.0, 0.0))
-        self._greedy: Sequence[bool] = ()
+        self._wishes: Sequence[Wish] = ()
+        self._limits: array[int] = array("q")  # nodes of each request; negative: at any price
         self._prompt_rows = 0
         self._asked: list[int] = []  # bits of the drafters, for each request
         self._nodes = 0  # offered
@@ -102,9 +102,10 @@ class NativeMerger:
         if getattr(self, "_step", None):
             self._library.offers_free(self._step)
 
-    def begin(self, greedy: Sequence[bool], prompt_rows: int) -> Outlook:
-        requests = len(greedy)
-        self._greedy, self._prompt_rows = greedy, prompt_rows
+    def begin(self, wishes: Sequence[Wish], prompt_rows: int) -> Outlook:
+        requests = len(wishes)
+        self._wishes, self._prompt_rows = wishes, prompt_rows
+        self._limits = array("q", [wish.most if wish.adaptive else -wish.most for wish in wishes])
         self._asked = [0] * requests
         self._nodes = self._kept = 0
         self._library.offers_begin(self._step, requests)
@@ -136,21 +137,22 @@ class NativeMerger:
             self._asked[place] |= bit
 
     def choose(self, draft_ms: float) -> Outlook:
-        requests, policy = len(self._greedy), self._policy
+        requests, policy = len(self._wishes), self._policy
         prices = policy.prices(requests, self._prompt_rows, draft_ms, self._nodes)
-        tables = array("q", map(self._table, self._asked, self._greedy))
+        tables = array("q", map(self._table, self._asked, [wish.greedy for wish in self._wishes]))
         self._kept = self._library.offers_choose(
-            self._step, tables.buffer_info()[0], policy.calibration.step, self._learning_at,
-            policy.max_nodes, prices.step_ms.buffer_info()[0], prices.node_ms,
+            self._step, tables.buffer_info()[0], policy.calibration.step,
+            policy.calibration.constants, self._limits.buffer_info()[0],
+            prices.step_ms.buffer_info()[0], prices.node_ms,
             float(requests + self._prompt_rows), prices.fixed_ms, self._best.buffer_info()[0],
         )  # fmt: skip
         tokens, ms = self._best
         return Outlook(requests, tokens - self._prompt_rows, self._prompt_rows, ms)
 
     def chosen(self) -> list[DraftTree]:
-        requests, kept = len(self._greedy), self._kept
+        requests, kept = len(self._wishes), self._kept
         if not kept:
-            return [DraftTree() for _ in self._greedy]
+            return [DraftTree() for _ in self._wishes]
         out, chances = array("q", bytes(8 * (requests + 4 * kept))), array("d", bytes(8 * kept))
         self._library.offers_kept(self._step, kept, out.buffer_info()[0], chances.buffer_info()[0])
         numbers, confidence, names = out.tolist(), chances.tolist(), self._names
@@ -169,27 +171,8 @@ class NativeMerger:
     def count(self, place: int) -> int:
         return self._library.offers_count(self._step, place)
 
-    def whole(self, place: int) -> DraftTree:
-        room = count = self.count(place)
-        out, heard = array("q", bytes(8 * 4 * room)), array("q", bytes(8 * room))
-        chances, said = array("d", bytes(8 * room)), array("d", bytes(8 * room * MOST_DRAFTERS))
-        self._library.offers_whole(
-            self._step, place, room, out.buffer_info()[0], chances.buffer_info()[0],
-            said.buffer_info()[0], heard.buffer_info()[0],
-        )  # fmt: skip
-        tokens, parents, depths, drafters = [
-            out[room * i : room * i + count].tolist() for i in range(4)
-        ]
-        opinions: list[Opinions] = []
-        if self._asked[place].bit_count() > 1:
-            for node in range(count):
-                own = said[node * MOST_DRAFTERS : (node + 1) * MOST_DRAFTERS]
-                opinions.append(self._opinions(self._asked[place], own, heard[node]))
-        sources = [self._names[drafter] for drafter in drafters]
-        return DraftTree(tokens, parents, depths, sources, chances[:count].tolist(), opinions)
-
     def learn(self, places: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
-        greedy = [self._greedy[place] for place in places]
+        greedy = [self._wishes[place].greedy for place in places]
         numbers = array("q", [*places, *map(len, tokens), *greedy])
         many = len(places)
         asked = [self._asked[place] for place in places]
@@ -200,7 +183,7 @@ class NativeMerger:
         counts, flags, tables, first = [at + 8 * many * i for i in range(1, 5)]
         self._library.offers_learn(
             self._step, many, at, counts, flags, tables, first, self._alone_at(),
-            self._policy.calibration.step, self._learning_at,
+            self._policy.calibration.step, self._policy.calibration.constants,
         )  # fmt: skip
 
     def _alone_at(self) -> int:
@@ -218,20 +201,9 @@ class NativeMerger:
         if known is None:
             known = 0
             if asked:
-                known = self._policy.calibration.of(self._drafters(asked), greedy).address
+                known = self._policy.calibration.table(self._drafters(asked), greedy)
             self._tables[asked, greedy] = known
         return known
 
     def _drafters(self, asked: int) -> tuple[str, ...]:
         return tuple([name for name, bit in self._bits.items() if asked & bit])
-
-    def _opinions(self, asked: int, said: Sequence[float], heard: int) -> Opinions:
-        """What the drafters asked say of a node; `heard` has the bits of those who offer something
-        at its place."""
-        return tuple(
-            [
-                (name, own if own >= 0.0 else AGAINST if heard & bit else SILENT)
-                for (name, bit), own in zip(self._bits.items(), said, strict=False)
-                if asked & bit
-            ]
-        )

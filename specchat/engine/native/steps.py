@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -95,13 +94,6 @@ class NativeSteps:
             if not off < tolerance:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 
-    def time_again(self) -> None:
-        """Time the sizes once more, when other work of the start is done; on the engine's thread,
-        between steps."""
-        if self._model is not None:
-            with torch.inference_mode():
-                self._time(self._model)
-
     def _time(self, model: NativeModel) -> None:
         layouts = [self._scratch_layout(n + 1) for n in range(self._eager.cache.page_size)]
         model.run(layouts[0])  # a first call wakes the threads
@@ -122,43 +114,6 @@ class NativeSteps:
         positions = list(range(rows))
         segment = Segment(0, rows, 0, [page], None, positions)
         return Layout(ids, positions, positions, [segment], cache.page_size)
-
-
-class StepTimes:
-    """The job at the end of the queue: steps are timed while nothing else is being built."""
-
-    name = "step times"
-    PATIENCE_S = 10.0  # with an engine that is busy
-
-    def __init__(self, native: NativeSteps, ask: Callable[[Callable[[], None]], None]) -> None:
-        """`ask` has something done by the engine's thread when it is idle."""
-        self._native = native
-        self._ask = ask
-        self._over = threading.Event()
-        self._timed = False
-
-    @property
-    def ready(self) -> bool:
-        """True once they are timed."""
-        return self._timed
-
-    def wanted(self) -> bool:
-        """Only native steps are timed."""
-        return self._native.ready
-
-    def compile(self) -> None:
-        """Have it done, and wait for it as long as the engine is not busy."""
-        self._ask(self._time)
-        self._over.wait(self.PATIENCE_S)
-
-    def stop(self) -> None:
-        """Wait no longer: the engine closes."""
-        self._over.set()
-
-    def _time(self) -> None:
-        self._native.time_again()
-        self._timed = True
-        self._over.set()
 
 
 def without_disturbance(times: dict[int, float]) -> dict[int, float]:

@@ -1,81 +1,70 @@
 """How often the target agrees with drafters that are as sure as they say.
 
-A logistic regression for each way in which the drafters that were asked can stand to a node. What
-the second drafter says of a place tells more than the first one's confidence: a token that both
-propose, one that the other contradicts, and one of which the other knows nothing are three
-different things (stacking: Wolpert 1992).
+A logistic regression for each way in which the drafters that were asked can stand to a node,
+learned while running (Adagrad: Duchi, Hazan, Singer 2011). What the second drafter says of a place
+tells more than the first one's confidence: a token that both propose, one that the other
+contradicts, and one of which the other knows nothing are three different things (stacking: Wolpert
+1992). `cpp/merging.h` computes with what is kept here: a node's log-odds are a bias, and a weight
+times the log-odds claimed by each drafter that proposes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from array import array
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftTree, Opinions
-from specchat.engine.policy.node_choice import path_chances
-from specchat.engine.policy.regressions import Learned, Regressions
+MOST_ASKED = 6
+"""Drafters asked about one request: the number of regressions is three to the power of theirs."""
+
+RATE = 0.5
+FADING = 0.999  # of the squared gradients, at every step: what was learned long ago gives way
+IDLE = 0.998  # of what was learned is left after each step without a trial: drafters change
+LARGEST = 50.0  # weight that learning can come to
+AGREED = (0.0, 1.0, 0.6, 0.45, 1 / 4, 1 / 5, 1 / 6)
+"""Weight of each confidence at first, by how many propose."""
 
 
 class Calibration:
-    """Chance that the target agrees with a draft node whose parent it agreed with, apart for greedy
-    and sampled requests."""
+    """What was learned, apart for each set of drafters that was asked, and for greedy and sampled
+    requests.
+
+    Steps that pass without a trial lead a regression back to where it began, or a drafter that was
+    wrong once would never be tried again.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[tuple[str, ...], bool], Regressions] = {}
+        self._tables: dict[tuple[tuple[str, ...], bool], array[float]] = {}
         self.step = 0
+        self._constants = array("d", [RATE, FADING, IDLE, LARGEST, *AGREED])
+
+    @property
+    def constants(self) -> int:
+        """Address of `Learning` in `cpp/merging.h`."""
+        return self._constants.buffer_info()[0]
 
     def begin_step(self) -> None:
         """Another step of the engine."""
         self.step += 1
 
-    def of(self, drafters: tuple[str, ...], greedy: bool) -> Regressions:
-        """The regressions where these drafters were asked, in alphabetical order."""
-        known = self._known.get((drafters, greedy))
+    def table(self, drafters: tuple[str, ...], greedy: bool) -> int:
+        """Address of the regressions where these were asked, in alphabetical order, at most
+        `MOST_ASKED`; the same as long as this object lives."""
+        known = self._tables.get((drafters, greedy))
         if known is None:
-            known = self._known[drafters, greedy] = Regressions(drafters)
-        return known
+            known = self._tables[drafters, greedy] = _regressions(len(drafters))
+        return known.buffer_info()[0]
 
-    def chance(self, opinions: Opinions, greedy: bool) -> float:
-        """Calibrated probability in (0, 1) of a node of which the drafters say this."""
-        return self._of(opinions, greedy).chance(opinions, self.step)
 
-    def path_chances(self, tree: DraftTree, greedy: bool) -> list[float]:
-        """Of each node: that it and all its ancestors are accepted."""
-        own = [self.chance(tree.opinions_of(node), greedy) for node in range(len(tree))]
-        return path_chances(tree, own)
+def _regressions(drafters: int) -> array[float]:
+    """Of every way in which so many can stand to a node, in the order of a number with a digit for
+    each drafter, the first one's last: 0 silent, 1 against, 2 for.
 
-    def observe(self, tree: DraftTree, tokens: Sequence[int], greedy: bool) -> None:
-        """Learn from what the target chose from the tree's root on, of all nodes that this tells
-        something about, whether they were verified or not."""
-        reached = {ROOT: 0}  # nodes that the target chose, and the tokens up to them
-        for node, parent in enumerate(tree.parents):
-            known = reached.get(parent)
-            if known is None or known == len(tokens):
-                continue
-            hit = tree.tokens[node] == tokens[known]
-            if hit:
-                reached[node] = known + 1
-            opinions = tree.opinions_of(node)
-            self._of(opinions, greedy).learn(opinions, hit, self.step)
-            if len(opinions) > 1:  # what each alone would have been worth
-                for own in opinions:
-                    if own[1] >= 0.0:
-                        self._of((own,), greedy).learn((own,), hit, self.step)
-
-    def learned(self) -> list[Learned]:
-        """What was learned so far."""
-        return [each for (_, greedy), own in self._known.items() for each in own.learned(greedy)]
-
-    def restore(self, learned: Iterable[Learned]) -> None:
-        """Begin with what was learned before.
-
-        Raises:
-            ValueError: what no learning can have led to.
-        """
-        learned = list(learned)
-        for each in learned:
-            each.check()
-        for each in learned:
-            self.of(each.drafters, each.greedy).restore(each, self.step)
-
-    def _of(self, opinions: Opinions, greedy: bool) -> Regressions:
-        return self.of(tuple([name for name, _ in opinions]), greedy)
+    Each has the step up to which it has faded, whether anything was learned, a bias and a weight
+    for each drafter, and the sums of their squared gradients.
+    """
+    rows = array("d")
+    for digits in itertools.product((0, 1, 2), repeat=drafters):
+        weight = AGREED[digits.count(2)]
+        first = [weight if digit == 2 else 0.0 for digit in reversed(digits)]
+        rows.extend([0.0, 0.0, 0.0, *first, *[1.0] * (1 + drafters)])
+    return rows

@@ -1,9 +1,9 @@
 """The two decisions of a step: who is asked for drafts, and how many of their nodes are verified.
 
 `Drafting` does as it is told: it asks the speculators that `asking` names, in that order, merges
-what they say into one tree for each request, and has `choose` (or `cpp/merging.h`, which is the
-same) keep the nodes that pay: measured costs against calibrated chances. What the target then chose
-teaches the calibration; what it saved teaches `asking`.
+what they say into one tree for each request, and has `cpp/merging.h` keep the nodes that pay:
+measured costs against calibrated chances. What the target then chose teaches the calibration; what
+it saved teaches `asking`.
 
 Each step maximises expected tokens per millisecond, (B + F + sum of P) / (t(B + F + m) + d + o),
 over the m most probable nodes of all requests' trees, where B is the number of decoding requests, F
@@ -17,23 +17,12 @@ again later.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.policy.asking import Asking, Gain
 from specchat.engine.policy.calibration import Calibration
 from specchat.engine.policy.cost_model import Overhead, StepCost
-from specchat.engine.policy.node_choice import Outlook, choose_nodes
-
-
-class Choice(NamedTuple):
-    """The nodes to verify."""
-
-    trees: list[DraftTree]
-    nodes: list[list[int]]  # of the proposed trees, which these are the sub-trees of
-    outlook: Outlook
 
 
 class Prices(NamedTuple):
@@ -46,24 +35,17 @@ class Prices(NamedTuple):
 
 @dataclass(slots=True)
 class Policy:
-    """Chooses the nodes of a step."""
+    """What the nodes of a step are chosen by."""
 
     cost: StepCost
     max_nodes: int  # per request
     calibration: Calibration = field(default_factory=Calibration)
     overhead: Overhead = field(default_factory=Overhead)
     asking: Asking = field(default_factory=Asking)
-    steps: int = 0  # that could have been taken in
-
-    ALL = 256  # steps that are all taken in
-    OFTEN = 4  # one of so many is later: what they take changes slowly, to take it in takes time
 
     def observe(self, requests: int, nodes: int, rows: int, model_ms: float, ms: float) -> None:
         """Take in a step of `rows` rows that so many requests decoded in: the model's time, and
         what came on top besides drafting."""
-        self.steps += 1
-        if self.steps > self.ALL and self.steps % self.OFTEN:
-            return
         self.cost.observe(rows, model_ms)
         self.overhead.observe(requests, nodes, ms)
 
@@ -80,31 +62,3 @@ class Policy:
         rows = requests + prompt_rows
         fixed_ms = self.cost.step_ms(rows) + self.overhead.ms(requests) + draft_ms
         return Prices(self.cost.table(rows, nodes), self.overhead.node_ms, fixed_ms)
-
-    def choose(
-        self,
-        trees: Sequence[DraftTree],
-        greedy: Sequence[bool],
-        prompt_rows: int,
-        draft_ms: float,
-    ) -> Choice:
-        """The part of each tree worth verifying in a step that also has `prompt_rows` rows of
-        prefill. `trees` holds one, possibly empty, tree per decoding request."""
-        requests = len(trees)
-        prices = self.prices(requests, prompt_rows, draft_ms, sum(map(len, trees)))
-        pairs = zip(trees, greedy, strict=True)
-        chances = [self.calibration.path_chances(tree, own) for tree, own in pairs]
-        expected = float(requests + prompt_rows)
-        kept, tokens, ms = choose_nodes(chances, self.max_nodes, *prices[:2], expected, prices[2])
-        selected = [
-            tree if len(nodes) == len(tree.tokens) else tree.select(nodes)
-            for tree, nodes in zip(trees, kept, strict=True)
-        ]
-        return Choice(selected, kept, Outlook(requests, tokens - prompt_rows, prompt_rows, ms))
-
-    def likeliest(self, tree: DraftTree, greedy: bool, most: int | None = None) -> DraftTree:
-        """The most probable nodes there is room for, `most` at the most, whatever they cost."""
-        chances = self.calibration.path_chances(tree, greedy)
-        ranked = sorted(range(len(tree)), key=lambda node: (-chances[node], node))
-        room = self.max_nodes if most is None else min(most, self.max_nodes)
-        return tree.select(ranked[:room])

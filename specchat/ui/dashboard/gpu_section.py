@@ -1,4 +1,4 @@
-"""The dashboard's section on a card that others may not have: a recorded `specchat bench gpu`.
+"""The dashboard's section on a GPU that others may not have: a recorded `specchat bench gpu`.
 
 Without a recorded run there is no such section.
 """
@@ -46,7 +46,7 @@ def recorded_run(directory: Path) -> Report | None:
 
 
 def gpu_html(report: Report) -> str:
-    """What was measured, on which card, when and with which code. Escaped."""
+    """What was measured, on which GPU, when and with which code. Escaped."""
     rows = "".join(
         f"<tr>{''.join(f'<td>{figure(cell)}</td>' for cell in cells)}</tr>"
         for cells in _rows(report)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specchat.engine.drafting.draft_tree import AGAINST, ROOT, SILENT, DraftTree, merge
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.options import MAX_NODES
 
 
@@ -54,45 +54,6 @@ def test_a_node_that_hangs_on_nothing_is_refused() -> None:
 def test_a_confidence_that_is_no_probability_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence must be from 0 to 1"):
         DraftTree().add(5, ROOT, "x", confidence)
-
-
-def test_equal_paths_of_two_drafters_become_one_node_of_the_surer_one() -> None:
-    merged = merge(
-        [DraftTree.chain([1, 2], "mlp", [0.5, 0.9]), DraftTree.chain([1, 3], "ngram", [0.8, 0.1])]
-    )
-    assert paths(merged) == [(1,), (1, 2), (1, 3)]
-    assert merged.sources == ["ngram", "mlp", "ngram"]
-    assert merged.confidence == [0.8, 0.9, 0.1]
-
-
-def test_merging_keeps_what_each_drafter_says_of_a_token() -> None:
-    mlp = DraftTree.chain([1, 2], "mlp", [0.5, 0.9])
-    ngram = DraftTree.chain([1, 3], "ngram", [0.8, 0.1])
-    suffix = DraftTree.chain([1], "suffix", [0.7])
-    expected = [
-        (("mlp", 0.5), ("ngram", 0.8), ("suffix", 0.7)),
-        (("mlp", 0.9), ("ngram", AGAINST), ("suffix", SILENT)),
-        (("mlp", AGAINST), ("ngram", 0.1), ("suffix", SILENT)),
-    ]
-    assert merge([mlp, ngram, suffix]).opinions == expected
-    assert merge([merge([mlp, ngram]), suffix]).opinions == expected
-    assert mlp.opinions_of(1) == (("mlp", 0.9),)
-    assert merge([mlp, ngram]).select([0, 2]).opinions == [
-        (("mlp", 0.5), ("ngram", 0.8)),
-        (("mlp", AGAINST), ("ngram", 0.1)),
-    ]
-
-
-def test_of_two_equally_sure_drafters_the_first_keeps_the_node() -> None:
-    trees = [DraftTree.chain([1], name, [0.5]) for name in ("mlp", "ngram")]
-    assert merge(trees).sources == ["mlp"]
-
-
-@given(st.lists(trees(), max_size=4))
-def test_a_merged_tree_has_each_candidate_exactly_once(candidates: list[DraftTree]) -> None:
-    merged = merge(candidates)
-    assert len(set(paths(merged))) == len(merged)
-    assert set(paths(merged)) == {path for tree in candidates for path in paths(tree)}
 
 
 @given(trees(), st.randoms())
@@ -179,12 +140,6 @@ def test_a_shallow_tree_keeps_the_draws_behind_its_nodes() -> None:
 
 def test_a_selection_forgets_what_was_drawn() -> None:
     assert drawn_pairs().select(range(4)).draws == []
-
-
-def test_a_merged_tree_keeps_every_draw_in_order() -> None:
-    chosen = DraftTree.chain([2, 3], "other")
-    assert said(merge([chosen, drawn_pairs()])) == [(ROOT, 1), (ROOT, 2), (2, 3), (2, 4)]
-    assert said(merge([drawn_pairs(), drawn_pairs()])) == 2 * said(drawn_pairs())
 
 
 def test_draws_that_the_target_cannot_read_are_refused() -> None:

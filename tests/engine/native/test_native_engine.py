@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from specchat.engine.engine import Engine
-from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.eager import EagerModel
 from specchat.engine.native.library import NativeUnavailableError, load_library
-from specchat.engine.native.steps import NativeSteps, StepTimes
+from specchat.engine.native.steps import NativeSteps
 from specchat.engine.request import FinishReason, Request
 from tests.engine.running import (
     Bushy,
@@ -196,39 +194,3 @@ def test_answers_preempted_on_the_native_step_are_the_same(engines: Engines, pag
     assert [a.tokens for a in answers] == list(truth.values())
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.accepted for a in answers) > 0
-
-
-def test_steps_are_timed_again_when_the_start_is_over_and_the_engine_idle() -> None:
-    done: list[str] = []
-    waiting: list[Any] = []
-
-    class Native:
-        ready = True
-
-        def time_again(self) -> None:
-            done.append("timed")
-
-    job = StepTimes(Native(), waiting.append)  # type: ignore[arg-type]
-    job.PATIENCE_S = 0.01  # type: ignore[misc]
-    assert job.wanted()
-    job.compile()
-    assert not job.ready
-    waiting.pop()()
-    assert job.ready
-    assert done == ["timed"]
-
-
-def test_a_busy_engine_closes_without_waiting_until_its_steps_are_timed(
-    engines: Engines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(StepTimes, "PATIENCE_S", 10_000.0)  # who waited would not come back
-    queue = CompileQueue(True)
-    engine = engines(queue=queue)
-    stream = engine.submit(request(PROMPT, max_tokens=2_000, ignore_eos=True))
-    next(stream)
-    deadline = time.monotonic() + 240
-    while not engine._when_idle:
-        assert time.monotonic() < deadline, "nobody asked for the times"
-        time.sleep(0.001)
-    engine.close()
-    assert queue.wait(240)

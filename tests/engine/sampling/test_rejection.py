@@ -11,12 +11,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 import pytest
 import torch
 
-from specchat.engine.drafting.draft_tree import ROOT, DraftTree, merge
+from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.sampling import rejection
 from specchat.engine.sampling.noise import gumbel_noise
 from specchat.engine.sampling.rejection import Proposal, pick, residual, settle
@@ -302,33 +301,6 @@ def noise() -> torch.Tensor:
     return draft_noise(SEED)
 
 
-def chosen_tree(tokens: tuple[int, ...] = (2, 0)) -> DraftTree:
-    """What another drafter says, whatever was drawn."""
-    tree = DraftTree.chain(tokens, "other")
-    tree.add(1, ROOT, "other")
-    return tree
-
-
-@pytest.mark.parametrize("drawn_first", [False, True])
-def test_a_merged_tree_of_draws_and_chosen_tokens_is_lossless(
-    noise: torch.Tensor, drawn_first: bool
-) -> None:
-    def make(at: int) -> DraftTree:
-        draws = grow(Shape(1, 0), SHARP, START, noise[at : at + 2], depth=2)
-        return merge([draws, chosen_tree()] if drawn_first else [chosen_tree(), draws])
-
-    assert lawful(make, SHARP)
-
-
-def test_two_drafters_that_draw_the_same_token_both_count(noise: torch.Tensor) -> None:
-    def make(at: int) -> DraftTree:
-        first = grow(Shape(1, 0), SHARP, START, noise[at : at + 1], depth=1)
-        other = Pair(SHARP.p, SHARP.p.flip(-1))
-        return merge([first, grow(Shape(1, 0), other, START, noise[at + 3 : at + 4], depth=1)])
-
-    assert lawful(make, SHARP)
-
-
 def test_a_tree_that_is_cut_is_lossless(noise: torch.Tensor) -> None:
     def make(at: int) -> DraftTree:
         return grow(Shape(2, 0), SHARP, START, noise[at : at + 2], depth=2).first(1)
@@ -387,31 +359,3 @@ def test_a_token_of_probability_zero_is_never_picked(uniform: float) -> None:
     assert int(pick(p, uniform)) == (1 if uniform < 0.25 else 3)
     thirds = torch.full((1, 3), 1 / 3, dtype=torch.float64)
     assert 0 <= int(pick(thirds, uniform)) < 3
-
-
-def test_one_number_and_many_are_the_same() -> None:
-    uniforms = Uniforms(2**63 - 1)
-    positions = torch.tensor([0, 1, 17, 2**20])
-    for stream in Stream:
-        for trial in (0, 1, 62):
-            one = [uniforms.uniform(stream, int(at), trial) for at in positions]
-            assert uniforms.uniform_tensor(stream, positions, trial).tolist() == one
-            assert all(0 < number < 1 for number in one)
-
-
-def test_streams_positions_trials_and_seeds_have_numbers_of_their_own() -> None:
-    positions = torch.arange(2000)
-    columns = [
-        Uniforms(seed).uniform_tensor(stream, positions, trial)
-        for seed in (0, 1)
-        for stream in Stream
-        for trial in (0, 1)
-    ]
-    table = torch.stack(columns)
-    assert len(table.unique()) == table.numel()
-    correlation = torch.corrcoef(table) - torch.eye(len(table), dtype=torch.float64)
-    assert correlation.abs().max() < 0.12  # five standard errors
-    for left, right in pairwise(columns):
-        shifted = torch.corrcoef(torch.stack([left[1:], right[:-1]]))[0, 1]
-        assert abs(shifted) < 0.12
-    assert abs(table.mean() - 0.5) < 0.01

@@ -1,6 +1,6 @@
 // What the speculators offer in a step, as one trie for each request; how likely the target is to
-// agree, and which nodes are worth verifying. `offers.py` says what it all means, and computes the
-// same in Python.
+// agree, and which nodes are worth verifying. `policy/policy.py` and `policy/calibration.py` say
+// what it all means.
 
 #pragma once
 
@@ -211,12 +211,13 @@ extern "C" int64_t offers_add(void* step, int64_t drafter, int64_t many, const i
     return total;
 }
 
-// Keeps the m most probable nodes of all requests, at most `most_nodes` of each, for the m with the
-// highest rate. `tables` has one table for each request; step_ms [1 + all nodes] is what a step
+// Keeps the m most probable nodes of all requests, at most limits[r] of each, for the m with the
+// highest rate; of a request whose limit is negative so many whatever they cost. `tables` has one
+// table for each request; step_ms [1 + all nodes] is what a step
 // with so many nodes takes, to which each adds node_ms; without any a step brings `expected` tokens
 // and takes `fixed_ms`. Sets best to the expected tokens and milliseconds; returns the nodes kept.
 extern "C" int64_t offers_choose(void* step, const offers::Table* tables, int64_t now,
-                                 const offers::Learning* learning, int64_t most_nodes,
+                                 const offers::Learning* learning, const int64_t* limits,
                                  const double* step_ms, double node_ms, double expected,
                                  double fixed_ms, double* best) {
     auto& s = *static_cast<offers::Step*>(step);
@@ -241,16 +242,16 @@ extern "C" int64_t offers_choose(void* step, const offers::Table* tables, int64_
             if (s.claimed[parent + 1] > 1.0) s.chance[i] /= s.claimed[parent + 1];
             if (parent >= 0) s.chance[i] *= s.chance[parent];
             s.ranked.push_back({s.chance[i], r, i});
-            hoped += s.chance[i];
+            if (limits[r] > 0) hoped += s.chance[i];
         }
     }
     std::sort(s.ranked.begin(), s.ranked.end());
-    s.room.assign(s.requests, most_nodes);
+    s.room.assign(limits, limits + s.requests);
     best[0] = expected, best[1] = fixed_ms;
     int64_t count = 0, chosen = 0, last = 0;
     for (int64_t i = 0; i < int64_t(s.ranked.size()); i++) {
         const offers::Ranked& each = s.ranked[i];
-        if (!s.room[each.request]) continue;
+        if (s.room[each.request] <= 0) continue;
         s.room[each.request]--;
         count++;
         expected += each.chance;
@@ -260,11 +261,13 @@ extern "C" int64_t offers_choose(void* step, const offers::Table* tables, int64_
         else if (hoped * best[1] < best[0] * ms)
             break;  // not even all the rest for nothing would do
     }
-    s.room.assign(s.requests, most_nodes);
-    for (int64_t i = 0; i < last; i++) {
+    s.room.assign(limits, limits + s.requests);
+    for (int64_t i = 0; i < int64_t(s.ranked.size()); i++) {
         const offers::Ranked& each = s.ranked[i];
-        if (!s.room[each.request]) continue;
-        s.room[each.request]--;
+        int64_t& room = s.room[each.request];
+        if (!room || (room > 0 && i >= last)) continue;
+        room += room > 0 ? -1 : 1;
+        if (limits[each.request] < 0) chosen++;
         s.tries[each.request].kept.push_back(each.node);
     }
     for (int64_t r = 0; r < s.requests; r++)
@@ -297,23 +300,6 @@ extern "C" void offers_kept(void* step, int64_t total, int64_t* numbers, double*
 // How many nodes are offered for a request.
 extern "C" int64_t offers_count(void* step, int64_t request) {
     return int64_t(static_cast<offers::Step*>(step)->tries[request].nodes.size());
-}
-
-// All nodes of a request: tokens, parents, depths and drafters, `room` numbers each; confidence, and
-// what each drafter says, [room, MOST_DRAFTERS]; bits of those who offer something at a node's place.
-extern "C" void offers_whole(void* step, int64_t request, int64_t room, int64_t* numbers,
-                             double* confidence, double* said, int64_t* heard) {
-    const offers::Trie& trie = static_cast<offers::Step*>(step)->tries[request];
-    for (int64_t i = 0; i < int64_t(trie.nodes.size()); i++) {
-        const offers::Node& node = trie.nodes[i];
-        numbers[i] = node.token;
-        numbers[room + i] = node.parent;
-        numbers[2 * room + i] = node.depth;
-        numbers[3 * room + i] = node.drafter;
-        confidence[i] = node.confidence;
-        std::copy_n(node.said, offers::MOST_DRAFTERS, said + i * offers::MOST_DRAFTERS);
-        heard[i] = trie.heard[node.parent + 1];
-    }
 }
 
 namespace offers {
