@@ -30,9 +30,9 @@ class NativeSteps:
     TIMES = 5  # that each size is timed
     TOLERANCE = 2e-3  # of all that is computed, as a share of its norm, in float32
     TOLERANCE_BF16 = 0.25
-    """Eager mode rounds every sum to bfloat16: over the 30 layers of SmolLM2-135M it is off by 0.044
-    of what float32 gives, the native step, whose sums are float32, by 0.006. A step that computes
-    something else is off by 1 or more."""
+    """Eager mode rounds every sum to bfloat16: over the 30 layers of SmolLM2-135M it is off by
+    0.044 of what float32 gives, the native step, whose sums are float32, by 0.006. A step that
+    computes something else is off by 1 or more."""
 
     def __init__(self, eager: EagerModel) -> None:
         self._eager = eager

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from specchat.chat.turns.doubts import doubts
 from specchat.chat.company.orders import OrderLookup
+from specchat.chat.turns.doubts import doubts
 from specchat.chat.types import ChatTurn, Source
 from storage import TurnGrounds
 from storage.records import AnswerState
