@@ -99,7 +99,8 @@ _TOLD = {  # what a writer told about somebody, found without any part of redact
         r"([A-Z][a-z]+ [A-Z][a-z]+)(?=[.,!?\n]|$| and | here)|(\{\{Person Name\}\})"
     ),
     "phone": re.compile(
-        r"(?i:\b(?:number|phone|mobile|call|cell|its|it['’]s)(?: \w+)?(?: is)?:?) "
+        r"(?i:(?<!order )(?<!tracking )(?<!reference )"
+        r"\b(?:number|phone|mobile|call|cell|its|it['’]s)(?: \w+)?(?: is)?:?) "
         r"((?:\+?91[ -]?)?[6-9]\d{9})\b"
     ),
     "address": re.compile(

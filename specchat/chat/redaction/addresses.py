@@ -48,7 +48,9 @@ _STATE = (
 )
 _US_CODE = rf"{_STATE}\.?,?[ ]{{1,2}}(?:\d{{5}}(?:-\d{{4}})?(?!\d)|[A-Z]\d[A-Z] ?\d[A-Z]\d\b)"
 _AU_CODE = r"(?:NSW|VIC|QLD|TAS|ACT|SA|WA|NT)\.?,? \d{4}(?!\d)"
-_EU_CODE = r"(?:[A-Z]{1,2}-)?(?:\d{5}|\d{4}(?: ?[A-Z]{2}\b)?|\d{2}-\d{3}|\d{3} \d{2})(?!\d)"
+_EU_CODE = (
+    r"(?:[A-Z]{1,2}-)?(?:\d{5}|\d{4}(?: ?[A-Z]{2}\b)?|\d{2}-\d{3}|\d{5}-\d{3}|\d{3} \d{2})(?!\d)"
+)
 _EU_LINE = rf"(?:{_EU_CODE}{_GAP}{_CITY}|{_CITY},?[ ]{{1,2}}(?:\d{{5}}|\d{{2}}-\d{{3}})(?![\d-]))"
 _POST = rf"(?:(?:{_CITY}{_GAP})?(?:{_US_CODE}|{_AU_CODE}|{_UK_CODE})|{_EU_LINE})"
 _TAIL = (
@@ -63,7 +65,10 @@ _SURE_STREETS = (
     r"|turnpike|expressway)"
 )
 _CALLED = "|".join(sorted((word.capitalize() for word in STREETS), key=len, reverse=True))
-_FLAT = r"(?:\b(?i:flat|apt|apartment|unit|suite|room|studio)\.?[ \t]#?\w{1,5},?[ \t\n]{1,2})?"
+_FLAT = (
+    r"(?:\b(?i:flat|apt|apartment|unit|suite|room|studio)\.?[ \t]#?\w{1,5}(?:/\w{1,3})?"
+    r",?[ \t\n]{1,2})?"
+)
 _COMPOUND = (  # in the end of a word; with "pad" a word could be a device, with "hof" a town
     r"(?i:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ring|damm|ufer|steig|stieg|pfad|chaussee|graben"
     r"|laan|straat|gracht|plein|baan|singel|steeg|dreef|dijk|boulevard|gatan|vägen|vej|gade|veien"
@@ -89,12 +94,12 @@ _NUMBERED = rf"(?<![\w.,#-]){_NUMBER}"
 _ADDRESSES = (
     # English: 12 Elm Street; 7 Kangaroo Ct; with a line of a postal code, whatever it is called
     re.compile(
-        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NSEW]\.?[ \t]+)?"
+        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?"
         rf"(?:\w[\w'.-]{{0,{LONGEST_WORD}}}[ \t]+){{1,3}}?"
         rf"{_SURE_STREETS}\b\.?{_TAIL}"
     ),
     re.compile(
-        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{CAPITAL}[ \t]+){{1,3}}?"
+        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?(?:{CAPITAL}[ \t]+){{1,3}}?"
         rf"(?:{_CALLED})\b\.?"
         rf"(?:(?=[ \t,\n]{{1,3}}{_UNIT_WORD}\b){_TAIL}|{_SEP}(?:{_CITY}{_GAP})?{_POST})"
     ),
@@ -105,6 +110,11 @@ _ADDRESSES = (
     ),
     re.compile(
         rf"(?<!\w){_UNIT_WORD}\.? ?\w{{1,5}}{_SEP}(?:{CAPITAL}[ \t]){{1,3}}(?:{_CALLED})\b{_TAIL}"
+    ),
+    re.compile(  # 10 Downing St; 1234 NW 5th St, Miami FL 33125
+        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?(?:(?:{CAPITAL}|\d{{1,3}}(?:st|nd|rd"
+        rf"|th))[ \t]+)"
+        rf"{{1,3}}?(?:St|Ave|Dr|Drive|Ln|Ct|Court|Close|Mews|Grove|Gardens|Pl|Cres)\b\.?{_TAIL}"
     ),
     # German, Dutch, Nordic: Hauptstraße 5; An der Alten Mühle 5, 04109 Leipzig
     re.compile(

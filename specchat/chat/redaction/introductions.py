@@ -16,11 +16,10 @@ _ANY = (
 
 _MY_NAME = (
     r"(?:my (?:full |first |last )?name(?:'s| is)|(?:full |customer )?name\s*:|i am called"
-    r"|the name (?:is|on the (?:order|account|card|parcel) is)|(?:in|under) the name(?: of)?"
+    r"|the name (?:is|on (?:the|my) \w{1,12} (?:is|says|reads|was))|(?:in|under) the name(?: of)?"
     r"|on behalf of|account holder(?: is|:)?|cardholder(?: is|:)?|recipient(?: is|:)?"
     r"|addressed to|signed for by|signed by|registered to|belongs to|attn:?|c/o"
     r"|(?:first|last|middle|full|family|sur|account|user|billing|contact) ?name\s*[:=]"
-    rf"|name from {CAPITAL} to|(?:sur|last |first |family )name from"
     r"|change (?:the|my|his|her) name (?:to|into)|name (?:to|should be|must be|reads)|call"
     r"(?:ed)? me"
     r"|ich hei(?:ß|ss)e|mein name (?:ist|lautet)|(?:auf|unter) (?:den|dem) namen|im namen von"
@@ -28,7 +27,8 @@ _MY_NAME = (
     r"|mi chiamo|mijn naam is|ik heet|ik ben|op naam van|op de naam|nazywam się|mam na imię"
     r"|na nazwisko|z tej strony|benim adım|adım)"
 )
-NAMED = re.compile(rf"\b(?i:{_MY_NAME})\s+({FULL})")
+NAMED = re.compile(rf"\b(?i:{_MY_NAME})\s+[\"'“„]?({FULL})")
+RENAMED = re.compile(rf"(?i:name from)\s+({FULL})\s+(?i:to|into)\s+({FULL})")
 NAMED_ELSEWHERE = re.compile(  # Russian, Ukrainian
     r"(?i:меня зовут|мене звати|мо[её] имя|мене звуть|имя:|з повагою,?|с уважением,?)\s+"
     r"((?-i:[А-ЯЁІЇЄҐ])[\w'-]{1,40}(?:[ \t](?-i:[А-ЯЁІЇЄҐ])[\w'-]{1,40}){0,2})"

@@ -58,7 +58,7 @@ _RUN = re.compile(rf"(?<![\w@.#'])(?:{SMALL}[ \t]+)?{said.FULL}")
 _INITIALS = re.compile(rf"(?<![\w.])((?:{UPPER}\.\s?){{1,2}}{UPPER}[\w'-]{{2,{LONGEST_WORD}}})")
 _SMALL_NAME = re.compile(
     rf"(?<![\w@.'/:-])({LOWER}{{4,{LONGEST_WORD}}}(?:-{LOWER}{{3,{LONGEST_WORD}}})?)"
-    rf"(?:[ \t]+((?:{SMALL}[ \t]+){{0,2}}{LOWER}[\w'-]{{2,{LONGEST_WORD}}}))?(?![\w@'/-]|\.\w)"
+    rf"(?=(?:[ \t]+((?:{SMALL}[ \t]+){{0,2}}{LOWER}[\w'-]{{2,{LONGEST_WORD}}}))?(?![\w@'/-]|\.\w))"
 )
 _LEAST_SMALL = 5  # letters of a given name that is found in small letters without a family name
 _IN_PLACE = re.compile(
@@ -112,6 +112,9 @@ def _found(text: str) -> Iterator[Place]:
         first = match[1].split()[0]
         if not (first.isupper() and is_word(bare(first))):
             yield from trimmed(match[1], match.start(1))
+    for match in said.RENAMED.finditer(text):
+        yield match.span(1)
+        yield match.span(2)
     for match in said.NAMED_ELSEWHERE.finditer(text):
         yield match.span(1)
     for match in matches(text, said.NAMED_SMALL, said.SAID_SMALL):
@@ -182,8 +185,8 @@ def _listed(text: str) -> Iterator[Place]:
             continue
         last = family.split()[-1] if family else ""
         if last in _FAMILY_SMALL or (len(last) > 3 and not is_word(last) and not is_stop(last)):
-            yield match.start(), match.start() + len(match[0].rstrip(".'"))
-        elif len(given) >= _LEAST_SMALL and not is_brand(match[0]):
+            yield match.start(), match.end(2)
+        elif len(given) >= _LEAST_SMALL and not is_brand(f"{given} {family}"):
             yield match.span(1)
     for match in _REVERSED.finditer(text):
         if match[1] in FAMILY_NAMES and match[2] in GIVEN_NAMES:

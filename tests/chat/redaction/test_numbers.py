@@ -19,6 +19,9 @@ from specchat.chat.redaction.redact import redact
         ("86 095 742 719", "[id]"),
         ("Steuer-ID 86095742719", "Steuer-ID [id]"),
         ("my number 2 83 03 74 010 873 82", "my number [id]"),
+        ("4111 1111 1111 1111 12/26 123", "[card] 12/26 [card]"),
+        ("+48 512-345-678 or 512345678", "[phone] or [phone]"),
+        ("USt-IdNr. DE123456789", "USt-IdNr. [id]"),
         ("BSN 111222333", "BSN [id]"),
         ("PESEL 44051401359", "PESEL [id]"),
         ("54362315K", "[id]"),
@@ -39,6 +42,7 @@ def test_numbers_that_are_personal_go(text: str, stored: str) -> None:
     "text",
     [
         "order 86095742719",
+        "tracking 1Z 999 AA1 01 2345 6784",
         "my order is 111222333",
         "zamówienie 44051401359",
         "commande 2830374010",

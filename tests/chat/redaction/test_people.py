@@ -37,6 +37,17 @@ from specchat.chat.redaction.redact import redact
         ("B-12, Sunrise Apartments, Pune 411045", "[address]"),
         ("7 Kangaroo Ct, Dubbo NSW 2830", "[address]"),
         ("Maria Lopez\nCalle Mayor 3, 28013 Madrid", "[name]\n[address]"),
+        ("tell jennifer martinez i called", "tell [name] i called"),
+        ('the name on the box says "Pat Quigley"', 'the name on the box says "[name]"'),
+        ("change my surname from Hartley to Moss", "change my surname from [name] to [name]"),
+        ("10 Downing St", "[address]"),
+        ("1234 NW 5th St, Miami FL 33125", "[address]"),
+        ("Flat 3/1, 48 Byres Road, Glasgow, G11 5RG", "[address]"),
+        ("ul. Marszałkowskiej 12/34, 00-590 Warszawa", "[address]"),
+        ("je suis Mme Lefebvre-Duchamp", "je suis [name]"),
+        ("Saludos cordiales, Iñaki Goikoetxea", "Saludos cordiales, [name]"),
+        ("Met vriendelijke groet,\nSanne Hoekstra", "Met vriendelijke groet,\n[name]"),
+        ("nazywam się Zbigniew Brzęczyszczykiewicz", "nazywam się [name]"),
     ],
 )
 def test_names_and_addresses_are_taken_out(text: str, stored: str) -> None:
@@ -58,6 +69,10 @@ def test_names_and_addresses_are_taken_out(text: str, stored: str) -> None:
         "Contact Us says Error 12. We tried Twice",
         "my name is right everything else is not",
         "Mark it as delivered. Will you?",
+        "Is Click & Collect available in Milton Keynes?",
+        "My Samsung Galaxy S24 Ultra won't charge",
+        "Ich hätte gern den Couchtisch Eiche Massiv in Grau",
+        "Öffnen Sie die Seite der Bestellung und drucken Sie das Etikett",
         "Die Lieferung der Bestellung 407-1234567 mit Ihrer Rechnung",
     ],
 )

@@ -43,7 +43,7 @@ _STATE_NUMBERS = (
 )
 _IDENTITY_NAMED = re.compile(
     rf"\b(?:{_PAPERS}|{_STATE_NUMBERS})\b"
-    r"(?:[ -]?(?:card|number|num|no|nr|nummer|numer|numéro|número|id)\b\.?){0,4},?\s{0,3}"
+    r"(?:[ -]?(?:card|number|num|no|nr|nummer|numer|numéro|número|id)\b\.?){0,4}[,.]?\s{0,3}"
     r"(?:(?:(?:it |that |which )?is|was|ist|lautet|est|es|to|:|=|#)\s{0,3}){0,2}"
     r"((?=[A-Z .-]{0,6}\d)[A-Z\d]{1,16}(?:[ ./-](?=[A-Z]{0,3}\d|[A-Z]\b)[A-Z\d]{1,9}){0,6})"
     r"(?![\w-])",

@@ -25,6 +25,9 @@ _SECURITY_CODE = re.compile(
     r"[^\d\n.!?]{0,40}?(?<!\w)(\d{3,4})(?![\w-])(?![.,/]\d)",
     re.IGNORECASE,
 )
+_AFTER_EXPIRY = re.compile(  # 12/26 123, where there is a card
+    r"(?<!\w)(?:0[1-9]|1[0-2]) ?/ ?(?:20)?\d\d\W{1,3}(\d{3,4})(?![\w/-])"
+)
 _ISSUERS = (  # ISO/IEC 7812: how the number begins, and how many digits it has
     ("4", (13, 16, 19)),
     (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),
@@ -33,7 +36,7 @@ _ISSUERS = (  # ISO/IEC 7812: how the number begins, and how many digits it has
     (r"35(?:2[89]|[3-8])", (16, 17, 18, 19)),
     (r"2131|1800", (15,)),
     (r"30[0-59]|3[689]", (14, 16, 19)),
-    (r"5018|50[24]|5[6-8]|6", (12, 13, 14, 15, 16, 17, 18, 19)),
+    (r"50|5[6-8]|6", (12, 13, 14, 15, 16, 17, 18, 19)),
     (r"220[0-4]|9792|81|82|508|60", (16,)),
 )
 _ISSUED = tuple((re.compile(begins), frozenset(lengths)) for begins, lengths in _ISSUERS)
@@ -45,8 +48,10 @@ right by chance are numbers of orders, one in ten."""
 
 def card_numbers(text: str) -> Iterable[Span]:
     """Card numbers that pass the checks, and whatever is called one; security codes."""
-    for match in _DIGIT_RUN.finditer(text):
-        yield from _cards(text, match)
+    cards = [card for match in _DIGIT_RUN.finditer(text) for card in _cards(text, match)]
+    yield from cards
+    for match in _AFTER_EXPIRY.finditer(text) if cards else ():
+        yield Span(*match.span(1), "card")
     for match in _CARD_NAMED.finditer(text):
         if not is_reference(text, match.start(1)):
             yield Span(*match.span(1), "card")

@@ -37,6 +37,7 @@ _SHAPES = (  # in the order of how sure they are
     ),
     re.compile(r"(?<![\w#.-])[6-9]\d{4}[ -]\d{5}(?![\w-])"),  # India: 98765 43210
 )
+_ALSO = re.compile(r" ?(?:or|and|und|oder|ou|et|of|lub|[,;/]) ?(\d[\d ().-]{5,14}\d)(?![\w-])")
 _DIGITS_NAMED = range(6, 16)
 _ORDER_LIKE = re.compile(r"\d{3}-\d{7}")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d\b|(?:19|20)\d\d[./-]\d{1,2}[./-]\d")
@@ -62,6 +63,9 @@ def phone_numbers(text: str, region: str) -> Iterable[Span]:
             yield from _unless_other(text, *match.span(1))
     for match in matches(text, *_SHAPES):
         yield from _unless_other(text, *match.span())
+        also = _ALSO.match(text, match.end())
+        if also is not None:
+            yield from _unless_other(text, *also.span(1))
     for found in PhoneNumberMatcher(text, region, leniency=Leniency.VALID, max_tries=1_000):
         if len(found.raw_string) >= _FEWEST_DIGITS and not _ORDER_LIKE.fullmatch(found.raw_string):
             yield from _unless_other(text, found.start, found.end)

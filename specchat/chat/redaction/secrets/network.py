@@ -14,8 +14,9 @@ _IP6 = re.compile(
     r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?::(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])"
 )
 _VERSION = re.compile(
-    r"(?:\b(?:version|ver|v|firmware|software|build|release|update|updated|driver|patch|revision|rev"
-    r"|android|ios|windows|macos|app|chapter|section|kapitel|abschnitt)\b\W{0,3}(?:\w{1,12}\W{1,2}){0,2}|\bv)\Z",
+    r"(?:\b(?:(?:ver|rev|v)\b\.?|(?:version|firmware|software|build|release|updated?|driver|patch"
+    r"|revision|android|ios|windows|macos|app|chapter|section|kapitel|abschnitt)\b)"
+    r"[^\w.?!\n]{0,3}(?:\w{1,12}[^\w.?!\n]{1,2}){0,2}|\bv)\Z",
     re.IGNORECASE,
 )
 _FEWEST_HEX = 4  # characters of an address with "::" that is not a word or a time
