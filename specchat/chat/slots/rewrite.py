@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from specchat.chat.redaction.word_lists.place_names import CITIES, COUNTRIES
+from specchat.chat.redaction.word_lists.words import CITIES, COUNTRIES
 from specchat.chat.slots.message import Part, Parts, Slot, joined, merged
 
 _FLAGS = re.IGNORECASE

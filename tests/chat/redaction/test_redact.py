@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -131,49 +130,3 @@ def test_every_card_of_a_synthetic_set_is_found_in_any_spelling() -> None:
 @settings(max_examples=100, deadline=None)
 def test_hostile_text_never_raises(text: str) -> None:
     assert isinstance(redact(text).text, str)
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "1 ",
-        "a@a.",
-        "+1(",
-        "card ",
-        "DE12 ",
-        "4111-",
-        "call me 1",
-        "order 1",
-        "orders 12345678, ",
-        "order i got me no. ",
-        "#+1 2345678 ",
-        "Aa-",
-        "A'",
-        "A.-",
-        "a.",
-        "a'",
-        "ID card ",
-        "\n",
-    ],
-)
-def test_a_text_of_the_greatest_length_is_read_in_time(unit: str) -> None:
-    started = time.thread_time()
-    redact(unit * (20_000 // len(unit)))
-    assert time.thread_time() - started < 2
-
-
-@pytest.mark.parametrize("gap", [" ", "\n"])
-@pytest.mark.parametrize(
-    "start",
-    ["account number", "passport", "house", "ZIP", "Ada Mah. No", "thanks Maria", "."],
-)
-def test_a_gap_of_the_greatest_length_is_read_in_time(start: str, gap: str) -> None:
-    started = time.thread_time()
-    redact(start + gap * 19_000 + "!x")
-    assert time.thread_time() - started < 2
-
-
-def test_what_stands_before_a_number_is_read_in_time() -> None:
-    started = time.thread_time()
-    assert redact("order" + ": " * 36 + "x 4111 1111 1111 1111").counts == {"card": 1}
-    assert time.thread_time() - started < 2

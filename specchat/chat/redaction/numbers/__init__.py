@@ -1,0 +1,1 @@
+"""Numbers that are personal, and those that a record is about."""

@@ -1,0 +1,1 @@
+"""What lets somebody in: passwords, codes, keys; and where a computer is."""
