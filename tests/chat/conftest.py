@@ -14,7 +14,7 @@ import pytest
 
 from specchat.chat.company.profile import Company, load_company
 from specchat.chat.service import ChatService
-from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
+from specchat.engine.request import FinishReason, KnownText, Request, Token, TokenDelta, TurnStats
 from specchat.loader import LoadOptions
 from specchat.training.tokenizer import train_tokenizer
 from storage import Store, open_store
@@ -116,6 +116,12 @@ class ScriptedEngine:
         self.streams: list[ScriptedStream] = []
         self.evicted: list[str] = []
         self.learned: list[list[int]] = []
+        self.read: list[KnownText] = []
+        self.likelihoods: list[float] = []  # of the next texts that are read; all alike without
+
+    def log_likelihoods(self, texts: Sequence[KnownText]) -> list[float]:
+        self.read += texts
+        return self.likelihoods[: len(texts)] or [-1.0] * len(texts)
 
     def says(self, *script: Act) -> None:
         """What the next answers are."""

@@ -216,7 +216,7 @@ def test_opinions_outlive_a_restart_and_are_bounded(make_chat: Make) -> None:
     (read,) = make_chat().service.history(conversation, OWNER)
     assert read.opinion == 1
     csat = next(row for row in chat.store.care.feedback(conversation) if row.kind == "csat")
-    assert (csat.score, csat.comment) == (4, "from Zebulon Quackenbush, [name]")
+    assert (csat.score, csat.comment) == (4, "from [name], [name]")
     with pytest.raises(ChatError, match="1 to 5, got 6"):
         chat.service.rate_conversation(conversation, 6, owner=OWNER)
     with pytest.raises(LookupError):

@@ -58,6 +58,34 @@ def test_the_prompt_is_word_for_word_that_of_the_training(chat: Chat) -> None:
     assert chat.tokenizer.decode(race.ids).endswith(chat.prompt().split("<|user|>")[-1])
 
 
+def test_the_target_says_which_page_the_question_is_about(chat: Chat) -> None:
+    company = chat.service.company
+    question = "is delivery to other countries possible, what does it cost"
+    found = Knowledge(chat.store, company, None).judge(question).found
+    for second in (0.0, 9.0):
+        says(chat, "We do not know.")
+        chat.engine.likelihoods = [-5.0, -5.0 + second, -5.0, -5.0]
+        ask(chat, question)
+        first = found[1 if second else 0].passage
+        assert f"Pages:\n## {first.title}\n" in chat.prompt()
+    reads = [chat.tokenizer.decode(text.ids) for text in chat.engine.read[-4:]]
+    assert all(read.endswith(f"Customer: {question}") for read in reads)
+    ends = [chat.tokenizer.decode(text.ids[text.first :]) for text in chat.engine.read[-4:]]
+    assert [end.strip() for end in ends] == [question] * 4
+    request = chat.engine.streams[-1].request
+    assert chat.tokenizer.decode(request.prompt_ids[: request.public_tokens]).endswith("Customer:")
+
+
+def test_what_is_private_is_not_everybodys(chat: Chat) -> None:
+    conversation = chat.service.new_conversation(OWNER)
+    for question in ("order 4417 and what does delivery cost?", "how much does delivery cost?"):
+        says(chat, COST)
+        ask(chat, question, conversation)
+        request = chat.engine.streams[-1].request
+        public = chat.tokenizer.decode(request.prompt_ids[: request.public_tokens])
+        assert public.endswith("<|user|>")
+
+
 def test_an_order_is_read_where_the_question_is_about_it(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
     says(chat, "Your order 4417 is on its way.")

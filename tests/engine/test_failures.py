@@ -289,7 +289,7 @@ def test_closing_ends_a_caller_that_waits_for_logits(engines: Engines) -> None:
     engine = engines()
     result: Future[torch.Tensor] = Future()
     with engine._wake:  # the loop cannot look at its inbox before the engine is closed
-        engine._inbox.append(lambda: engine._scoring.add(PROMPT, result))
+        engine._inbox.append(lambda: engine._scoring.add_logits(PROMPT, result))
         engine._closed = True
         engine._wake.notify()
     with pytest.raises(EngineClosedError, match="closed"):

@@ -14,6 +14,7 @@ from specchat.engine.errors import EngineClosedError, QueueFullError
 from specchat.engine.request import (
     DraftTrace,
     FinishReason,
+    KnownText,
     Request,
     Token,
     TokenDelta,
@@ -177,6 +178,9 @@ class ScriptedEngine:
 
     def words(self, most: int) -> list[str]:
         return [f"{word} " for word in (self.answer * self.repeats).split()][:most]
+
+    def log_likelihoods(self, texts: Sequence[KnownText]) -> list[float]:
+        return [-1.0] * len(texts)
 
     def submit(self, request: Request) -> ScriptedStream:
         if self.full.is_set():

@@ -91,5 +91,5 @@ def freeze(layer: torch.nn.Linear, dtype: torch.dtype) -> None:
 
 
 def _product(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Their product in float32, computed in the weight's precision."""
-    return (rows.to(weight.dtype) @ weight).to(torch.float32)
+    """Their product in the precision of the rows, computed in that of the weight."""
+    return (rows.to(weight.dtype) @ weight).to(rows.dtype)

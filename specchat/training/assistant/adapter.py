@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from specchat.engine.hardware import multiplies_bf16
 from specchat.pretrained.adapter import CONFIG_FILE, WEIGHTS_FILE
 from specchat.training.assistant.adapted_linear import freeze, merge_steps
 from specchat.training.assistant.row_attention import RowLengths, use_row_attention
@@ -46,8 +45,11 @@ class AnswerLosses:
 class AdapterModel:
     """A base model in float32 with an adapter that learns; a part of checkpoints."""
 
-    def __init__(self, base: Any, shape: AdapterShape) -> None:
-        """`base` is a transformers causal LM, changed in place.
+    def __init__(
+        self, base: Any, shape: AdapterShape, products: torch.dtype = torch.float32
+    ) -> None:
+        """`base` is a transformers causal LM, changed in place; `products` is the precision in
+        which its frozen weights are multiplied.
 
         Raises:
             ValueError: peft is not installed, or the base has no layer above the frozen ones.
@@ -60,14 +62,13 @@ class AdapterModel:
         self.peft = _adapted(base, shape, layers)
         self._inner = base
         use_row_attention(base)
-        dtype = torch.bfloat16 if multiplies_bf16() else torch.float32
         adapted = [module for module in base.modules() if hasattr(module, "lora_A")]
         inside = {part for layer in adapted for part in layer.modules()}
         for module in base.modules():
             if isinstance(module, torch.nn.Linear) and module.bias is None and module not in inside:
-                freeze(module, dtype)
+                freeze(module, products)
         for layer in adapted:
-            merge_steps(layer, dtype)
+            merge_steps(layer, products)
         self.parameters = [p for p in self.peft.parameters() if p.requires_grad]
 
     def losses(self, row: Row) -> AnswerLosses:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from specchat.engine.hardware import multiplies_bf16
 from specchat.engine.model.pretrained import load_causal_lm, load_tokenizer
 from specchat.loader import LoadOptions, load
 from specchat.pretrained.adapter import WEIGHTS_FILE, merge
@@ -61,7 +62,9 @@ def train_assistant(place: AssistantPlace, max_steps: int | None = None) -> None
     base = place.base or base_directory()
     tokenizer = load_tokenizer(base)
     torch.manual_seed(place.settings.seed)
-    model = AdapterModel(load_causal_lm(base, torch.float32, torch.device("cpu")), place.shape)
+    products = torch.bfloat16 if multiplies_bf16() else torch.float32
+    causal_lm = load_causal_lm(base, torch.float32, torch.device("cpu"))
+    model = AdapterModel(causal_lm, place.shape, products)
     encoder = RowEncoder(tokenizer)
     trainer = AssistantTrainer(model, encoder, world, place.work, place.settings)
     if trainer.resume():
