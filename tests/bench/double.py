@@ -12,6 +12,7 @@ import torch
 from specchat.engine.errors import RequestError
 from specchat.engine.request import (
     FinishReason,
+    KnownText,
     Request,
     SamplingParams,
     Token,
@@ -82,6 +83,9 @@ class FakeEngine:
         stream = FakeStream(request.request_id, self._deltas(request))
         self.streams.append(stream)
         return stream
+
+    def log_likelihoods(self, texts: Sequence[KnownText]) -> list[float]:
+        return [-1.0] * len(texts)
 
     def snapshot(self) -> SimpleNamespace:
         self.waits -= 1

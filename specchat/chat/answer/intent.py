@@ -39,8 +39,9 @@ _PERSON = (
     r"|someone|somebody|staff|advis[eo]r|supervisor|manager)\b"
 )
 _WANTS_PERSON = re.compile(
-    rf"\b(?:talk|speak|chat|put me through|connect me|transfer me|hand me over)\s+"
-    rf"(?:directly\s+)?(?:to|with)\s+{_PERSON}"
+    rf"\b(?:talk|speak|chat|(?:put|pass|hand|switch|transfer|connect|forward) me"
+    rf"(?: through| on| over| along)?)\s+(?:directly\s+)?(?:to|with)\s+{_PERSON}"
+    r"|\bwho (?:can|could|do|should|may) i (?:speak|talk|complain) (?:to|with)\b"
     r"|\b(?:can|could)\s+(?:someone|somebody|anyone)\s+(?:please\s+)?(?:call|contact|ring)\s+me\b"
     r"|\b(?<!you )(?:want|need|prefer|get me|give me)\s+(?:to (?:see|reach|call|contact)\s+)?"
     rf"{_PERSON}"
@@ -62,8 +63,9 @@ _WILL_MENSCH = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"\b(?:don['’]?t|do not|didn['’]?t|did not|not|never|no|without|rather than|instead of|nicht"
-    r"|kein(?:e[nmrs]?)?|ohne|statt)\b[^.,;:!?]*\Z",
+    r"\b(?:don['’]?t|do not|didn['’]?t|did not|not|never|no(?! (?:offen[cs]e|idea|worries|problem))"
+    r"|without|rather than|instead of|nicht|kein(?:e[nmrs]?)?|ohne|statt)\b"
+    r"(?:(?!\b(?:but|aber|sondern)\b)[^.,;:!?])*\Z",
     re.IGNORECASE,
 )
 _REFUSED_BOT = re.compile(
@@ -92,7 +94,10 @@ def _negates(wish: str) -> bool:
 
 # -- small talk --------------------------------------------------------------------------------
 
-_FILLER = r"(?:[\s,.!?:;)(-]|\b(?:so|very|much|a lot|ok|okay|oh|well|then|all|there|again|and)\b)*"
+_FILLER = (
+    r"(?:[\s,.!?:;)(-]|\b(?:so|very|much|a lot|ok|okay|oh|well|then|all|there|again|and|mate|man|"
+    r"guys|folks|buddy|pal|dear|sir|madam|ma'am|friend|team|everyone|alle|zusammen)\b)*"
+)
 _GREETING = (
     r"(?:hi+|hello+|hey+|hiya|howdy|good (?:morning|afternoon|evening|day)|morning|hallo|guten "
     r"(?:tag|morgen|abend)|moin|servus|grüß gott|(?:hi|hello|hey) (?:there|team|all|everyone)"

@@ -11,7 +11,8 @@ from specchat.chat.answer.intent import intent_of
     "text",
     ["hi", "hey there 😊", "thanks, that helps", "are you a robot?",
      "am i talking to a real person",
-     "good evening", "help", "ok thx", "Danke schön!"],
+     "good evening", "help", "ok thx", "Danke schön!", "cheers mate", "thanks a lot guys",
+     "hallo zusammen"],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
     assert intent_of(text) == "talk"
@@ -21,7 +22,9 @@ def test_small_talk(text: str) -> None:
     "text",
     ["I want to talk to a person", "agent", "human please", "connect me to someone",
      "i dont want to talk to a bot", "can someone call me", "talk to someone", "I need a human",
-     "Agent, please!", "put me through to customer service staff",
+     "Agent, please!", "can you put me on to a person", "who can i speak to",
+     "no offence but i'd rather talk to somebody who works there",
+     "pass me over to your manager", "put me through to customer service staff",
      "Ich möchte mit einem Menschen sprechen",
      "Kann ich mit jemandem reden?", "Mitarbeiter bitte", "Ich brauche einen Menschen"],
 )  # fmt: skip
