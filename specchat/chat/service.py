@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from specchat.chat.answer.responder import Responder
 from specchat.chat.answer.task import last_turn, salt, turns_from
 from specchat.chat.company.profile import Company
 from specchat.chat.handoff import Handoffs
-from specchat.chat.knowledge import Knowledge
+from specchat.chat.knowledge import Exchange, Knowledge
 from specchat.chat.question import clean_question
 from specchat.chat.redaction.redact import Redaction
 from specchat.chat.slots.filler import SlotFiller
@@ -310,9 +310,15 @@ class ChatService:
 
     # -- what the race uses --------------------------------------------------------------------
 
-    def prompt_for(self, question: str, max_tokens: int = _DEFAULT.max_tokens) -> PromptBuild:
-        """The prompt of a single question. Raises ChatError as `answer` does."""
-        return self._preparation.prompt_for(question, max_tokens)
+    def prompt_for(
+        self,
+        question: str,
+        max_tokens: int = _DEFAULT.max_tokens,
+        earlier: Sequence[Exchange] = (),
+    ) -> PromptBuild:
+        """The prompt of a question by itself or behind `earlier` turns, with what is found for it.
+        Raises ChatError as `answer` does."""
+        return self._preparation.prompt_for(question, max_tokens, earlier)
 
     def filler_for(self, question: str) -> SlotFiller:
         """A fresh filler for the answer to a single question. Raises ChatError as `answer`."""

@@ -17,7 +17,7 @@ from specchat.commands.bench_answers import answers
 from specchat.commands.bench_gpu import gpu
 from specchat.commands.bench_speculators import speculators
 from specchat.commands.measurement_options import Measured, measuring
-from specchat.commands.shared import Limit
+from specchat.commands.shared import Limit, Raw
 
 if TYPE_CHECKING:
     from specchat.bench.report import Report
@@ -66,6 +66,7 @@ def load(
     reserve_tokens: Annotated[
         int | None, typer.Option(min=1, help="Held by a contiguous request; default: the context.")
     ] = None,
+    raw: Raw = False,
     slo_ttft_ms: Annotated[float, typer.Option(min=0.1, help="First token within.")] = 1000.0,
     slo_tpot_ms: Annotated[float, typer.Option(min=0.1, help="Each further one within.")] = 50.0,
     limit: Limit = None,
@@ -99,7 +100,8 @@ def load(
         with shared.loaded_engine(settings) as loaded:
             capacity = setup.capacity_of(loaded, reserve_tokens)
             arms = setup.arms_of(loaded, capacity, ablation=ablation, null=null)
-            prompts, sessions = setup.fitting(loaded, scenario, capacity, measured.max_tokens)
+            with shared.prompt_encoding(loaded, settings, raw=raw) as encode:
+                prompts, sessions = setup.fitting(encode, scenario, capacity, measured.max_tokens)
             plan = LoadPlan(
                 params, arms, users, arrivals, sessions, seconds, repeats, measured.seed
             )

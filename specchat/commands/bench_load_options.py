@@ -14,11 +14,11 @@ from specchat.bench.load.faq_conversations import Question, Scenario, faq_scenar
 from specchat.bench.load.plan import NULL, PLAIN, SPECULATIVE, LoadError, LoadPlan, ablation_arms
 from specchat.bench.load.report import KvCapacity
 from specchat.bench.prompts import BenchPrompt, PromptsError, read_prompts
-from specchat.chat.answer.instructions import system_text
 from specchat.chat.company.profile import load_company
 from specchat.commands import shared
 
 if TYPE_CHECKING:
+    from specchat.commands.shared import Encode
     from specchat.loader import LoadedModel
 
 CONVERSATIONS = 200
@@ -35,11 +35,7 @@ def scenario_of(file: Path | None, limit: int | None, company: str | None, seed:
     questions = [Question(entry.question, entry.answer) for entry in shop.faq]
     turns = min(TURNS, len(questions))
     conversations = CONVERSATIONS if limit is None else max(1, limit // turns)
-    # As in the chat; the template of the bundled model leaves system messages out.
-    system = system_text(shop.name, shop.description)
-    return faq_scenario(
-        questions, conversations=conversations, turns=turns, seed=seed, system=system
-    )
+    return faq_scenario(questions, conversations=conversations, turns=turns, seed=seed)
 
 
 def capacity_of(loaded: LoadedModel, reserve_tokens: int | None) -> KvCapacity:
@@ -64,7 +60,7 @@ def capacity_of(loaded: LoadedModel, reserve_tokens: int | None) -> KvCapacity:
 
 
 def fitting(
-    loaded: LoadedModel, scenario: Scenario, capacity: KvCapacity, max_tokens: int
+    encode: Encode, scenario: Scenario, capacity: KvCapacity, max_tokens: int
 ) -> tuple[list[BenchPrompt], tuple[tuple[int, ...], ...]]:
     """The prompts as the engine takes them, and the sessions of those that fit every arm.
 
@@ -72,8 +68,8 @@ def fitting(
         PromptsError: none fits.
     """
     room = min(capacity.tokens, capacity.reserved_tokens) - max_tokens
-    encoded = shared.encode_each(loaded, scenario.prompts, room)
-    fits = [isinstance(each, BenchPrompt) for each in encoded]
+    encoded = shared.encode_each(encode, scenario.prompts, room)
+    fits = [isinstance(each, BenchPrompt) and len(each.ids) <= room for each in encoded]
     sessions = [tuple(i for i in session if fits[i]) for session in scenario.sessions]
     kept = tuple(session for session in sessions if session)
     if not kept:

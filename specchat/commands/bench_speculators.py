@@ -8,7 +8,7 @@ import typer
 
 from specchat.commands import shared
 from specchat.commands.measurement_options import Measured, measuring
-from specchat.commands.shared import Limit, PromptsFile
+from specchat.commands.shared import Limit, PromptsFile, Raw
 
 
 @measuring
@@ -16,6 +16,7 @@ def speculators(
     measured: Measured,
     prompts_file: PromptsFile,
     limit: Limit = None,
+    raw: Raw = False,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each arm per prompt.")] = 1,
     history_sizes: Annotated[
         str | None,
@@ -45,8 +46,10 @@ def speculators(
             arms = bench.history_arms(own, sizes) if sizes else bench.drafting_arms(own)
             if len(arms) < 3:
                 shared.fail("nothing to compare: no speculator is loaded; see --speculators")
-            encoded = shared.encode_prompts(loaded, prompts, measured.max_tokens)
             shared.warmed_up(loaded.engine)
+            room = loaded.engine.info.context_length - measured.max_tokens
+            with shared.prompt_encoding(loaded, settings, raw=raw) as encode:
+                encoded = shared.encode_prompts(encode, prompts, room)
             environment = describe_environment(loaded.engine)
             with shared.progress("speculators", _answers(len(encoded), len(arms), repeats)) as on:
                 runs = bench.run_arms(loaded.engine, encoded, arms, params, repeats, on)

@@ -26,6 +26,7 @@ from specchat.commands.shared import (
     Limit,
     Model,
     PromptsFile,
+    Raw,
     Speculators,
     Verification,
     explained,
@@ -121,12 +122,13 @@ def race(
     concurrency: Concurrency = 1,
     verification: Verification = None,
     exact: Exact = False,
+    raw: Raw = False,
     null: Annotated[bool, typer.Option("--null", help="Plain against plain: the noise.")] = False,
 ) -> None:
     """Measure each prompt plain and speculative on one engine, interleaved in random order."""
     with explained():
         params = measured.params(verification)
-        warm = warm_engine(prompts_file, limit, measured, exact=exact)
+        warm = warm_engine(prompts_file, limit, measured, exact=exact, raw=raw)
         with warm as (engine, prompts):
             from specchat.bench.environment import describe_environment
             from specchat.bench.race_series import RacePlan, run_race
@@ -149,6 +151,7 @@ def audit(
     concurrency: Concurrency = 1,
     verification: Verification = None,
     exact: Exact = False,
+    raw: Raw = False,
 ) -> None:
     """Compare plain and speculative answers token for token; exit 1 if one is no rounding tie."""
     with explained():
@@ -156,7 +159,7 @@ def audit(
 
         params = measured.params(verification)
         check_auditable(params)
-        warm = warm_engine(prompts_file, limit, measured, exact=exact)
+        warm = warm_engine(prompts_file, limit, measured, exact=exact, raw=raw)
         with warm as (engine, prompts):
             from specchat.bench.audit import run_audit
             from specchat.bench.environment import describe_environment

@@ -99,7 +99,7 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def warm_engine(
-    prompts_file: Path, limit: int | None, measured: Measured, *, exact: bool
+    prompts_file: Path, limit: int | None, measured: Measured, *, exact: bool, raw: bool
 ) -> Iterator[tuple[Engine, list[BenchPrompt]]]:
     """A warm engine and the encoded prompts; what can be wrong is found before the model loads."""
     from specchat.bench.prompts import read_prompts
@@ -107,8 +107,10 @@ def warm_engine(
     settings = measured.settings(exact=exact or None)
     prompts = read_prompts(prompts_file, limit)
     with shared.loaded_engine(settings) as loaded:
-        encoded = shared.encode_prompts(loaded, prompts, measured.max_tokens)
         shared.warmed_up(loaded.engine)
+        room = loaded.engine.info.context_length - measured.max_tokens
+        with shared.prompt_encoding(loaded, settings, raw=raw) as encode:
+            encoded = shared.encode_prompts(encode, prompts, room)
         if settings.exact:
             typer.echo(exact_note(loaded.engine.rows_per_request), err=True)
         yield loaded.engine, encoded

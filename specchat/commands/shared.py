@@ -15,6 +15,7 @@ from specchat.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from specchat.bench.prompts import BenchPrompt, Prompt, PromptsError
+    from specchat.chat.answer.prompt import PromptBuild
     from specchat.chat.company.profile import Company
     from specchat.chat.service import ChatService
     from specchat.engine.engine import Engine
@@ -39,6 +40,7 @@ Exact = Annotated[
 Temperature = Annotated[float, typer.Option(help="0 is greedy.")]
 Seed = Annotated[int, typer.Option(help="Seed of sampling and of the order of runs.")]
 MaxTokens = Annotated[int, typer.Option(help="Most new tokens of an answer.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Prompts as they are, without help pages.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take the first N prompts only.")]
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests of one arm in flight together.")]
 Out = Annotated[Path | None, typer.Option(help="Write the report to this JSON file.")]
@@ -82,18 +84,56 @@ def chat_service(loaded: LoadedModel, store: Store, company: Company) -> ChatSer
     return ChatService(loaded, store, company, knowledge=found.knowledge)
 
 
-def encode_prompts(
-    loaded: LoadedModel, prompts: Sequence[Prompt], max_tokens: int
-) -> list[BenchPrompt]:
-    """Prompt ids as the chat makes them.
+Encode = Callable[["Prompt", int], "PromptBuild"]
+"""A prompt as the engine takes it, in at most so many tokens. Raises ChatError."""
+
+
+@contextmanager
+def prompt_encoding(loaded: LoadedModel, settings: Settings, *, raw: bool) -> Iterator[Encode]:
+    """How prompts are made: as the chat makes them, with the pages of the settings' company, or as
+    they are where `raw` says so, the model has never read a page, or a prompt brings a system
+    message of its own."""
+    from specchat.chat.answer.prompt import PromptBuilder
+    from specchat.chat.knowledge import Exchange
+    from specchat.chat.slots.written_message import written_message
+
+    builder, context = PromptBuilder(loaded.tokenizer), loaded.engine.info.context_length
+
+    def as_it_is(prompt: Prompt, budget: int) -> PromptBuild:
+        messages = [written_message(m.role, m.content, loaded.uses_slots) for m in prompt.messages]
+        return builder.build(messages, context_budget=budget)
+
+    if raw or loaded.uses_slots:
+        yield as_it_is
+        return
+
+    from specchat.chat.company.profile import load_company
+    from storage import open_store
+
+    with open_store(settings.database_url) as store:
+        service = chat_service(loaded, store, load_company(settings.company))
+
+        def as_the_chat(prompt: Prompt, budget: int) -> PromptBuild:
+            turns = prompt.messages
+            if any(turn.role == "system" for turn in turns) or len(turns) % 2 == 0:
+                return as_it_is(prompt, budget)
+            pairs = zip(turns[::2], turns[1::2], strict=False)
+            earlier = [Exchange(asked.content, said.content) for asked, said in pairs]
+            return service.prompt_for(turns[-1].content, context - budget, earlier)
+
+        yield as_the_chat
+
+
+def encode_prompts(encode: Encode, prompts: Sequence[Prompt], budget: int) -> list[BenchPrompt]:
+    """The prompts as the engine takes them.
 
     Raises:
-        PromptsError: a prompt does not fit the context beside an answer of `max_tokens`.
+        PromptsError: a prompt needs more than `budget` tokens.
     """
     from specchat.bench.prompts import PromptsError
 
     encoded = []
-    for each in encode_each(loaded, prompts, loaded.engine.info.context_length - max_tokens):
+    for each in encode_each(encode, prompts, budget):
         if isinstance(each, PromptsError):
             raise each
         encoded.append(each)
@@ -101,23 +141,21 @@ def encode_prompts(
 
 
 def encode_each(
-    loaded: LoadedModel, prompts: Sequence[Prompt], budget: int
+    encode: Encode, prompts: Sequence[Prompt], budget: int
 ) -> list[BenchPrompt | PromptsError]:
-    """Prompt ids as the chat makes them; an error in place of a prompt over `budget` tokens."""
+    """The prompts as the engine takes them; an error in place of one that does not fit."""
     from specchat.bench.prompts import BenchPrompt, PromptsError
-    from specchat.chat.answer.prompt import PromptBuilder
-    from specchat.chat.slots.written_message import written_message
     from specchat.chat.types import ChatError
 
-    builder = PromptBuilder(loaded.tokenizer)
     encoded: list[BenchPrompt | PromptsError] = []
-    for prompt in prompts:
-        messages = [written_message(m.role, m.content, loaded.uses_slots) for m in prompt.messages]
-        try:
-            build = builder.build(messages, context_budget=budget)
-            encoded.append(BenchPrompt(prompt.prompt_id, build.ids, build.public_tokens))
-        except ChatError as error:
-            encoded.append(PromptsError(f"prompt {prompt.prompt_id!r}: {error}"))
+    with progress("prompts", len(prompts)) as advance:
+        for prompt in prompts:
+            try:
+                build = encode(prompt, budget)
+                encoded.append(BenchPrompt(prompt.prompt_id, build.ids, build.public_tokens))
+            except ChatError as error:
+                encoded.append(PromptsError(f"prompt {prompt.prompt_id!r}: {error}"))
+            advance(len(encoded), len(prompts))
     return encoded
 
 

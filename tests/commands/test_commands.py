@@ -88,7 +88,14 @@ def test_prompts_are_encoded_with_the_chat_template(
     run: Run, prompts_file: Path, tiny_tokenizer: Any
 ) -> None:
     engine = FakeEngine()
-    run("race", prompts_file, "--limit", 1, "--max-tokens", 4, "--repeats", 1, engine=engine)
+    once = ("--limit", 1, "--max-tokens", 4, "--repeats", 1)
+    run("race", prompts_file, *once, engine=engine)
+    text = tiny_tokenizer.decode(engine.requests[0].prompt_ids)
+    assert text.startswith("<|system|>You are the customer service assistant of Fernhollow")
+    assert "Pages:\n## Where is my refund?" in text
+    assert text.endswith("Customer: Where is my refund?<|end|><|assistant|>")
+    engine = FakeEngine()
+    run("race", prompts_file, "--raw", *once, engine=engine)
     text = tiny_tokenizer.decode(engine.requests[0].prompt_ids)
     assert text == "<|user|>Where is my refund?<|end|><|assistant|>"
 

@@ -14,6 +14,7 @@ from specchat.bench.prompts import read_prompts
 from specchat.commands import main, shared
 from specchat.engine.request import SamplingParams
 from specchat.loader import LoadOptions, load
+from specchat.settings import Settings
 from specchat.speculators.suffix.store_file import save_store, vocabulary_of
 
 QUESTIONS = ("Where is my refund?", "cancel cancel cancel my order my order", "order order order")
@@ -59,7 +60,7 @@ def test_an_audit_with_drafts_that_are_accepted_finds_no_loss(
     """The random model repeats nothing, so a store of its own answers gives it good drafts."""
     store = tmp_path / "suffix_store.safetensors"
     _save_answers(tiny_model_dir, prompts_file, store)
-    options = ("--speculators", f"suffix:{store}", "--max-tokens", 24, "--json")
+    options = ("--raw", "--speculators", f"suffix:{store}", "--max-tokens", 24, "--json")
     race = _run("race", prompts_file, "--model", tiny_model_dir, *options, "--repeats", 1)
     assert race.exit_code == 0, race.output
     pairs = json.loads(race.stdout)["pairs"]
@@ -109,7 +110,8 @@ def test_damaged_weights_are_named(
 def _save_answers(model: Path, prompts_file: Path, store: Path) -> None:
     options = LoadOptions(str(model), (), compile=False, kv_memory_bytes=8 * 2**20)
     loaded = load(options)
-    prompts = shared.encode_prompts(loaded, read_prompts(prompts_file), max_tokens=24)
+    with shared.prompt_encoding(loaded, Settings(), raw=True) as encode:
+        prompts = shared.encode_prompts(encode, read_prompts(prompts_file), 1000)
     params = SamplingParams(max_tokens=24)
     requests = [arm_request(p.ids, params, speculate=False, salt="") for p in prompts]
     answers = [result.token_ids for result in run_together(loaded.engine, requests)]

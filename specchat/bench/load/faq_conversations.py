@@ -26,12 +26,12 @@ class Scenario:
 
 
 def faq_scenario(
-    questions: Sequence[Question], *, conversations: int, turns: int, seed: int, system: str = ""
+    questions: Sequence[Question], *, conversations: int, turns: int, seed: int
 ) -> Scenario:
     """Conversations whose every turn asks another of the `questions`, drawn at random.
 
-    A turn's prompt holds the turns before it with the company's own answers, and `system` at its
-    start: what a customer's second question looks like to the engine.
+    A turn's prompt holds the turns before it with the company's own answers: what a customer's
+    second question looks like to the engine.
 
     Raises:
         ValueError: fewer questions than turns.
@@ -42,7 +42,7 @@ def faq_scenario(
     prompts: list[Prompt] = []
     sessions = []
     for number in range(conversations):
-        messages = (Message("system", system),) if system else ()
+        messages: tuple[Message, ...] = ()
         session = []
         for turn, each in enumerate(rng.sample(questions, turns), start=1):
             messages = (*messages, Message("user", each.question))

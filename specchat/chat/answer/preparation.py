@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
@@ -19,14 +20,14 @@ from specchat.chat.company.faq_search import FaqIndex
 from specchat.chat.company.order_table import OrderTable
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.company.profile import Company, FaqEntry
-from specchat.chat.knowledge import Knowledge
+from specchat.chat.knowledge import Exchange, Knowledge
 from specchat.chat.question import clean_question
 from specchat.chat.slots.filler import SlotFiller, SlotValues
 from specchat.chat.slots.message import Message, Parts, with_slots
 from specchat.chat.slots.rewrite import Rewrite, currency_of, rewrite_input
 from specchat.chat.slots.vocabulary import SLOTS
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
-from specchat.chat.types import AnswerOptions, ChatError, Source
+from specchat.chat.types import AnswerOptions, ChatError, ChatTurn, Source
 from specchat.engine.errors import RequestError
 from specchat.engine.request import Request, SamplingParams
 from storage import Store, StoreError
@@ -145,12 +146,24 @@ class Preparation:
             return {}
         return {name: value for name, value in values.known.items() if name in SLOTS}
 
-    def prompt_for(self, question: str, max_tokens: int) -> PromptBuild:
-        """The prompt of a single question. Raises ChatError as `ChatService.answer` does."""
+    def prompt_for(
+        self, question: str, max_tokens: int, earlier: Sequence[Exchange] = ()
+    ) -> PromptBuild:
+        """The prompt of a question that follows `earlier` turns. Raises ChatError as
+        `ChatService.answer` does."""
         text = clean_question(question)
+        history = [
+            message
+            for turn in earlier
+            for message in (
+                Message("user", self.rewritten(turn.question, "").parts),
+                Message.of("assistant", turn.answer),
+            )
+        ]
         if self._grounder is not None:
-            return self._grounded(self._grounder, (), self._grounder.grounds(text), max_tokens)
-        return self._built([Message("user", self.rewritten(text, "").parts)], max_tokens)
+            found = self._grounder.grounds(text, list(map(_said, earlier)))
+            return self._grounded(self._grounder, history, found, max_tokens)
+        return self._built([*history, Message("user", self.rewritten(text, "").parts)], max_tokens)
 
     def filler_for(self, question: str) -> SlotFiller:
         """A fresh filler for the answer to a single question. Raises ChatError as above."""
@@ -235,6 +248,13 @@ class Preparation:
             raise ChatError(say.too_long_answer(self._context, max_tokens))
         budget = self._context - max_tokens
         return self._prompts.build(messages, context_budget=budget, opening=opening)
+
+
+def _said(turn: Exchange) -> ChatTurn:
+    """A turn that somebody else has had, as a turn."""
+    return ChatTurn(
+        "", turn.question, turn.answer, "completed", "speculative", None, datetime.now(UTC)
+    )
 
 
 def _source(entry: FaqEntry) -> Source:

@@ -11,11 +11,11 @@ QUESTIONS = [Question(f"q{i}?", f"a{i}.") for i in range(5)]
 
 
 def test_a_turn_holds_the_turns_before_it() -> None:
-    made = faq_scenario(QUESTIONS, conversations=4, turns=3, seed=1, system="Be kind.")
+    made = faq_scenario(QUESTIONS, conversations=4, turns=3, seed=1)
     assert len(made.prompts) == 12
     for session in made.sessions:
         first, second, third = (made.prompts[i].messages for i in session)
-        assert [m.role for m in third] == ["system", *["user", "assistant"] * 2, "user"]
+        assert [m.role for m in third] == [*["user", "assistant"] * 2, "user"]
         assert second[: len(first)] == first
         assert third[: len(second)] == second
         assert len({m.content for m in third}) == len(third)
