@@ -26,6 +26,7 @@ UNKNOWN_TURN = "This question is no longer there to be edited. Please ask it aga
 
 
 UNKNOWN = "I'm sorry, I don't know that. Would you like to talk to a person?"
+UNSURE = "I'm not sure, but this may help:"
 PERSON = "Of course. You can talk to a person here."
 TALK: Mapping[str, str] = {
     "greeting": "Hello! How can I help you today?",

@@ -1,6 +1,6 @@
 """The floor under an answer: never worse than the page that fits, and no invented specific stays.
 
-A small model declines what stands before it, mixes pages and adds figures. Where it does, the
+A small model declines what stands before it, mixes pages, leaves out and adds. Where it does, the
 page is the answer in its own words; where there is no page, the answer is that nobody knows.
 """
 
@@ -19,7 +19,6 @@ from specchat.chat.answer.check import (
 )
 from specchat.chat.answer.grounds import Grounds
 from specchat.chat.answer.intent import talk_of
-from specchat.chat.company.faq_search import weighty_words
 from specchat.chat.company.orders import told
 from specchat.chat.knowledge import Passage
 from specchat.chat.knowledge.sentences import sentences
@@ -31,9 +30,7 @@ from storage.records import AnswerState
 FITS = 0.4
 """The chance from which a page is believed against a model that says it does not know."""
 
-MOST_WORDS = 70  # of a page that is an answer
 _SHARED_WORDS = 4  # in a row, that show where an answer comes from
-_STEM = 5  # letters by which words are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,11 @@ def settled(answer: str, grounds: Grounds) -> Settled:
         or promises(answer, (*grounds.known, *grounds.records))
     )
     declined = declines(answer)
+    left_out = grounds.verbatim and any(lacks(answer, each) for each in grounds.excerpts)
     text, replaced_by = answer, ""
     if grounds.records and (wrong or declined):
         text, replaced_by = _from_records(grounds), "records"
-    elif grounds.passages and (wrong or (declined and grounds.chance >= FITS)):
+    elif grounds.passages and (wrong or (grounds.chance >= FITS if declined else left_out)):
         text, replaced_by = page_words(grounds), "page"
     elif wrong:
         text, replaced_by = _fixed(grounds), "chat"
@@ -103,43 +101,21 @@ def _from_records(grounds: Grounds) -> str:
     """The orders as their records have them, and the page where it is asked for too."""
     said = " ".join(map(told, grounds.lookups))
     both = grounds.parts > 1 and grounds.passages and grounds.chance >= FITS
-    return f"{said} {page_words(grounds)}" if both else said
+    return f"{said}\n\n{page_words(grounds)}" if both else said
 
 
 # -- a page in its own words -------------------------------------------------------------------
 
 
 def page_words(grounds: Grounds) -> str:
-    """The best page word for word, its best sentences if it is long; of a message with several
-    questions the best of each."""
-    pages = grounds.passages[: grounds.parts]
-    each = MOST_WORDS // len(pages)
-    return " ".join(_quoted(page, grounds.question, each) for page in pages)
+    """What the pages say, word for word."""
+    return "\n\n".join(grounds.excerpts)
 
 
-def _quoted(page: Passage, question: str, most: int) -> str:
-    """Whole sentences of a page that fit the question best, in the page's order."""
-    said = sentences(page.text)
-    if len(page.text.split()) <= most:
-        return " ".join(said)
-    asked = _stems(question)
-    ranked = sorted(range(len(said)), key=lambda place: (-_overlap(said[place], asked), place))
-    kept: list[int] = []
-    left = most
-    for place in ranked:
-        words = len(said[place].split())
-        if words <= left or not kept:
-            kept.append(place)
-            left -= words
-    return " ".join(said[place] for place in sorted(kept))
-
-
-def _overlap(sentence: str, asked: set[str]) -> int:
-    return len(_stems(sentence) & asked)
-
-
-def _stems(text: str) -> set[str]:
-    return {word[:_STEM] for word in weighty_words(text)}
+def lacks(answer: str, excerpt: str) -> bool:
+    """True where an answer leaves out a sentence of what it was to quote."""
+    said = " ".join(_words(answer))
+    return any(" ".join(_words(each)) not in said for each in sentences(excerpt))
 
 
 # -- where an answer comes from ----------------------------------------------------------------

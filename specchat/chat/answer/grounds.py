@@ -26,12 +26,14 @@ class Grounds:
     question: str
     intent: Intent
     passages: tuple[Passage, ...] = ()  # those to answer from, the likeliest first
+    excerpts: tuple[str, ...] = ()  # of each passage, what an answer quotes
     chance: float = 0.0  # that one of them answers
     retrieved: tuple[tuple[str, float], ...] = ()  # ids of all that was looked at, with chances
     parts: int = 1  # questions in the message
     lookups: tuple[OrderLookup, ...] = ()
     said: tuple[str, ...] = ()  # earlier turns, and the company's own contacts
     german: bool = False  # the customer writes German, and the model does not
+    verbatim: bool = False  # the model was taught to say the excerpts word for word
 
     @property
     def records(self) -> tuple[str, ...]:
@@ -47,7 +49,8 @@ class Grounds:
 
     def asked(self, most_passages: int) -> str:
         """The question with what was found for it, word for word as in training."""
-        pages = [(page.title, page.text) for page in self.passages[:most_passages]]
+        titles = (page.title for page in self.passages[:most_passages])
+        pages = list(zip(titles, self.excerpts, strict=False))
         return grounded_question(self.question, pages, self.records)
 
 
@@ -61,6 +64,7 @@ class Grounder:
         table: OrderTable,
         *,
         speaks_german: bool,
+        verbatim: bool = False,
         reader: PageReader | None = None,
     ) -> None:
         """Without a `reader` pages are ranked by search alone."""
@@ -68,6 +72,7 @@ class Grounder:
         self._knowledge = knowledge
         self._table = table
         self._speaks_german = speaks_german
+        self._verbatim = verbatim
         self._reader = reader
         self.system = system_message(company)
         self._contacts = (
@@ -98,16 +103,20 @@ class Grounder:
         likelihoods = partial(reader.likelihoods, salt=salt) if reader else None
         judgement = self._knowledge.judge(question, exchanges(earlier), likelihoods)
         passages = () if lookups and only_a_number(question) else judgement.passages
+        if grounds.german:
+            passages = tuple(map(self._in_english, passages))
         return Grounds(
             question,
             grounds.intent,
-            tuple(map(self._in_english, passages)) if grounds.german else passages,
+            passages,
+            self._knowledge.excerpts(question, passages, exchanges(earlier)),
             judgement.chance if passages else 0.0,
             tuple((each.passage.id, round(each.chance, 4)) for each in judgement.found),
             len(judgement.searched_for),
             lookups,
             grounds.said,
             grounds.german,
+            self._verbatim,
         )
 
     def _in_english(self, passage: Passage) -> Passage:

@@ -20,7 +20,7 @@ from specchat.chat.company.faq_search import FaqIndex
 from specchat.chat.company.order_table import OrderTable
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.company.profile import Company, FaqEntry
-from specchat.chat.knowledge import Exchange, Knowledge
+from specchat.chat.knowledge import UNSURE, Exchange, Knowledge
 from specchat.chat.question import clean_question
 from specchat.chat.slots.filler import SlotFiller, SlotValues
 from specchat.chat.slots.message import Message, Parts, with_slots
@@ -34,6 +34,9 @@ from storage import Store, StoreError
 
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel
+
+ASSISTANT = "care"
+"""The bundled assistant, which was taught to say pages word for word."""
 
 _ENGLISH_ONLY = re.compile(r"\bcare\b|smollm", re.IGNORECASE)
 """Names of models that write no German."""
@@ -68,8 +71,9 @@ class Preparation:
             knowledge = knowledge or Knowledge(store, company, None)
             reader = PageReader(loaded.engine, self._prompts, system_message(company))
             self._grounder = Grounder(
-                company, knowledge, self._table, speaks_german=german, reader=reader
-            )
+                company, knowledge, self._table, speaks_german=german,
+                verbatim=loaded.options.model == ASSISTANT, reader=reader,
+            )  # fmt: skip
         self.values = SlotValues.of(company)
 
     def task(self, live: LiveConversation, text: str, replaces: tuple[LiveTurn, ...] = ()) -> Task:
@@ -267,11 +271,16 @@ def _reply(grounds: Grounds | None) -> str:
         return ""
     if grounds.intent == "wordless":
         return say.WORDLESS
+    if grounds.intent == "person":
+        return say.PERSON
     found = grounds.passages or grounds.lookups
     return say.GERMAN_UNKNOWN if grounds.german and not found else ""
 
 
 def _preface(grounds: Grounds | None) -> str:
-    if grounds is None or not grounds.german or _reply(grounds):
+    """What the chat says before the model's answer."""
+    if grounds is None or _reply(grounds):
         return ""
-    return f"{say.GERMAN} "
+    german = f"{say.GERMAN} " if grounds.german else ""
+    unsure = grounds.passages and not grounds.lookups and grounds.chance < UNSURE
+    return f"{german}{say.UNSURE}\n\n" if unsure else german

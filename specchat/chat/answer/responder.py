@@ -145,7 +145,7 @@ def _settle(answering: StreamedAnswer, task: Task) -> TurnGrounds | None:
     if task.grounds is None or answering.ended_as != "completed":
         return None
     if answering.reply:
-        return TurnGrounds(state="talk" if task.grounds.intent == "wordless" else "unknown")
+        return TurnGrounds(state="unknown" if task.grounds.intent == "question" else "talk")
     found = settled(answering.body, task.grounds)
     if found.replaced_by:
         answering.show(found.text, found.replaced_by)

@@ -52,6 +52,7 @@ class Index:
         """`vectors` are those of each passage's parts, `[parts, dimensions]`; None without."""
         self.passages = tuple(passages)
         self._full_text = FullText(self.passages)
+        self._rows = {each.id: row for row, each in enumerate(self.passages)}
         self._whole: Matrix | None = None
         self._languages = np.array([each.language for each in self.passages])
         if vectors and self.passages:
@@ -59,6 +60,7 @@ class Index:
             parts = [each[1:] if len(each) > 1 else each for each in vectors]
             self._parts = np.concatenate(parts).astype(np.float32)
             self._starts = np.cumsum([0, *map(len, parts[:-1])])
+            self._ends = self._starts + [len(each) for each in parts]
 
     def search(
         self,
@@ -91,6 +93,19 @@ class Index:
             Found(self.passages[row], float(score[row]), float(similarity[row]), float(words[row]))
             for row in best
         ]
+
+    def nearness(
+        self, passage: Passage, texts: Sequence[tuple[str, float]], vectors: Matrix | None
+    ) -> list[float]:
+        """How near each sentence of a passage is to `texts` with their weights, as `search` has
+        them; [] where there are no vectors of it."""
+        row = self._rows.get(passage.id)
+        if vectors is None or self._whole is None or row is None:
+            return []
+        weights = np.array([weight for _, weight in texts], np.float32)
+        sentences = self._parts[self._starts[row] : self._ends[row]]
+        found: list[float] = (sentences @ vectors.T @ (weights / weights.sum())).tolist()
+        return found
 
     def _similarity(self, vectors: Matrix | None, texts: int) -> Matrix:
         """The whole passage's and its nearest sentence's, weighted: `[passages, texts]`."""

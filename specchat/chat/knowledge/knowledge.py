@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from specchat.chat.company.profile import Company
 from specchat.chat.knowledge.asked import Exchange, Query, queries, query_vectors
 from specchat.chat.knowledge.company_pages import company_passages
-from specchat.chat.knowledge.index import Index, Vectors
+from specchat.chat.knowledge.excerpt import FIRST_WORDS, NEXT_WORDS, excerpt, shared_words
+from specchat.chat.knowledge.index import Index, Matrix, Vectors
 from specchat.chat.knowledge.judge import Judgement, Likelihoods, judged, read
 from specchat.chat.knowledge.language import language_of
 from specchat.chat.knowledge.passage import COMPANY, Found, Passage
@@ -89,6 +90,22 @@ class Knowledge:
             ]
         return judged(searches, vectors=self.uses_vectors)
 
+    def excerpts(
+        self, question: str, passages: Sequence[Passage], earlier: Sequence[Exchange] = ()
+    ) -> tuple[str, ...]:
+        """Of each passage what answers the question, in its own words; the first has most room."""
+        state = self._current()
+        meant = state.spelling.corrected(question)
+        asked = [(query, self._encoded(query)) for query in queries(meant, earlier)]
+        found: list[str] = []
+        for passage in passages:
+            near = [state.index.nearness(passage, query.texts, rows) for query, rows in asked]
+            nearest = [max(each) for each in zip(*near, strict=True)]
+            most = NEXT_WORDS if found else FIRST_WORDS
+            text = passage.text
+            found.append(excerpt(text, nearest or shared_words(text, meant), most))
+        return tuple(found)
+
     def add(self, passages: Iterable[Passage]) -> None:
         """Store passages, each source in the place of what it was.
 
@@ -126,8 +143,10 @@ class Knowledge:
 
     def _search(self, query: Query, index: Index, limit: int) -> list[Found]:
         language = language_of(query.text) if len(self._languages) > 1 else ""
-        encoded = None if self._vectors is None else query_vectors(query, self._vectors)
-        return index.search(query.texts, encoded, limit, language)
+        return index.search(query.texts, self._encoded(query), limit, language)
+
+    def _encoded(self, query: Query) -> Matrix | None:
+        return None if self._vectors is None else query_vectors(query, self._vectors)
 
     def _current(self) -> _State:
         """The index of what is stored now; the last one while the store does not answer."""

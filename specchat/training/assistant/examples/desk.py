@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,9 @@ from pathlib import Path
 from specchat.training.assistant.examples.business import Business, Split
 from specchat.training.assistant.examples.companies import Ask, CompanyKind, Page, read_companies
 from specchat.training.assistant.examples.customers import as_typed
-from specchat.training.assistant.examples.example import Given
+from specchat.training.assistant.examples.example import Example, Given
 from specchat.training.assistant.examples.layout import (
     WrittenPage,
-    joined_pages,
     with_line,
     write_entry,
     write_page,
@@ -21,12 +21,18 @@ from specchat.training.assistant.examples.layout import (
 from specchat.training.assistant.examples.order_talk import OrderTalk, read_order_talk
 from specchat.training.assistant.examples.talk import Talk, read_talk
 
-TWO_PAGES_SHARE = 0.55  # of page sheets: with a second page
-LONG_SHARE = 0.12  # of page sheets: two pages of the company written as one
+TWO_PAGES_SHARE = 0.4  # of page sheets: with a second page
 RELATED_SHARE = 0.5  # of second pages: that with the most words in common
 ENTRY_SHARE = 0.18  # of page sheets: single questions and answers instead of pages
 COMMANDED_SHARE = 0.06  # of page sheets: a page tries to give orders
 OLDER_SHARE = 0.25  # of conversations with an earlier turn: with one more before it
+JUDGES = re.compile(
+    r"\b(?:yes|no|not|nope|sure|certainly|course|afraid|unfortunately|can(?:not)?|sorry|do|does)\b"
+    r"|n['’]t\b",
+    re.IGNORECASE,
+)
+"""A lead that says yes or no. So small a model says either without having understood: the page's
+own words are to say it."""
 DRAWS = 4  # of a question, before one is taken that stands on the page
 
 
@@ -79,7 +85,8 @@ class Desk:
 
     def lead(self, ask: Ask) -> str:
         """What may stand before the answer; often nothing."""
-        return self.business.filled(self.rng.choice(ask.leads))
+        lead = self.business.filled(self.rng.choice(ask.leads))
+        return "" if JUDGES.search(lead) else lead
 
     def second(self, first: Page) -> Page | None:
         """Another page of the company: a close one, or any."""
@@ -95,12 +102,9 @@ class Desk:
         """What retrieval could have found: a page or two, a long one, or entries of questions."""
         page = self.rng.choice(self.business.kind.pages)
         if self.rng.random() < ENTRY_SHARE:
-            asks = self.rng.sample(page.asks, min(len(page.asks), self.rng.choice((1, 2, 2, 3))))
+            asks = self.rng.sample(page.asks, min(len(page.asks), self.rng.choice((1, 1, 2))))
             return [write_entry(self.business, page, ask, self.rng) for ask in asks]
         written = write_page(self.business, page, self.rng)
-        other = self.second(page)
-        if other and self.rng.random() < LONG_SHARE:
-            return [joined_pages(written, write_page(self.business, other, self.rng))]
         pages = self.with_second(written)
         if self.rng.random() < COMMANDED_SHARE:
             at = self.rng.randrange(len(pages))
@@ -123,12 +127,19 @@ class Desk:
         page = self.rng.choice(self.business.kind.pages)
         ask = self.rng.choice(page.asks)
         written = write_page(self.business, page, self.rng, ask.needs)
-        answer = " ".join(filter(None, (self.lead(ask), *written.quote(ask))))
+        answer = Example(
+            "page", self.given([written]), "", self.lead(ask), quoted([written])
+        ).answer
         return self.asked(page, ask), answer
 
     def older(self) -> tuple[tuple[str, str], ...]:
         """Sometimes, a turn before the earlier one."""
         return (self.earlier(),) if self.rng.random() < OLDER_SHARE else ()
+
+
+def quoted(pages: Sequence[WrittenPage]) -> tuple[str, ...]:
+    """What an answer from these pages says: all of them, for they were chosen for it."""
+    return ("\n\n".join(page.said for page in pages),)
 
 
 def _words(page: Page) -> set[str]:

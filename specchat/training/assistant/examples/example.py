@@ -32,8 +32,10 @@ class Example:
 
     @property
     def answer(self) -> str:
-        """The answer in one piece."""
-        return " ".join(filter(None, (self.lead, *self.says)))
+        """The answer in one piece; a list begins a line of its own."""
+        said = " ".join(self.says)
+        between = "\n" if said[:2] in ("- ", "* ", "• ", "1.") else " "
+        return between.join(filter(None, (self.lead, said)))
 
     @property
     def needed(self) -> tuple[str, ...]:

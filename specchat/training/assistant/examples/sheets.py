@@ -13,14 +13,13 @@ from specchat.chat.company.orders import OrderLookup, facts
 from specchat.training.assistant.examples.business import Split, draw_business, kinds_of
 from specchat.training.assistant.examples.companies import Ask
 from specchat.training.assistant.examples.customers import as_typed
-from specchat.training.assistant.examples.desk import Desk, World
+from specchat.training.assistant.examples.desk import Desk, World, quoted
 from specchat.training.assistant.examples.example import Example, Given, Sheet
 from specchat.training.assistant.examples.layout import WrittenPage, write_page
 from specchat.training.assistant.examples.talk import UNKNOWN, two_questions
 
 MOST_QUESTIONS = 8  # of a page sheet
 SECOND_SHARE = 0.35  # of what the second page answers: retrieval puts the right one first
-AFTER_WORDS = 25  # of a page that is quoted where the answer before has quoted it
 
 
 def draw_sheets(world: World, split: Split, seed: int) -> Iterator[Sheet]:
@@ -50,6 +49,7 @@ def _page_sheet(desk: Desk) -> Sheet:
         if page is pages[0] or desk.rng.random() < SECOND_SHARE
     ]
     desk.rng.shuffle(pairs)
+    says = quoted(pages)
     commanded = any(
         command in page.text for page in pages for command in desk.world.talk.page_commands
     )
@@ -57,7 +57,7 @@ def _page_sheet(desk: Desk) -> Sheet:
     while pairs and len(sheet) < MOST_QUESTIONS:
         chance = desk.rng.random()
         if chance < 0.16 and len(pairs) > 1:
-            sheet.append(_both(desk, given, pairs.pop(), pairs.pop()))
+            sheet.append(_both(desk, given, says, pairs.pop(), pairs.pop()))
             continue
         page, ask = pairs.pop()
         question, lead = desk.asked(page.page, ask, given), desk.lead(ask)
@@ -70,7 +70,7 @@ def _page_sheet(desk: Desk) -> Sheet:
             question = desk.world.talk.injected(question, desk.split, desk.rng)
         elif commanded:
             kind = "injection"
-        sheet.append(Example(kind, given, question, lead, page.quote(ask), page.needed(ask)))
+        sheet.append(Example(kind, given, question, lead, says, page.needed(ask)))
     if sheet and desk.rng.random() < 0.08:
         sheet.append(_small_talk(desk, given))
     return tuple(sheet)
@@ -88,9 +88,10 @@ def _follow_sheet(desk: Desk) -> Sheet:
         return ()
     first = desk.rng.choice(firsts)
     written = write_page(desk.business, page, desk.rng, (*first.needs, *follow.needs))
-    answer = " ".join(filter(None, (desk.lead(first), *written.quote(first))))
+    before = Example("page", desk.given([written]), "", desk.lead(first), quoted([written]))
     pages = desk.with_second(written)
-    history = (*desk.older(), (desk.asked(page, first), answer))
+    says = quoted(pages)
+    history = (*desk.older(), (desk.asked(page, first), before.answer))
     given = desk.given(pages, history=history)
     asks = [ask for ask in page.follows if ask.after in first.needs and written.holds(ask)]
     sheet = [
@@ -99,7 +100,7 @@ def _follow_sheet(desk: Desk) -> Sheet:
             given,
             desk.asked(page, ask, given),
             desk.lead(ask),
-            written.quote(ask, AFTER_WORDS),
+            says,
             written.needed(ask),
         )
         for ask in desk.rng.sample(asks, min(3, len(asks)))
@@ -112,7 +113,7 @@ def _follow_sheet(desk: Desk) -> Sheet:
     ]
     for found, ask in desk.rng.sample(others, min(2, len(others))):
         question = desk.asked(found.page, ask, given)
-        says, needs = found.quote(ask), found.needed(ask)
+        needs = found.needed(ask)
         sheet.append(Example("new subject", given, question, desk.lead(ask), says, needs))
     return tuple(sheet)
 
@@ -159,24 +160,18 @@ _MAKERS: tuple[tuple[Callable[[Desk], Sheet], float], ...] = (
 
 
 def _both(
-    desk: Desk, given: Given, first: tuple[WrittenPage, Ask], second: tuple[WrittenPage, Ask]
+    desk: Desk,
+    given: Given,
+    says: tuple[str, ...],
+    first: tuple[WrittenPage, Ask],
+    second: tuple[WrittenPage, Ask],
 ) -> Example:
-    """Two questions in one message, answered one after the other."""
+    """Two questions in one message."""
     one, other = (desk.asked(page.page, ask, given) for page, ask in (first, second))
     question = two_questions(one, other, desk.rng)
-    says, needs = (
-        tuple(dict.fromkeys((*quote(first), *quote(second)))) for quote in (_quoted, _needed)
-    )
+    needs = tuple(dict.fromkeys((*first[0].needed(first[1]), *second[0].needed(second[1]))))
     kind = "two questions" if first[0] is second[0] else "two pages"
     return Example(kind, given, question, desk.lead(first[1]), says, needs)
-
-
-def _quoted(pair: tuple[WrittenPage, Ask]) -> tuple[str, ...]:
-    return pair[0].quote(pair[1])
-
-
-def _needed(pair: tuple[WrittenPage, Ask]) -> tuple[str, ...]:
-    return pair[0].needed(pair[1])
 
 
 def _order_and_page(
@@ -190,7 +185,7 @@ def _order_and_page(
     asked = desk.asked(page.page, ask, given)
     about = desk.world.orders.ask(lookup, desk.split, desk.rng)
     question = two_questions(about.question, asked, desk.rng)
-    says, needs = page.quote(ask), page.needed(ask)
+    says, needs = quoted(pages), page.needed(ask)
     both, both_needed = (*about.says, *says), (*about.says, *needs)
     return [
         Example("order and page", given, question, about.lead, both, both_needed),
