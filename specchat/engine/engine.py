@@ -264,9 +264,9 @@ class Engine:
             return
         jobs = steps.run(plan, self._scheduler, self._drafting, self._runner, self.rows_per_request)
         self._scheduler.observe(sum([len(job.tokens) for job in jobs]), len(jobs))
+        self._counters.steps += 1  # first: who has read an answer finds all its steps counted
         for job in jobs:
             self._deliver(job)
-        self._counters.steps += 1
         if self.options.check_pages:
             self.pool.check()
 
