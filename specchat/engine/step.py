@@ -113,10 +113,7 @@ def _row_group(job: Job, by_kernel: bool) -> RowGroup:
             noise = noise[[0, *tree.depths]]
     if params.history_dependent:
         histories = _histories(sequence.tokens, tree)
-    uniforms = sequence.randomness.uniforms
-    return RowGroup(
-        params, len(tree) + 1, noise, histories, sequence.prompt_length, uniforms, position
-    )
+    return RowGroup(params, len(tree) + 1, noise, histories, sequence.prompt_length, position)
 
 
 def _histories(tokens: list[int], tree: DraftTree) -> list[list[int]]:

@@ -56,13 +56,9 @@ class DraftMerger(Protocol):
 
 
 class BestTrees:
-    """Where the library is missing, and where drafts are drawn at random, which only the rejection
-    rule wants: of each request the tree that promises most by what its drafter says of it, and of
-    all these the nodes that bring more than the others in the time that a row takes.
-
-    How much of a drawn tree is kept is not decided by its tokens: their confidence is the same
-    whatever was drawn.
-    """
+    """Where the library is missing: of each request the tree that promises most by what its drafter
+    says of it, and of all these the nodes that bring more than the others in the time that a row
+    takes."""
 
     def __init__(self, policy: Policy, vocab_size: int) -> None:
         self._policy, self._vocab_size = policy, vocab_size
@@ -109,7 +105,7 @@ class BestTrees:
 
     def chosen(self) -> list[DraftTree]:
         pairs = zip(self._trees, self._kept, strict=True)
-        return [tree.part(sorted(kept)) for tree, kept in pairs]
+        return [tree.select(kept) for tree, kept in pairs]
 
     def count(self, place: int) -> int:
         return len(self._trees[place])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,15 +171,6 @@ def test_packed_trees_with_impossible_parents_are_refused() -> None:
         with pytest.raises(ValueError, match="a node's parent must come before it"):
             native.add("x", [0], [wrong], [4])
     assert native.count(0) == 0
-
-
-def test_drafts_that_were_drawn_are_not_merged() -> None:
-    native = merger_of(policy(0.0))
-    native.begin(wishes(1), 0)
-    tree = chain(1, SURE)
-    tree.draw(5, ROOT, "x", torch.full((VOCAB,), 1 / VOCAB))
-    with pytest.raises(ValueError, match="verified by rejection"):
-        native.add("x", [0], [tree], [4])
 
 
 def test_an_engine_that_drafts_has_the_library_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,20 +6,17 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-import torch
 
 from specchat.engine.drafting import propose as drafting_module
 from specchat.engine.drafting.aux_states import AuxTape
-from specchat.engine.drafting.draft_tree import ROOT, DraftTree
+from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.propose import Drafting, Drafts
 from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.job import Job
 from specchat.engine.model.batch import Rows
 from specchat.engine.native.library import load_library
 from specchat.engine.policy.asking import Round
-from specchat.engine.policy.policy import Policy
 from specchat.engine.request import Request, SamplingParams
-from specchat.engine.sampling.noise import NoiseTape
 from specchat.engine.sequence import Counters
 from tests.engine.drafting.drafts import OTHER, SURE, VOCAB, chain, policy
 from tests.engine.running import Oracle
@@ -59,7 +56,7 @@ class Running:
         self.remaining = 900
         self.aux = AuxTape()
         self.counters = Counters()
-        self.noise = self.draw_noise = self.hidden = None
+        self.noise = self.hidden = None
 
 
 def steps(drafting: Drafting, script: Script, running: list[Any], count: int) -> int:
@@ -92,14 +89,6 @@ def one() -> Any:
 @pytest.fixture
 def two() -> Any:
     return Running("two")
-
-
-@pytest.fixture
-def drawing() -> Any:
-    """Verified by rejection: its drafts may be drawn at random."""
-    running = Running("drawing")
-    running.draw_noise = NoiseTape(1, VOCAB, torch.device("cpu"))
-    return running
 
 
 def test_a_drafter_that_loses_is_hardly_asked_any_more(one: Any) -> None:
@@ -188,61 +177,6 @@ def test_the_last_token_of_an_answer_is_not_drafted_for(one: Any) -> None:
     one.remaining = 1
     Drafting([script], policy(0.0), VOCAB).propose([one], 0)
     assert script.asked == []
-
-
-class DrawsTokens(Script):
-    """Draws two tokens for each of four places; `shift` makes them other ones."""
-
-    name = "draws"
-    shift = 0
-
-    def propose(self, batch: Any) -> list[DraftTree]:
-        self.asked.append([context.request_id for context in batch])
-        trees = []
-        for _ in batch:
-            tree, parent, q = DraftTree(), ROOT, torch.full((VOCAB,), 1 / VOCAB)
-            for place in range(4):
-                token = 10 + self.shift + 2 * place
-                below, parent = parent, tree.draw(token, parent, self.name, q)
-                tree.draw(token + 1, below, self.name, q)
-            trees.append(tree)
-        return trees
-
-
-def that_draws(speculators: list[Script], policy: Policy) -> Drafting:
-    """One that knows already that a speculator draws."""
-    drafting = Drafting(speculators, policy, VOCAB)
-    drafting._some_draw = True
-    return drafting
-
-
-def test_a_speculator_that_draws_is_heard_from_the_second_step_on(drawing: Any) -> None:
-    drafting = Drafting([DrawsTokens()], policy(0.0), VOCAB)
-    drafting.propose([drawing], 0)
-    assert drafting.speculators  # nothing failed
-    assert drafting.propose([drawing], 0).trees[0].draws
-
-
-@pytest.mark.parametrize("row_ms", [0.0, 0.3, 0.6, 1.0, 2.0, 10.0])
-def test_how_much_of_a_drawn_tree_is_kept_does_not_depend_on_its_tokens(
-    drawing: Any, row_ms: float
-) -> None:
-    kept = []
-    for shift in (0, 1, 30):
-        script = DrawsTokens()
-        script.shift = shift
-        tree = that_draws([script], policy(row_ms)).propose([drawing], 0).trees[0]
-        kept.append((len(tree), tree.parents))
-        assert {draw.parent for draw in tree.draws} >= {ROOT, *tree.parents}
-    assert kept[0] == kept[1] == kept[2]
-    assert (kept[0][0] == 8) == (row_ms <= 0.3)
-    assert (kept[0][0] == 0) == (row_ms >= 10.0)
-
-
-def test_no_more_draws_are_kept_than_allowed(drawing: Any) -> None:
-    drafting = that_draws([DrawsTokens()], policy(0.0, max_nodes=3))
-    tree = drafting.propose([drawing], 0).trees[0]
-    assert len(tree) == 3
 
 
 def several(count: int) -> list[Script]:
