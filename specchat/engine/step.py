@@ -45,7 +45,7 @@ def run(
     _keep_rows(jobs, runner)
     _keep_states(jobs, out, drafting)
     decoding = [job for job in jobs if job.decodes]
-    drafting.learn(decoding, drafts.ms)
+    drafting.learn(decoding)
     model_ms, total_ms = 1000 * (verified - packed), 1000 * (time.perf_counter() - began)
     _time(jobs, decoding, drafts.ms, drafting.policy, model_ms, total_ms)
     return choosing

@@ -101,21 +101,13 @@ class Drafting:
                 sequences[i].counters.asked.append(own)
         return bool(this.lineup)
 
-    def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
-        """Take in how a step went for the requests that decoded: what was verified, which can be
-        less than was proposed, and what they got."""
+    def learn(self, jobs: Seq[Job]) -> None:
+        """Take in what the requests that decoded got in a step."""
         if not jobs:
             return
         self.policy.calibration.begin_step()
-        if not self._asked:
-            return
-        self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
-        requests, nodes = len(jobs), sum([len(job.tree.tokens) for job in jobs])
-        gain = self.policy.gain(requests, nodes, draft_ms / len(self._asked))
-        for job in jobs:
-            if job.place in self._asked:
-                saved_ms = gain.of(len(job.accepted), len(job.tree.tokens))
-                self.policy.asking.payoffs[job.sequence.request.request_id].observe(saved_ms)
+        if self._asked:
+            self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
 
     def may_take_aux(self, params: SamplingParams) -> bool:
         """Whether a speculator that reads inner states may be asked about such a request."""
@@ -134,7 +126,6 @@ class Drafting:
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
-        self.policy.asking.payoffs.pop(request_id, None)
         for speculator in self.speculators:
             try:
                 speculator.forget(request_id)
@@ -175,14 +166,7 @@ class Drafting:
     def _wants_drafts(self, sequence: Sequence) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
-        if not wanted or params.max_nodes == 0 or sequence.remaining < 2:
-            return False
-        if not params.adaptive:
-            return True
-        if self.policy.asking.payoffs[sequence.request.request_id].allow():
-            return True
-        sequence.counters.plain_steps += 1
-        return False
+        return bool(wanted) and params.max_nodes != 0 and sequence.remaining >= 2
 
     def _ask(
         self,

@@ -162,6 +162,19 @@ def test_without_merging_the_tree_that_promises_most_is_kept_as_far_as_it_pays()
     assert [paths(tree) for tree in trees.chosen()] == [[(3,), (3, 4)]]
 
 
+def test_without_merging_what_a_drafter_says_counts_as_far_as_it_came_true() -> None:
+    trees = BestTrees(policy(0.0), VOCAB)
+    for _ in range(100):
+        trees.begin(wishes(1), 0)
+        trees.add("boaster", [0], [DraftTree.chain([1, 2], "boaster", [0.9, 0.9])], [9])
+        trees.add("modest", [0], [DraftTree.chain([3, 4], "modest", [0.25, 0.25])], [9])
+        trees.choose(0.0)
+        (tree,) = trees.chosen()
+        trees.learn([0], [[3, 4]])
+    assert tree.sources == ["modest", "modest"]
+    assert tree.confidence == pytest.approx([1.0, 1.0])  # 4 times as often right as it says
+
+
 def test_packed_trees_with_impossible_parents_are_refused() -> None:
     native = merger_of(policy(0.0))
     native.begin(wishes(1), 0)
