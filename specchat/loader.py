@@ -23,7 +23,6 @@ from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
-from specchat.engine.request import Verification
 from specchat.engine.snapshot import ModelInfo
 from specchat.speculators.registry import Target, load_speculator, spell_out
 
@@ -58,7 +57,6 @@ class LoadOptions:
     kv_memory_share: float | None = None  # of what is free after the weights; bytes win
     compile: bool = True
     engine: EngineOptions = field(default_factory=EngineOptions)  # `prefill_rows` is the device's
-    verification: Verification = "coupled"  # of the chat's requests
     skip_what_fails: bool = False  # go on without a speculator, or with a smaller bundled model
 
 

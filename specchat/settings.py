@@ -121,9 +121,6 @@ class Settings(BaseSettings):
     )
     max_tokens: int = Field(256, ge=1, le=32768, description="an integer from 1 to 32768")
     temperature: float = Field(0.0, ge=0.0, le=5.0, description="a number from 0 to 5")
-    verification: Literal["coupled", "rejection"] = Field(
-        "coupled", description="'coupled' or 'rejection'"
-    )
     exact: bool = Field(False, description="'true' or 'false'")
     learn: bool = Field(True, description="'true' or 'false'")
     company: str | None = Field(
@@ -153,7 +150,7 @@ class Settings(BaseSettings):
         from specchat.loader import LoadOptions
 
         names = ("model", "speculators", "device", "dtype", "quantize", "threads", "compile")
-        chosen = self._given(*names, "verification")
+        chosen = self._given(*names)
         if self.kv_memory is not None:
             share = isinstance(self.kv_memory, float)
             chosen["kv_memory_share" if share else "kv_memory_bytes"] = self.kv_memory

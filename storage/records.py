@@ -48,7 +48,7 @@ class TurnMetrics(AnswerCost):
     dtype: str
     backend: str
     code_version: str
-    verification: str = ""  # "coupled" or "rejection"; "" where it is not known
+    verification: str = ""  # "coupled"; of older turns "rejection" too, or "": it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

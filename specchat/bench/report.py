@@ -239,7 +239,6 @@ def _sampling(params: SamplingParams) -> Report:
         "max_tokens": params.max_tokens,
         "temperature": params.temperature,
         "seed": params.seed,
-        "verification": params.verification,
     }
 
 

@@ -28,7 +28,6 @@ from specchat.commands.shared import (
     PromptsFile,
     Raw,
     Speculators,
-    Verification,
     explained,
     fail,
     progress,
@@ -85,7 +84,6 @@ def ask(
     temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of sampling.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most new tokens.")] = None,
-    verification: Verification = None,
     model: Model = None,
     speculators: Speculators = None,
     as_json: AsJson = False,
@@ -99,7 +97,6 @@ def ask(
         settings = load_settings(
             temperature=temperature,
             max_tokens=max_tokens,
-            verification=verification,
             model=model,
             speculators=speculators,
         )
@@ -120,14 +117,13 @@ def race(
     limit: Limit = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each arm per prompt.")] = 3,
     concurrency: Concurrency = 1,
-    verification: Verification = None,
     exact: Exact = False,
     raw: Raw = False,
     null: Annotated[bool, typer.Option("--null", help="Plain against plain: the noise.")] = False,
 ) -> None:
     """Measure each prompt plain and speculative on one engine, interleaved in random order."""
     with explained():
-        params = measured.params(verification)
+        params = measured.params()
         warm = warm_engine(prompts_file, limit, measured, exact=exact, raw=raw)
         with warm as (engine, prompts):
             from specchat.bench.environment import describe_environment
@@ -149,16 +145,12 @@ def audit(
     prompts_file: PromptsFile,
     limit: Limit = None,
     concurrency: Concurrency = 1,
-    verification: Verification = None,
     exact: Exact = False,
     raw: Raw = False,
 ) -> None:
     """Compare plain and speculative answers token for token; exit 1 if one is no rounding tie."""
     with explained():
-        from specchat.bench.audit import check_auditable
-
-        params = measured.params(verification)
-        check_auditable(params)
+        params = measured.params()
         warm = warm_engine(prompts_file, limit, measured, exact=exact, raw=raw)
         with warm as (engine, prompts):
             from specchat.bench.audit import run_audit

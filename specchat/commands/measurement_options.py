@@ -44,15 +44,12 @@ class Measured:
     out: Out = None
     as_json: AsJson = False
 
-    def params(self, verification: str | None = None) -> SamplingParams:
+    def params(self) -> SamplingParams:
         """Sampling of every prompt."""
         from specchat.engine.request import SamplingParams
 
         return SamplingParams(
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            seed=self.seed,
-            verification=load_settings(verification=verification).verification,
+            max_tokens=self.max_tokens, temperature=self.temperature, seed=self.seed
         )
 
     def settings(self, **more: object) -> Settings:

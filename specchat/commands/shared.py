@@ -33,7 +33,6 @@ Speculators = Annotated[
     ),
 ]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, bfloat16 or float16.")]
-Verification = Annotated[str | None, typer.Option(help="coupled (default) or rejection.")]
 Exact = Annotated[
     bool, typer.Option("--exact", help="Pad plain steps so that the same kernels run.")
 ]

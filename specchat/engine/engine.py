@@ -38,7 +38,7 @@ from specchat.engine.request import (
     TokenDelta,
 )
 from specchat.engine.sampling.noise import gumbel_noise
-from specchat.engine.sampling.sampler import Randomness, RowGroup, scores
+from specchat.engine.sampling.sampler import RowGroup, noise_of, scores
 from specchat.engine.scheduling.scheduler import Scheduler
 from specchat.engine.scheduling.scoring import Scoring
 from specchat.engine.scheduling.waiting import Waiting
@@ -187,9 +187,9 @@ class Engine:
     def choice_scores(
         self, token_ids: Seq[int], params: SamplingParams, answered: int
     ) -> torch.Tensor:
-        """What the token after `token_ids` is chosen by under the coupled rule, `[vocab]`: the best
-        score wins. Logits, or log p + noise when sampled, after bias and penalties. The last
-        `answered` ids are the answer."""
+        """What the token after `token_ids` is chosen by, `[vocab]`: the best score wins. Logits, or
+        log p + noise when sampled, after bias and penalties. The last `answered` ids are the
+        answer."""
         logits = self.logits(token_ids)[None]
         noise = None
         if not params.greedy:
@@ -264,9 +264,9 @@ class Engine:
             return
         jobs = steps.run(plan, self._scheduler, self._drafting, self._runner, self.rows_per_request)
         self._scheduler.observe(sum([len(job.tokens) for job in jobs]), len(jobs))
+        self._counters.steps += 1  # first: who has read an answer finds all its steps counted
         for job in jobs:
             self._deliver(job)
-        self._counters.steps += 1
         if self.options.check_pages:
             self.pool.check()
 
@@ -327,7 +327,7 @@ class Engine:
             tokens=list(request.prompt_ids),
             output=OutputText(params, self._eos_ids, detokenize),
             max_new_tokens=params.max_tokens,
-            randomness=Randomness.of(params, self.info.vocab_size, self._runner.device),
+            noise=noise_of(params, self.info.vocab_size, self._runner.device),
             order=self._order,
             urgent=request.interactive,
         )

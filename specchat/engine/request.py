@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from specchat.answer_cost import AnswerCost
 from specchat.engine.errors import RequestError
@@ -17,11 +17,6 @@ TARGET = "target"
 
 GREEDY_BELOW = 1e-5
 """Temperatures under this become 0: dividing float32 logits by them could overflow."""
-
-Verification = Literal["coupled", "rejection"]
-"""How drafts are verified. Coupled: the noise that chooses a token depends on seed and position
-alone, so the answer is the same tokens with and without drafts. Rejection: speculative sampling,
-the same distribution with the highest acceptance, but other tokens for other drafts."""
 
 MIN_REPETITION_PENALTY = 0.01
 """Logits divided by much smaller ones could overflow."""
@@ -65,7 +60,6 @@ class SamplingParams:
     speculate: bool = True
     speculators: tuple[str, ...] | None = None  # names of those that may draft; None is all
     adaptive: bool = True  # draft where it pays; else at every step, with all and as much as fits
-    verification: Verification = "coupled"  # the same at temperature 0
     max_nodes: int | None = None  # drafts a step at the most; None: as many as the engine allows
     logprobs: int | None = None  # report each token's log-probability, and this many alternatives
 
@@ -108,12 +102,6 @@ class SamplingParams:
                 f"strings of 1 to {MAX_STOP_LENGTH} characters",
             )
         _require(
-            self.verification in get_args(Verification),
-            "verification",
-            self.verification,
-            " or ".join(map(repr, get_args(Verification))),
-        )
-        _require(
             self.max_nodes is None or (_is_int(self.max_nodes) and self.max_nodes >= 0),
             "max_nodes",
             self.max_nodes,
@@ -140,11 +128,6 @@ class SamplingParams:
     def greedy(self) -> bool:
         """True when the most probable token is always taken."""
         return self.temperature == 0.0
-
-    @property
-    def rejects(self) -> bool:
-        """True when tokens are drawn by the rejection rule; greedy tokens need no draw."""
-        return self.verification == "rejection" and not self.greedy
 
     @property
     def history_dependent(self) -> bool:

@@ -25,7 +25,7 @@ from specchat.engine.request import (
     TurnStats,
 )
 from specchat.engine.sampling.noise import NoiseTape
-from specchat.engine.sampling.sampler import Randomness, takes_largest
+from specchat.engine.sampling.sampler import takes_largest
 
 
 class TokenStream(Iterator[TokenDelta]):
@@ -169,7 +169,7 @@ class Sequence:
     tokens: list[int]
     output: OutputText
     max_new_tokens: int  # what the context leaves of max_tokens
-    randomness: Randomness
+    noise: NoiseTape | None  # what chooses the target's tokens; None when greedy
     order: int  # arrival, for fairness
     urgent: bool = True  # goes before batch work
     counters: Counters = field(default_factory=Counters)
@@ -189,16 +189,6 @@ class Sequence:
         """[hidden_size] state that produced the last token. A call of PyTorch, so not made for
         drafters that do not read it."""
         return None if self.states is None else self.states.select(0, self.state)
-
-    @property
-    def noise(self) -> NoiseTape | None:
-        """What chooses the target's tokens under the coupled rule; None when greedy."""
-        return self.randomness.noise
-
-    @property
-    def draw_noise(self) -> NoiseTape | None:
-        """What drafters draw with under the rejection rule."""
-        return self.randomness.draw_noise
 
     @property
     def pending(self) -> int:

@@ -45,7 +45,7 @@ def run(
     _keep_rows(jobs, runner)
     _keep_states(jobs, out, drafting)
     decoding = [job for job in jobs if job.decodes]
-    drafting.learn(decoding, drafts.ms)
+    drafting.learn(decoding)
     model_ms, total_ms = 1000 * (verified - packed), 1000 * (time.perf_counter() - began)
     _time(jobs, decoding, drafts.ms, drafting.policy, model_ms, total_ms)
     return choosing
@@ -113,10 +113,7 @@ def _row_group(job: Job, by_kernel: bool) -> RowGroup:
             noise = noise[[0, *tree.depths]]
     if params.history_dependent:
         histories = _histories(sequence.tokens, tree)
-    uniforms = sequence.randomness.uniforms
-    return RowGroup(
-        params, len(tree) + 1, noise, histories, sequence.prompt_length, uniforms, position
-    )
+    return RowGroup(params, len(tree) + 1, noise, histories, sequence.prompt_length, position)
 
 
 def _histories(tokens: list[int], tree: DraftTree) -> list[list[int]]:

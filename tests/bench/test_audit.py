@@ -6,7 +6,6 @@ import pytest
 
 from specchat.bench.audit import first_difference, rounding_tolerance, run_audit
 from specchat.bench.prompts import BenchPrompt
-from specchat.engine.errors import RequestError
 from specchat.engine.request import SamplingParams
 from tests.bench.double import FakeEngine
 
@@ -108,11 +107,3 @@ def test_the_gap_is_that_of_the_scores_the_choice_was_made_by() -> None:
     result = run_audit(Penalised(wrong_at=5, gap=0.0005), PROMPTS, params)
     assert result.divergences[0].gap == pytest.approx(3.0005)
     assert not result.lossless
-
-
-def test_sampled_answers_under_the_rejection_rule_cannot_be_audited() -> None:
-    sampled = SamplingParams(temperature=0.5, verification="rejection")
-    with pytest.raises(RequestError, match="verification must be 'coupled' for an audit at temp"):
-        run_audit(FakeEngine(), PROMPTS, sampled)
-    greedy = SamplingParams(max_tokens=8, verification="rejection")
-    assert run_audit(FakeEngine(), PROMPTS, greedy).lossless

@@ -239,24 +239,6 @@ def test_slots_in_a_prompts_file_are_slots_of_the_bundled_model() -> None:
     assert written_message("user", text, uses_slots=False).parts == (text,)
 
 
-def test_the_rule_reaches_every_request(run: Run, prompts_file: Path) -> None:
-    engine = FakeEngine()
-    options = ("--limit", 1, "--max-tokens", 4, "--verification", "rejection")
-    assert run("race", prompts_file, *options, engine=engine).exit_code == 0
-    assert run("audit", prompts_file, *options, engine=engine).exit_code == 0
-    assert run("ask", "Where is my refund?", *options[4:], engine=engine).exit_code == 0
-    assert {request.params.verification for request in engine.requests} == {"rejection"}
-
-
-def test_an_audit_of_sampled_answers_under_rejection_is_refused(
-    run: Run, prompts_file: Path
-) -> None:
-    options = ("--temperature", 0.8, "--verification", "rejection")
-    result = run("audit", prompts_file, *options)
-    assert result.exit_code == 2
-    assert "must be 'coupled' for an audit at temperature 0.8" in result.stderr
-
-
 @pytest.mark.parametrize(("rows", "said"), [(17, "takes 17 rows"), (0, "nothing to pad")])
 def test_exact_mode_says_what_it_does(run: Run, prompts_file: Path, rows: int, said: str) -> None:
     engine = FakeEngine(rows_per_request=rows)

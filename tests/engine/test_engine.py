@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import pytest
@@ -161,6 +162,23 @@ def test_a_long_prompt_does_not_stall_running_streams(engines: Engines) -> None:
     before = engine.snapshot().steps
     read(running)
     assert engine.snapshot().steps - before <= 60 + 2
+
+
+def test_who_has_read_an_answer_finds_all_its_steps_counted(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, seen = engines(), threading.Event()
+    put = engine._delivery.put
+
+    def put_and_stand_still(*last: Any) -> None:
+        put(*last)
+        assert seen.wait(60)
+
+    monkeypatch.setattr(engine._delivery, "put", put_and_stand_still)
+    ask(engine, PROMPT, max_tokens=5, ignore_eos=True)
+    steps = engine.snapshot().steps
+    seen.set()
+    assert steps == 5
 
 
 def test_the_next_turn_reuses_the_conversation(engines: Engines) -> None:

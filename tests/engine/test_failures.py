@@ -160,7 +160,7 @@ def test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
         {"logprobs": 2},
         {"temperature": 0.8},
         {"temperature": 0.8, "top_p": 0.9},
-        {"temperature": 0.8, "verification": "rejection", "logprobs": 2},
+        {"temperature": 0.8, "logprobs": 2},
     ],
     ids=str,
 )

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from specchat.engine.options import MAX_NODES
 from specchat.engine.policy.policy import Policy, Prices
-from specchat.engine.policy.profitability import Payoff, Worth
+from specchat.engine.policy.profitability import Worth
 from tests.engine.running import Engines
 from tests.speculators.eagle3.reference import Tensors, make_tensors
 
@@ -78,8 +78,7 @@ def keep_all_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
         return Prices(array("d", [-1e-6 * n for n in range(nodes + 1)]), 0.0, 1.0)
 
     monkeypatch.setattr(Policy, "prices", prices)
-    for pause in (Payoff, Worth):
-        monkeypatch.setattr(pause, "allow", lambda self: True)
+    monkeypatch.setattr(Worth, "allow", lambda self: True)
 
 
 @pytest.fixture

@@ -303,38 +303,3 @@ def test_a_directory_without_weights_is_refused(
 ) -> None:
     with pytest.raises(ModelLoadError, match=r"holds no \.safetensors weights"):
         load(tmp_path, tiny_model, tiny_tokenizer)
-
-
-def test_under_the_rejection_rule_tokens_are_drawn_and_their_distribution_is_told(
-    small: DraftModelSpeculator, plain: Any
-) -> None:
-    prompt = prompts(1)[0]
-    asked = context(prompt)
-    noise = gumbel_noise(9, len(prompt), DEPTH, VOCAB, CPU)
-    asked = asked._replace(temperature=0.8, draw_noise=lambda depths: noise[:depths])
-    (tree,) = small.propose([asked])
-    assert [draw.token for draw in tree.draws] == tree.tokens
-    assert len(tree) == SIBLINGS * DEPTH
-    tokens = list(prompt)
-    for place in range(DEPTH):
-        with torch.no_grad():
-            logq = plain(torch.tensor([tokens])).logits[0, -1, :VOCAB] / 0.8
-        full = torch.full((VOCAB,), -torch.inf)
-        full[: len(logq)] = logq
-        first, second = tree.draws[SIBLINGS * place : SIBLINGS * (place + 1)]
-        torch.testing.assert_close(first.q, full.softmax(-1), atol=1e-4, rtol=1e-3)
-        assert first.token == int((full + noise[place]).argmax())
-        full[first.token] = -torch.inf
-        torch.testing.assert_close(second.q, full.softmax(-1), atol=1e-4, rtol=1e-3)
-        assert second.token == int((full + noise[place]).argmax())
-        tokens.append(first.token)
-
-
-def test_drawn_drafts_are_accepted_by_the_engine(
-    small: DraftModelSpeculator, engines: Any, keep_all_drafts: None
-) -> None:
-    engine = engines(small)
-    params = {"max_tokens": 40, "ignore_eos": True, "temperature": 3.0}
-    answer = ask(engine, prompts(1)[0], verification="rejection", **params)
-    assert len(answer.tokens) == 40
-    assert 0 < answer.stats.accepted < answer.stats.drafted

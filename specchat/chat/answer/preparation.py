@@ -62,7 +62,6 @@ class Preparation:
         self._context = loaded.engine.info.context_length
         self._prompts = PromptBuilder(loaded.tokenizer)
         self._stop = () if getattr(loaded.tokenizer, "chat_template", None) else PLAIN_STOP
-        self._verification = loaded.options.verification
         self._faq = FaqIndex(company.faq)
         self._table = OrderTable(company, store)
         self._grounder = None
@@ -217,7 +216,6 @@ class Preparation:
                 speculate=options.mode == "speculative",
                 speculators=options.speculators,
                 max_nodes=options.max_nodes,
-                verification=self._verification,
             )
         except RequestError as error:
             raise ChatError(say.bad_setting(error)) from error

@@ -1,7 +1,7 @@
 """Sampling by one kernel: temperature, noise and the largest score of every row in one launch.
 
-It serves requests that ask for temperature alone. Penalties, filters, log-probabilities and the
-rejection rule go through `sampler`, which launches several operations for each request.
+It serves requests that ask for temperature alone. Penalties, filters and log-probabilities go
+through `sampler`, which launches several operations for each request.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ def by_temperature_alone(params: SamplingParams) -> bool:
     """Whether a request's tokens follow from logits, temperature and noise alone."""
     filtered = params.top_k > 0 or params.top_p < 1.0 or params.min_p > 0.0
     changed = bool(params.logit_bias) or params.history_dependent
-    return not (
-        changed or params.rejects or params.logprobs is not None or (filtered and not params.greedy)
-    )
+    return not (changed or params.logprobs is not None or (filtered and not params.greedy))
 
 
 def choose_by_kernel(

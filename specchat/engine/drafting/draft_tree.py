@@ -10,20 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import torch
-
 ROOT = -1
-DRAWN_CONFIDENCE = 0.9
-"""Of the first token drawn behind a node; of each further one, a third of that."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Draw:
-    """A candidate that was drawn at random from a known distribution."""
-
-    parent: int  # node that it continues; -1 is the root
-    token: int
-    q: torch.Tensor  # [vocab] probabilities, given all that was drawn before
 
 
 @dataclass(slots=True)
@@ -32,10 +19,6 @@ class DraftTree:
 
     `confidence[i]` is the drafter's own probability, in [0, 1], that the target picks node `i`
     given that it picked the node's parent. It orders candidates; it never changes the answer.
-
-    `draws` are read by the rejection rule, which needs them to be honest: how many tokens are drawn
-    where, and which of them are kept, must not depend on the tokens. Candidates that are not among
-    the draws are verified as chosen ones, which is lossless however they were chosen.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -43,7 +26,6 @@ class DraftTree:
     depths: list[int] = field(default_factory=list)  # 1 for children of the root
     sources: list[str] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
-    draws: list[Draw] = field(default_factory=list)  # in the order drawn
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -86,35 +68,16 @@ class DraftTree:
         self.confidence.append(float(confidence))
         return len(self.tokens) - 1
 
-    def draw(self, token: int, parent: int, source: str, q: torch.Tensor) -> int:
-        """Append a node whose token was drawn from `q [vocab]`, probabilities that sum to 1, and
-        return its index. Siblings are drawn before others are added beside them, and without
-        replacement: the `q` of each leaves out the earlier ones.
-
-        A draw's confidence is the same for every token, since it decides what is kept.
-
-        Raises:
-            ValueError: `parent` has a child with that token already.
-        """
-        siblings = self.children(parent)
-        if token in (self.tokens[node] for node in siblings):
-            raise ValueError(f"draws are without replacement, got token {token} twice")
-        self.draws.append(Draw(parent, int(token), q))
-        return self.add(token, parent, source, DRAWN_CONFIDENCE / 3 ** len(siblings))
-
     def check(self, vocab_size: int) -> None:
         """Make sure that a target of that vocabulary can read every token.
 
         Raises:
-            ValueError: a token is not from 0 to `vocab_size - 1`, or a draw's `q` has another size.
+            ValueError: a token is not from 0 to `vocab_size - 1`.
         """
-        tokens = (*self.tokens, *(draw.token for draw in self.draws)) if self.draws else self.tokens
+        tokens = self.tokens
         if tokens and not 0 <= min(tokens) <= max(tokens) < vocab_size:
             wrong = next(token for token in tokens if not 0 <= token < vocab_size)
             raise ValueError(f"draft tokens must be from 0 to {vocab_size - 1}, got {wrong}")
-        for draw in self.draws:
-            if draw.q.shape != (vocab_size,):
-                raise ValueError(f"q must be [{vocab_size}], got {list(draw.q.shape)}")
 
     def children(self, node: int) -> list[int]:
         """Indices of the nodes that continue `node` (or the root, -1)."""
@@ -131,34 +94,24 @@ class DraftTree:
         return not self.depths or self.depths[-1] == len(self.depths)
 
     def first(self, count: int) -> DraftTree:
-        """The first `count` nodes; see `part`."""
-        return self.part(range(min(count, len(self))))
+        """The first `count` nodes."""
+        return DraftTree(
+            self.tokens[:count],
+            self.parents[:count],
+            self.depths[:count],
+            self.sources[:count],
+            self.confidence[:count],
+        )
 
     def shallow(self, depth: int) -> DraftTree:
-        """The nodes down to `depth`; see `part`."""
-        return self.part([node for node, own in enumerate(self.depths) if own <= depth])
-
-    def part(self, nodes: Sequence[int]) -> DraftTree:
-        """`nodes`, in order and with their parents, and the draws that continue them. Which nodes
-        must not depend on the tokens. A draw whose node is left out still counts at its parent: the
-        target may choose the token, only not go on behind it."""
-        kept = self.select(nodes)
-        index = {ROOT: ROOT, **{node: i for i, node in enumerate(nodes)}}
-        kept.draws = [
-            Draw(index[draw.parent], draw.token, draw.q)
-            for draw in self.draws
-            if draw.parent in index
-        ]
-        return kept
+        """The nodes down to `depth`."""
+        return self.select([node for node, own in enumerate(self.depths) if own <= depth])
 
     def select(self, nodes: Iterable[int]) -> DraftTree:
-        """The sub-tree of `nodes`, which must contain the parent of each of its nodes.
-
-        Its nodes count as chosen, not as drawn: a selection may favour tokens.
-        """
+        """The sub-tree of `nodes`, which must contain the parent of each of its nodes."""
         kept = sorted(nodes)
         if kept and kept[-1] == len(kept) - 1:
-            return self._head(len(kept))
+            return self.first(len(kept))
         index = {ROOT: ROOT}
         for place, i in enumerate(kept):
             if self.parents[i] not in index:
@@ -170,15 +123,6 @@ class DraftTree:
             [self.depths[i] for i in kept],
             [self.sources[i] for i in kept],
             [self.confidence[i] for i in kept],
-        )
-
-    def _head(self, count: int) -> DraftTree:
-        return DraftTree(
-            self.tokens[:count],
-            self.parents[:count],
-            self.depths[:count],
-            self.sources[:count],
-            self.confidence[:count],
         )
 
     def ancestor_bits(self, rows: int = 0) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
@@ -56,13 +58,9 @@ class DraftMerger(Protocol):
 
 
 class BestTrees:
-    """Where the library is missing, and where drafts are drawn at random, which only the rejection
-    rule wants: of each request the tree that promises most by what its drafter says of it, and of
-    all these the nodes that bring more than the others in the time that a row takes.
-
-    How much of a drawn tree is kept is not decided by its tokens: their confidence is the same
-    whatever was drawn.
-    """
+    """Where the library is missing: of each request the tree that promises most by what its drafter
+    says of it, as far as that came true before, and of all these the nodes that bring more than the
+    others in the time that a row takes."""
 
     def __init__(self, policy: Policy, vocab_size: int) -> None:
         self._policy, self._vocab_size = policy, vocab_size
@@ -70,10 +68,13 @@ class BestTrees:
         self._prompt_rows = 0
         self._trees: list[DraftTree] = []
         self._kept: list[list[int]] = []
+        self._offered: list[Offer] = []
+        self._trust: defaultdict[str, Trust] = defaultdict(Trust)  # by drafter
 
     def begin(self, wishes: Sequence[Wish], prompt_rows: int) -> Outlook:
         self._wishes, self._prompt_rows = wishes, prompt_rows
         self._trees = [DraftTree() for _ in wishes]
+        self._offered = []
         return self.choose(0.0)
 
     def add(
@@ -83,6 +84,8 @@ class BestTrees:
             tree.check(self._vocab_size)
         for place, tree, depth in zip(places, trees, depths, strict=True):
             useful = tree.shallow(depth) if tree.max_depth > depth else tree
+            self._offered.append(Offer(drafter, place, useful))
+            useful = self._trust[drafter].applied_to(useful)
             if sum(path_chances(useful)) > sum(path_chances(self._trees[place])):
                 self._trees[place] = useful
 
@@ -109,13 +112,53 @@ class BestTrees:
 
     def chosen(self) -> list[DraftTree]:
         pairs = zip(self._trees, self._kept, strict=True)
-        return [tree.part(sorted(kept)) for tree, kept in pairs]
+        return [tree.select(kept) for tree, kept in pairs]
 
     def count(self, place: int) -> int:
         return len(self._trees[place])
 
     def learn(self, places: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
-        pass
+        chosen = dict(zip(places, tokens, strict=True))
+        for drafter, place, tree in self._offered:
+            self._trust[drafter].observe(tree, chosen.get(place, ()))
+
+
+class Offer(NamedTuple):
+    """A drafter's tree for the request at `place`."""
+
+    drafter: str
+    place: int
+    tree: DraftTree
+
+
+@dataclass(slots=True)
+class Trust:
+    """How much of what a drafter says of its nodes comes true."""
+
+    said: float = 1.0  # exponential averages, over the nodes that the target came to
+    true: float = 1.0
+
+    RATE = 0.1
+
+    def applied_to(self, tree: DraftTree) -> DraftTree:
+        """The tree with the chances that its nodes have."""
+        share = self.true / self.said
+        return replace(tree, confidence=[min(1.0, share * said) for said in tree.confidence])
+
+    def observe(self, tree: DraftTree, tokens: Sequence[int]) -> None:
+        """Take in what the target chose behind the root, verified or not."""
+        node = ROOT
+        for token in tokens:
+            children = tree.children(node)
+            said = sum(tree.confidence[child] for child in children)
+            if not said:
+                return
+            right = [child for child in children if tree.tokens[child] == token]
+            self.said += self.RATE * (said - self.said)
+            self.true += self.RATE * (len(right) - self.true)
+            if not right:
+                return
+            node = right[0]
 
 
 def path_chances(tree: DraftTree) -> list[float]:

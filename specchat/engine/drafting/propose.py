@@ -6,12 +6,10 @@ import logging
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from functools import partial
 from typing import NamedTuple
 
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.merging import BestTrees, DraftMerger, Wish
-from specchat.engine.drafting.packed_trees import PackedTrees
 from specchat.engine.drafting.speculator import DraftContext, Speculator
 from specchat.engine.job import Job
 from specchat.engine.native.library import loaded_library
@@ -54,7 +52,6 @@ class Drafting:
         self._merger: DraftMerger = BestTrees(policy, vocab_size)  # of this step
         self._unmerged = self._merger
         self._natively: NativeMerger | None = None
-        self._some_draw = False  # some speculator drafts at random where that is wanted
 
     def propose(self, sequences: Seq[Sequence], prompt_rows: int) -> Drafts:
         """Trees for all decoding requests; empty ones for those that run plain. The step also has
@@ -79,7 +76,7 @@ class Drafting:
         is worth asking now."""
         asking = self.policy.asking
         wishes = [self._wish(s.request.params) for s in sequences]
-        self._merger = self._merger_for(sequences)
+        self._merger = self._merger_now()
         plain = self._merger.begin(wishes, prompt_rows)
         this = asking.begin(plain, all(wish.greedy for wish in wishes))
         spent = 0.0
@@ -104,21 +101,13 @@ class Drafting:
                 sequences[i].counters.asked.append(own)
         return bool(this.lineup)
 
-    def learn(self, jobs: Seq[Job], draft_ms: float) -> None:
-        """Take in how a step went for the requests that decoded: what was verified, which can be
-        less than was proposed, and what they got."""
+    def learn(self, jobs: Seq[Job]) -> None:
+        """Take in what the requests that decoded got in a step."""
         if not jobs:
             return
         self.policy.calibration.begin_step()
-        if not self._asked:
-            return
-        self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
-        requests, nodes = len(jobs), sum([len(job.tree.tokens) for job in jobs])
-        gain = self.policy.gain(requests, nodes, draft_ms / len(self._asked))
-        for job in jobs:
-            if job.place in self._asked:
-                saved_ms = gain.of(len(job.accepted), len(job.tree.tokens))
-                self.policy.asking.payoffs[job.sequence.request.request_id].observe(saved_ms)
+        if self._asked:
+            self._merger.learn([job.place for job in jobs], [job.tokens for job in jobs])
 
     def may_take_aux(self, params: SamplingParams) -> bool:
         """Whether a speculator that reads inner states may be asked about such a request."""
@@ -137,7 +126,6 @@ class Drafting:
 
     def forget(self, request_id: str) -> None:
         """A request is over."""
-        self.policy.asking.payoffs.pop(request_id, None)
         for speculator in self.speculators:
             try:
                 speculator.forget(request_id)
@@ -160,11 +148,10 @@ class Drafting:
         for speculator in self.speculators:
             speculator.close()
 
-    def _merger_for(self, sequences: Seq[Sequence]) -> DraftMerger:
-        """What takes in the drafts of a step: merged where they can be."""
+    def _merger_now(self) -> DraftMerger:
+        """What takes in the drafts of a step: merged once the library is there."""
         library = loaded_library()
-        drawn = self._some_draw and any(s.draw_noise is not None for s in sequences)
-        if library is None or drawn:
+        if library is None:
             return self._unmerged
         if self._natively is None:
             self._natively = NativeMerger(library, self.policy, self._names, self._vocab_size)
@@ -179,14 +166,7 @@ class Drafting:
     def _wants_drafts(self, sequence: Sequence) -> bool:
         params = sequence.request.params
         wanted = params.speculate and params.speculators != () and self.speculators
-        if not wanted or params.max_nodes == 0 or sequence.remaining < 2:
-            return False
-        if not params.adaptive:
-            return True
-        if self.policy.asking.payoffs[sequence.request.request_id].allow():
-            return True
-        sequence.counters.plain_steps += 1
-        return False
+        return bool(wanted) and params.max_nodes != 0 and sequence.remaining >= 2
 
     def _ask(
         self,
@@ -207,9 +187,6 @@ class Drafting:
             trees = speculator.propose(batch)
             if len(trees) != len(batch):
                 raise ValueError(f"{len(batch)} trees expected, got {len(trees)}")
-            if self._merger is self._natively and _any_drawn(trees):
-                self._some_draw = True  # from the next step on
-                return False
             depths = [context.max_depth for context in batch]
             self._merger.add(speculator.name, those, trees, depths)
         except Exception:
@@ -228,11 +205,6 @@ def _names_of_aux_readers(speculators: Seq[Speculator]) -> frozenset[str]:
     return frozenset(speculator.name for speculator in speculators if speculator.needs_aux)
 
 
-def _any_drawn(trees: Seq[DraftTree]) -> bool:
-    """Packed trees never are."""
-    return not isinstance(trees, PackedTrees) and any(tree.draws for tree in trees)
-
-
 def _who_wants(name: str, sequences: Seq[Sequence], wanting: Seq[int]) -> Seq[int]:
     """The requests that a speculator may draft for."""
     chosen = [sequences[i].request.params.speculators for i in wanting]
@@ -246,11 +218,9 @@ def _context(sequence: Sequence) -> DraftContext:
     params = sequence.request.params
     depth = sequence.remaining - 1
     at = len(sequence.tokens)
-    gumbel = draw_noise = None
+    gumbel = None
     if sequence.noise is not None:
         gumbel = sequence.noise.rows(at, NOISE_AHEAD)
-    if sequence.draw_noise is not None:
-        draw_noise = partial(sequence.draw_noise.rows, at)
     return DraftContext(
         request_id=sequence.request.request_id,
         tokens=sequence.tokens,
@@ -261,5 +231,4 @@ def _context(sequence: Sequence) -> DraftContext:
         gumbel=gumbel,
         max_depth=depth,
         aux=sequence.aux,
-        draw_noise=draw_noise,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -24,14 +24,11 @@ class DraftContext(NamedTuple):
     """[hidden_size], post-final-norm state that produced the root, for a drafter that
     `needs_hidden`."""
     temperature: float
-    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; coupled rule only
+    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; None when greedy
     max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
     aux: AuxTape | None = None
     """States of the target's inner layers, where a speculator asked the runner to collect them;
     taking them is the one change that a speculator makes here."""
-    draw_noise: Callable[[int], torch.Tensor] | None = None
-    """Rejection rule only: Gumbel noise `[depths, vocab]` of the drafter's own. The argmax of
-    log q + noise is a draw from q; a drafter that drafts so says it with `DraftTree.draw`."""
 
 
 class Speculator(ABC):

@@ -71,9 +71,8 @@ class BuildMerger:
 
 
 class NativeMerger:
-    """Drafts that were not drawn at random, as one tree for each request, of which the nodes are
-    kept that pay. The engine thread owns it.
-    """
+    """All drafts as one tree for each request, of which the nodes are kept that pay. The engine
+    thread owns it."""
 
     def __init__(
         self, library: ctypes.CDLL, policy: Policy, drafters: Sequence[str], vocab_size: int
@@ -118,8 +117,6 @@ class NativeMerger:
         if not isinstance(trees, PackedTrees):
             for tree in trees:
                 tree.check(self._vocab_size)
-                if tree.draws:
-                    raise ValueError("only a request that is verified by rejection wants draws")
             trees = PackedTrees.of(drafter, trees)
         bit = self._bits[drafter]
         numbers = array("q", [*places, *depths])

@@ -1,7 +1,7 @@
-"""Whom to ask for drafts, and about which requests: what asking brought lately, measured.
+"""Whom to ask for drafts: what asking brought lately, measured.
 
-A request drafts while that pays for it. The cheapest speculator is asked first; each only where it
-has paid on top of what the ones before it offer.
+The cheapest speculator is asked first; each only where it has paid on top of what the ones before
+it offer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.policy.calibration import MOST_ASKED
-from specchat.engine.policy.profitability import AskCost, Payoff, Worth
+from specchat.engine.policy.profitability import AskCost, Worth
 
 
 class Outlook(NamedTuple):
@@ -30,27 +30,10 @@ class Outlook(NamedTuple):
         return (self.tokens + self.prompt_rows) / self.ms
 
 
-class Gain(NamedTuple):
-    """What a step's drafts brought: accepted tokens at the plain price, minus each request's share
-    of the added rows and its own drafting."""
-
-    requests: int
-    nodes: int  # of all of them
-    token_ms: float  # that a plain step takes for a token
-    added_ms: float  # by the nodes
-    draft_ms: float  # of drafting for one request
-
-    def of(self, accepted: int, nodes: int) -> float:
-        """Milliseconds that one request saved, or lost."""
-        share = nodes / self.nodes if self.nodes else 1 / self.requests
-        return accepted * self.token_ms - share * self.added_ms - self.draft_ms
-
-
 class Asking:
-    """What is known of all requests and speculators."""
+    """What is known of all speculators."""
 
     def __init__(self) -> None:
-        self.payoffs: defaultdict[str, Payoff] = defaultdict(Payoff)  # by request
         # By speculator and requests asked for, in powers of two.
         self._costs: defaultdict[tuple[str, int], AskCost] = defaultdict(AskCost)
         self._worth: defaultdict[tuple[str, int, int, bool], Worth] = defaultdict(Worth)

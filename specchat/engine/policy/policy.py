@@ -3,15 +3,14 @@
 `Drafting` does as it is told: it asks the speculators that `asking` names, in that order, merges
 what they say into one tree for each request, and has `cpp/merging.h` keep the nodes that pay:
 measured costs against calibrated chances. What the target then chose teaches the calibration; what
-it saved teaches `asking`.
+is expected with a speculator's drafts and without teaches `asking`.
 
 Each step maximises expected tokens per millisecond, (B + F + sum of P) / (t(B + F + m) + d + o),
 over the m most probable nodes of all requests' trees, where B is the number of decoding requests, F
 the rows of prompts in the step, P a node's chance of being accepted, t the measured time of a step
 of that many rows, d what drafting and o what the rest of the step costs. Prompt rows count as
 tokens: somebody waits for them, and where a row is dear a draft must not take their place. The
-empty tree is always a candidate. A request whose drafts do not pay is decoded plainly and tried
-again later.
+empty tree is always a candidate.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from specchat.engine.policy.asking import Asking, Gain
+from specchat.engine.policy.asking import Asking
 from specchat.engine.policy.calibration import Calibration
 from specchat.engine.policy.cost_model import Overhead, StepCost
 
@@ -48,14 +47,6 @@ class Policy:
         what came on top besides drafting."""
         self.cost.observe(rows, model_ms)
         self.overhead.observe(requests, nodes, ms)
-
-    def gain(self, requests: int, nodes: int, draft_ms: float) -> Gain:
-        """Of a step with so many draft nodes, where drafting took so long for each request."""
-        cost, overhead = self.cost, self.overhead
-        plain_ms = cost.step_ms(requests)
-        token_ms = (plain_ms + overhead.ms(requests)) / requests
-        added_ms = cost.step_ms(requests + nodes) - plain_ms + overhead.node_ms * nodes
-        return Gain(requests, nodes, token_ms, added_ms, draft_ms)
 
     def prices(self, requests: int, prompt_rows: int, draft_ms: float, nodes: int) -> Prices:
         """Of steps with up to so many draft nodes."""

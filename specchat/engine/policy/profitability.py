@@ -1,43 +1,8 @@
-"""Whether drafting pays, measured: for one request, and for one speculator beside the others."""
+"""Whether asking a speculator pays beside the others, measured, and what it costs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(slots=True)
-class Payoff:
-    """Whether drafting pays for one request: milliseconds saved per step, and the pause after
-    steps that lost. It ends the losses by a drafter that boasts where nothing calibrates it
-    (`BestTrees`); where drafts are calibrated it makes no difference."""
-
-    saved_ms: float = 0.0  # exponential average
-    steps: int = 0
-    pause: int = 0  # plain steps to go before the next try
-    length: int = 4  # of the next pause
-
-    TRIALS = 16  # single steps vary widely, and a gain was expected of each
-    LONGEST = 64
-    LATEST = 20  # steps that the average is made of
-
-    def allow(self) -> bool:
-        """True when this step should draft; counts down a pause."""
-        if self.pause:
-            self.pause -= 1
-            return False
-        return True
-
-    def observe(self, saved_ms: float) -> None:
-        """Take in what a drafted step saved (or lost, negative)."""
-        self.steps += 1
-        self.saved_ms += (saved_ms - self.saved_ms) / min(self.steps, self.LATEST)
-        if self.steps >= self.TRIALS and self.saved_ms < 0:
-            self.pause = self.length
-            self.length = min(2 * self.length, self.LONGEST)
-            self.steps = 0
-            self.saved_ms = 0.0
-        elif self.saved_ms > 0:
-            self.length = 4
 
 
 @dataclass(slots=True)

@@ -1,1 +1,1 @@
-"""From logits to tokens: distributions, seeded noise, and both verification rules."""
+"""From logits to tokens: distributions, seeded noise, and the walk along drafts."""

@@ -1,10 +1,10 @@
 """Logits to tokens: penalties, temperature, top-k, top-p, min-p, and the seeded noise.
 
-Under the coupled rule the token at a position is `argmax(log p + gumbel)`, where the Gumbel noise
-depends on (seed, position, token) alone. That is an exact draw from p (the Gumbel-max trick), and
-it makes the answer a function of target, prompt and seed: drafts cannot change it. A drafter that
-adds the same noise to its own log-probabilities agrees with the target more often (Daliri, Musco,
-Suresh, "Coupling without communication and drafter-invariant speculative decoding", 2024).
+The token at a position is `argmax(log p + gumbel)`, where the Gumbel noise depends on (seed,
+position, token) alone. That is an exact draw from p (the Gumbel-max trick), and it makes the answer
+a function of target, prompt and seed: drafts cannot change it. A drafter that adds the same noise
+to its own log-probabilities agrees with the target more often (Daliri, Musco, Suresh, "Coupling
+without communication and drafter-invariant speculative decoding", 2024).
 """
 
 from __future__ import annotations
@@ -17,29 +17,9 @@ import torch
 
 from specchat.engine.request import SamplingParams
 from specchat.engine.sampling.noise import NoiseTape
-from specchat.engine.sampling.uniforms import Stream, Uniforms, stream_seed
 
 NO_TOKEN = -1
 """Chosen after a row whose scores are no numbers, or whose best one is infinite."""
-
-
-@dataclass(frozen=True, slots=True)
-class Randomness:
-    """What one request's tokens are drawn with; nothing when greedy."""
-
-    noise: NoiseTape | None = None  # coupled rule
-    uniforms: Uniforms | None = None  # rejection rule
-    draw_noise: NoiseTape | None = None  # rejection rule: for drafters, independent of the dice
-
-    @classmethod
-    def of(cls, params: SamplingParams, vocab: int, device: torch.device) -> Randomness:
-        """What `params` ask for, for `vocab` tokens."""
-        if params.greedy:
-            return cls()
-        if not params.rejects:
-            return cls(noise=NoiseTape(params.seed, vocab, device))
-        own = NoiseTape(stream_seed(params.seed, Stream.DRAFT), vocab, device)
-        return cls(uniforms=Uniforms(params.seed), draw_noise=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +28,19 @@ class RowGroup:
 
     params: SamplingParams
     count: int
-    noise: torch.Tensor | None  # [count, vocab], the noise of each row's own position; coupled
+    noise: torch.Tensor | None  # [count, vocab], of each row's own position; None when greedy
     histories: Sequence[Sequence[int]] | None  # per row: prompt and answer up to it
     prompt_length: int = 0
-    uniforms: Uniforms | None = None  # random numbers of the rejection rule
     position: int = 0  # in the text, of the token that the first row chooses
 
-    @property
-    def is_plain(self) -> bool:
-        """True when each row's token is that of its largest logit, and nothing else is wanted."""
-        return self.uniforms is None and takes_largest(self.params)
+
+def noise_of(params: SamplingParams, vocab: int, device: torch.device) -> NoiseTape | None:
+    """What a request's tokens are chosen with, of `vocab`; None when greedy."""
+    return None if params.greedy else NoiseTape(params.seed, vocab, device)
 
 
 def choose(logits: torch.Tensor, groups: Sequence[RowGroup]) -> list[int]:
-    """The target's token for every row of `logits [rows, vocab]` by the coupled rule; groups in
-    row order."""
+    """The target's token for every row of `logits [rows, vocab]`; groups in row order."""
     return best_tokens(scores(logits, groups))
 
 

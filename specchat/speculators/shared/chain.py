@@ -9,7 +9,7 @@ import torch
 
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.drafting.speculator import DraftContext
-from specchat.speculators.shared.draft_sampling import Drawn, best_tokens, drawn_tokens, noise_depth
+from specchat.speculators.shared.draft_sampling import best_tokens, noise_depth
 
 SIBLINGS = 2
 """Tokens drafted for each place: the chain's own and its runners-up, which are leaves."""
@@ -39,20 +39,9 @@ class Chain:
             self.tree.add(token, self.tip, self.source, min(chance, 1.0))
             for token, chance in zip(tokens, chances, strict=True)
         ]
-        return self._carry_on(nodes[0], chances[0])
-
-    def draw(self, drawn: Drawn) -> int:
-        """Add tokens that were drawn, and return the first one, which carries on."""
-        nodes = [
-            self.tree.draw(token, self.tip, self.source, q)
-            for token, q in zip(drawn.tokens, drawn.q, strict=True)
-        ]
-        return self._carry_on(nodes[0], self.tree.confidence[nodes[0]])
-
-    def _carry_on(self, node: int, chance: float) -> int:
-        self.tip = node
-        self.chance *= chance
-        return self.tree.tokens[node]
+        self.tip = nodes[0]
+        self.chance *= chances[0]
+        return tokens[0]
 
 
 def extend_all(
@@ -61,18 +50,16 @@ def extend_all(
     place: int,
     token_ids: torch.Tensor | None = None,
 ) -> list[int]:
-    """Add the next place to each chain by the drafter's `logits [chains, vocab]`: its best tokens,
-    or drawn ones for a request that is verified by rejection. Returns the tokens that carry on.
+    """Add the next place's best tokens to each chain by the drafter's `logits [chains, vocab]`.
+    Returns the tokens that carry on.
 
     `token_ids [vocab]` names the tokens of a reduced vocabulary.
     """
     found = best_tokens(logits, [chain.context for chain in chains], place, SIBLINGS, token_ids)
-    tips = []
-    for row, chain in enumerate(chains):
-        drawn = drawn_tokens(logits[row], chain.context, place, SIBLINGS, token_ids)
-        best = found.tokens[row], found.chances[row]
-        tips.append(chain.extend(*best) if drawn is None else chain.draw(drawn))
-    return tips
+    return [
+        chain.extend(tokens, chances)
+        for chain, tokens, chances in zip(chains, found.tokens, found.chances, strict=True)
+    ]
 
 
 def useful_depth(context: DraftContext, depth: int) -> int:

@@ -18,37 +18,6 @@ class Candidates:
     chances: list[list[float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Tokens of one place, drawn without replacement."""
-
-    tokens: list[int]
-    q: list[torch.Tensor]  # [vocab of the target] what each was drawn from
-
-
-def drawn_tokens(
-    logits: torch.Tensor,
-    context: DraftContext,
-    depth: int,
-    count: int,
-    token_ids: torch.Tensor | None = None,
-) -> Drawn | None:
-    """`count` tokens drawn from the drafter's `logits [vocab]` at the request's temperature, for a
-    request that is verified by rejection; None for any other. See `best_tokens` for the rest."""
-    if context.draw_noise is None:
-        return None
-    noise = context.draw_noise(depth + 1)[depth].to(logits.device)
-    logq = torch.full_like(noise, -torch.inf)
-    ids = slice(len(logits)) if token_ids is None else token_ids
-    logq[ids] = logits.float() / context.temperature
-    found = Drawn([], [])
-    for token in (logq + noise).topk(min(count, len(logits))).indices.tolist():
-        found.tokens.append(token)
-        found.q.append(logq.softmax(-1))
-        logq[token] = -torch.inf
-    return found
-
-
 def best_tokens(
     logits: torch.Tensor,
     contexts: Sequence[DraftContext],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,61 +91,26 @@ def test_the_64th_row_sets_the_sign_bit_of_an_int64() -> None:
     assert all(-(2**63) <= mask < 2**63 for mask in masks)
 
 
-def uniform(vocab: int = 10) -> torch.Tensor:
-    return torch.full((vocab,), 1 / vocab)
+def test_a_cut_tree_keeps_its_first_nodes() -> None:
+    tree = bushy()
+    assert paths(tree.first(3)) == [(1,), (2,), (1, 3)]
+    assert paths(tree.first(0)) == []
+    assert paths(tree.first(99)) == paths(tree)
 
 
-def drawn_pairs() -> DraftTree:
-    """Two tokens drawn at the root, and two behind the first of them."""
+def test_a_shallow_tree_keeps_the_nodes_down_to_a_depth() -> None:
+    assert paths(bushy().shallow(1)) == [(1,), (2,), (5,)]
+
+
+def bushy() -> DraftTree:
+    """Three tokens behind the root, and two behind the first of them."""
     tree = DraftTree()
-    first = tree.draw(1, ROOT, "x", uniform())
-    tree.draw(2, ROOT, "x", uniform())
-    tree.draw(3, first, "x", uniform())
-    tree.draw(4, first, "x", uniform())
+    for token, parent in ((1, ROOT), (2, ROOT), (3, 0), (4, 0), (5, ROOT)):
+        tree.add(token, parent, "x")
     return tree
 
 
-def said(tree: DraftTree) -> list[tuple[int, int]]:
-    return [(draw.parent, draw.token) for draw in tree.draws]
-
-
-def test_a_token_drawn_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match="without replacement, got token 1 twice"):
-        drawn_pairs().draw(1, ROOT, "x", uniform())
-
-
-def test_the_confidence_of_a_draw_does_not_depend_on_its_token() -> None:
-    other = DraftTree()
-    for token, parent in ((9, ROOT), (1, ROOT), (4, 0), (3, 0)):
-        other.draw(token, parent, "x", uniform())
-    assert other.confidence == drawn_pairs().confidence
-
-
-def test_a_cut_tree_keeps_the_draws_behind_its_nodes() -> None:
-    tree = drawn_pairs()
-    assert paths(tree.first(3)) == [(1,), (2,), (1, 3)]
-    assert said(tree.first(3)) == [(ROOT, 1), (ROOT, 2), (0, 3), (0, 4)]
-    assert said(tree.first(0)) == [(ROOT, 1), (ROOT, 2)]
-    assert len(tree.first(99)) == 4
-
-
-def test_a_shallow_tree_keeps_the_draws_behind_its_nodes() -> None:
-    tree = DraftTree.chain([7, 8], "other")
-    node = tree.draw(1, ROOT, "x", uniform())
-    tree.draw(3, node, "x", uniform())
-    assert paths(tree.shallow(1)) == [(7,), (1,)]
-    assert said(tree.shallow(1)) == [(ROOT, 1), (1, 3)]
-
-
-def test_a_selection_forgets_what_was_drawn() -> None:
-    assert drawn_pairs().select(range(4)).draws == []
-
-
-def test_draws_that_the_target_cannot_read_are_refused() -> None:
-    drawn_pairs().check(10)
-    with pytest.raises(ValueError, match=r"q must be \[12\], got \[10\]"):
-        drawn_pairs().check(12)
-    tree = DraftTree()
-    tree.draw(11, ROOT, "x", uniform(10))
-    with pytest.raises(ValueError, match="draft tokens must be from 0 to 9, got 11"):
-        tree.first(0).check(10)
+def test_tokens_that_the_target_cannot_read_are_refused() -> None:
+    bushy().check(6)
+    with pytest.raises(ValueError, match="draft tokens must be from 0 to 4, got 5"):
+        bushy().check(5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +162,19 @@ def test_without_merging_the_tree_that_promises_most_is_kept_as_far_as_it_pays()
     assert [paths(tree) for tree in trees.chosen()] == [[(3,), (3, 4)]]
 
 
+def test_without_merging_what_a_drafter_says_counts_as_far_as_it_came_true() -> None:
+    trees = BestTrees(policy(0.0), VOCAB)
+    for _ in range(100):
+        trees.begin(wishes(1), 0)
+        trees.add("boaster", [0], [DraftTree.chain([1, 2], "boaster", [0.9, 0.9])], [9])
+        trees.add("modest", [0], [DraftTree.chain([3, 4], "modest", [0.25, 0.25])], [9])
+        trees.choose(0.0)
+        (tree,) = trees.chosen()
+        trees.learn([0], [[3, 4]])
+    assert tree.sources == ["modest", "modest"]
+    assert tree.confidence == pytest.approx([1.0, 1.0])  # 4 times as often right as it says
+
+
 def test_packed_trees_with_impossible_parents_are_refused() -> None:
     native = merger_of(policy(0.0))
     native.begin(wishes(1), 0)
@@ -172,15 +184,6 @@ def test_packed_trees_with_impossible_parents_are_refused() -> None:
         with pytest.raises(ValueError, match="a node's parent must come before it"):
             native.add("x", [0], [wrong], [4])
     assert native.count(0) == 0
-
-
-def test_drafts_that_were_drawn_are_not_merged() -> None:
-    native = merger_of(policy(0.0))
-    native.begin(wishes(1), 0)
-    tree = chain(1, SURE)
-    tree.draw(5, ROOT, "x", torch.full((VOCAB,), 1 / VOCAB))
-    with pytest.raises(ValueError, match="verified by rejection"):
-        native.add("x", [0], [tree], [4])
 
 
 def test_an_engine_that_drafts_has_the_library_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,22 @@
-"""Whether drafting pays: requests and speculators that pause and are tried again."""
+"""Whether asking a speculator pays: losing ones pause and are tried again."""
 
 from __future__ import annotations
 
 import pytest
 
-from specchat.engine.policy.profitability import AskCost, Payoff, Worth
+from specchat.engine.policy.profitability import AskCost, Worth
 
 
-def test_a_request_that_loses_pauses_longer_each_time_and_is_tried_again() -> None:
-    payoff = Payoff()
+def test_one_that_loses_pauses_longer_each_time_and_is_tried_again() -> None:
+    worth = Worth()
     pauses = []
-    for _ in range(6):
-        while payoff.allow():
-            payoff.observe(-1.0)
-        pauses.append(1)
-        while not payoff.allow():
+    for _ in range(12):
+        worth.observe(0.9)
+        pauses.append(0)
+        while not worth.allow():
             pauses[-1] += 1
-        payoff.observe(-1.0)
     assert pauses == sorted(pauses)
-    assert pauses[-1] <= Payoff.LONGEST
+    assert pauses[-1] == Worth.LONGEST
 
 
 def test_a_speculator_that_helps_now_and_then_is_asked_as_long_as_it_pays_on_average() -> None:

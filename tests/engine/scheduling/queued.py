@@ -6,7 +6,6 @@ import itertools
 
 from specchat.engine.output.commit import OutputText
 from specchat.engine.request import Request, SamplingParams
-from specchat.engine.sampling.sampler import Randomness
 from specchat.engine.sequence import Sequence, TokenStream
 
 _order = itertools.count()
@@ -28,7 +27,7 @@ def queued(
         tokens=list(prompt),
         output=OutputText(params, frozenset(), str),
         max_new_tokens=max_tokens,
-        randomness=Randomness(),
+        noise=None,
         order=next(_order),
         urgent=interactive,
     )

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specchat.engine.errors import QueueFullError
-from specchat.engine.request import FinishReason, Request, SamplingParams, Verification
+from specchat.engine.request import FinishReason, Request, SamplingParams
 from tests.engine.running import (
     Answer,
     Bushy,
@@ -56,12 +56,6 @@ class Asked:
     sampled: bool
     penalised: bool
     speculate: bool
-    rule: Verification
-
-    @property
-    def repeatable(self) -> bool:
-        """True when drafts cannot change the answer, only its speed."""
-        return self.rule == "coupled" or not self.sampled
 
     def request(self, salt: str, interactive: bool) -> Request:
         params = SamplingParams(
@@ -70,7 +64,6 @@ class Asked:
             seed=self.text,
             repetition_penalty=1.3 if self.penalised else 1.0,
             speculate=self.speculate,
-            verification=self.rule,
             **STOPS[self.stop],
         )
         public = len(COMPANY) if self.text < 3 else 0
@@ -85,7 +78,6 @@ asked = st.builds(
     sampled=st.booleans(),
     penalised=st.booleans(),
     speculate=st.sampled_from([True, True, True, False]),
-    rule=st.sampled_from(["coupled", "coupled", "rejection"]),
 )
 salts = st.sampled_from(["", "shop", "bank"])
 event = st.one_of(
@@ -169,12 +161,10 @@ def test_any_interleaving_gives_the_plain_answers_and_every_page_back(
             answer = read(stepped.streams[request_id])
             assert (answer.finish is FinishReason.CANCELLED) == (request_id in cancelled)
             assert len(answer.tokens) == answer.stats.completion_tokens <= what.max_tokens
-            if what.repeatable and request_id in cancelled:
+            if request_id in cancelled:
                 assert answer.tokens == plain(what).tokens[: len(answer.tokens)]
-            elif what.repeatable:
-                assert answer.said == plain(what).said
             else:
-                seen["drawn"] += 1
+                assert answer.said == plain(what).said
             seen["cancelled" if request_id in cancelled else "ended"] += 1
             seen["drafted"] += answer.stats.drafted
             seen["accepted"] += answer.stats.accepted
@@ -182,7 +172,7 @@ def test_any_interleaving_gives_the_plain_answers_and_every_page_back(
         assert_empty(stepped)
 
     check()
-    for what in ("ended", "cancelled", "preemptions", "drafted", "accepted", "drawn"):
+    for what in ("ended", "cancelled", "preemptions", "drafted", "accepted"):
         assert seen[what] > 3, seen
 
 

@@ -1,4 +1,4 @@
-// Tokens by the coupled rule: the largest of log p + noise.
+// Tokens: the largest of log p + noise.
 
 #pragma once
 
