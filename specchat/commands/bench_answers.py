@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from specchat.chat.types import AnswerUpdate
 
 OWNER = "bench"
-LONGEST_PASSAGE = 900  # characters of an MTRAG passage that are given
-MOST_PASSAGES = 3
+MOST_PASSAGES = 3  # of an MTRAG task that are given
 
 
 @measuring
@@ -71,7 +70,7 @@ def _add_mtrag(
 ) -> None:
     from specchat.bench.answers.mtrag import mtrag_rows, mtrag_summary, read_all
 
-    reader = PageReader(service, max_tokens, LONGEST_PASSAGE, MOST_PASSAGES)
+    reader = PageReader(service, max_tokens, MOST_PASSAGES)
     with shared.progress("MTRAG", len(tasks)) as advance:
         results = read_all(tasks, reader, advance)
     report["summary"] |= mtrag_summary(results)
@@ -123,24 +122,30 @@ def _retrieved(last: AnswerUpdate) -> tuple[str, ...]:
 
 
 class PageReader:
-    """Answers from given passages with the configured model, by the chat's own instructions."""
+    """Answers from given passages with the configured model, by the chat's own instructions: of
+    each passage it reads what is nearest to the question by its words."""
 
-    def __init__(self, service: ChatService, max_tokens: int, longest: int, most: int) -> None:
-        """Passages are cut at `longest` characters, and the first `most` are given."""
+    def __init__(self, service: ChatService, max_tokens: int, most: int) -> None:
+        """Of the passages the first `most` are given."""
         from specchat.chat.answer.prompt import PromptBuilder
 
         self._loaded = service.loaded
         self._builder = PromptBuilder(service.loaded.tokenizer)
-        self._max_tokens, self._longest, self._most = max_tokens, longest, most
+        self._max_tokens, self._most = max_tokens, most
 
     def read(self, messages: Sequence[PromptMessage], passages: Sequence[str]) -> str:
         """The answer to the last message."""
         from specchat.chat.answer.instructions import grounded_question, system_text
+        from specchat.chat.knowledge.excerpt import FIRST_WORDS, excerpt, shared_words
         from specchat.chat.slots.message import Message
         from specchat.engine.request import Request, SamplingParams
 
-        pages = [("Page", passage[: self._longest]) for passage in passages[: self._most]]
-        asked = grounded_question(messages[-1].content, pages)
+        question = messages[-1].content
+        pages = [
+            ("Page", excerpt(text, shared_words(text, question), FIRST_WORDS))
+            for text in passages[: self._most]
+        ]
+        asked = grounded_question(question, pages)
         conversation = [
             Message.of("system", system_text("the help desk", "")),
             *(Message.of(message.role, message.content) for message in messages[:-1]),

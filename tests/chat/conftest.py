@@ -180,8 +180,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[..., Chat]:
-    """A chat on a scripted engine. `uses_slots=False` is any model but the bundled one; `orders`
-    gives the shop its order table."""
+    """A chat on a scripted engine. `uses_slots=False` is any model that reads pages, known as `model`;
+    `orders` gives the shop its order table."""
 
     def make(
         *,
@@ -192,12 +192,14 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         learn: bool = False,
         retention_days: int | None = None,
         engine: ScriptedEngine | None = None,
+        model: str = "smollm2",
     ) -> Chat:
         engine = engine or ScriptedEngine(context_length)
         shop = company if orders else company.model_copy(update={"orders": ()})
         tokenizer = tokenizer or care_tokenizer
+        options = LoadOptions(model="care-mini" if uses_slots else model)
         loaded: Any = SimpleNamespace(
-            engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=uses_slots
+            engine=engine, tokenizer=tokenizer, options=options, uses_slots=uses_slots
         )
         service = ChatService(loaded, store, shop, learn=learn, retention_days=retention_days)
         return Chat(service, engine, store, tokenizer)

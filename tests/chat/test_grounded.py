@@ -76,6 +76,24 @@ def test_the_target_says_which_page_the_question_is_about(chat: Chat) -> None:
     assert chat.tokenizer.decode(request.prompt_ids[: request.public_tokens]).endswith("Customer:")
 
 
+def test_the_assistant_says_all_that_was_chosen(make_chat: Make) -> None:
+    chat = make_chat(uses_slots=False, model="care")
+    says(chat, "Standard delivery costs $4.90.")
+    last = ask(chat, "how much does delivery cost?")[-1]
+    assert "is free from $60. Express delivery costs $12.90." in last.text
+    assert last.grounds
+    assert last.grounds.state == "page"
+
+
+def test_it_says_where_it_is_not_sure(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specchat.chat.answer.preparation.UNSURE", 1.1)
+    says(chat, COST)
+    assert ask(chat, "how much does delivery cost?")[-1].text == f"{say.UNSURE}\n\n{COST}"
+    monkeypatch.setattr("specchat.chat.answer.preparation.UNSURE", 0.0)
+    says(chat, COST)
+    assert ask(chat, "how much does delivery cost?")[-1].text == COST
+
+
 def test_what_is_private_is_not_everybodys(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
     for question in ("order 4417 and what does delivery cost?", "how much does delivery cost?"):

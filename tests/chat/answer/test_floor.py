@@ -5,35 +5,48 @@ from __future__ import annotations
 import pytest
 
 from specchat.chat import wording as say
-from specchat.chat.answer.floor import FITS, MOST_WORDS, page_words, settled, used_passages
+from specchat.chat.answer.floor import FITS, lacks, page_words, settled, used_passages
 from specchat.chat.answer.grounds import Grounds
 from specchat.chat.knowledge import Passage
 
 RETURNS = Passage("r", "help.md", "Returns", "You can return an order within 30 days. It is free.")
 REFUNDS = Passage("f", "help.md", "Refunds", "A refund takes 5 days. It goes to your card.")
-LONG = Passage(
-    "l",
-    "help.md",
-    "Stores",
-    " ".join(f"Sentence number {i} says nothing that anybody would ask about." for i in range(20))
-    + " Dogs are welcome in every store.",
+
+
+def grounds(
+    question: str, *passages: Passage, chance: float = 0.9, verbatim: bool = False
+) -> Grounds:
+    excerpts = tuple(page.text for page in passages)
+    return Grounds(question, "question", passages, excerpts, chance, verbatim=verbatim)
+
+
+def test_pages_are_said_in_their_own_words() -> None:
+    assert page_words(grounds("returns?", RETURNS)) == RETURNS.text
+    both = page_words(grounds("returns? and refunds?", RETURNS, REFUNDS))
+    assert both == f"{RETURNS.text}\n\n{REFUNDS.text}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "left_out"),
+    [
+        ("I'm sorry. You can return an order within 30 days. It is free.", False),
+        ("- You can return an order within 30 days\n- It is free", False),
+        ("You can return an order within 30 days.", True),
+        ("You can return an order. It is free.", True),
+        ("", True),
+    ],
 )
+def test_what_an_answer_leaves_out_is_seen(answer: str, left_out: bool) -> None:
+    assert lacks(answer, RETURNS.text) is left_out
 
 
-def grounds(question: str, *passages: Passage, chance: float = 0.9, parts: int = 1) -> Grounds:
-    return Grounds(question, "question", passages, chance, parts=parts)
-
-
-def test_a_short_page_is_said_whole_and_of_two_questions_both() -> None:
-    assert page_words(grounds("returns?", RETURNS, REFUNDS)) == RETURNS.text
-    both = page_words(grounds("returns? and refunds?", RETURNS, REFUNDS, parts=2))
-    assert both == f"{RETURNS.text} {REFUNDS.text}"
-
-
-def test_of_a_long_page_the_sentences_that_fit_are_said_in_its_order() -> None:
-    said = page_words(grounds("can I bring my dog into the store?", LONG))
-    assert said.endswith("Dogs are welcome in every store.")
-    assert len(said.split()) <= MOST_WORDS
+def test_a_model_that_was_taught_to_quote_says_all_of_it() -> None:
+    short = "You can return an order within 30 days."
+    found = settled(short, grounds("returns?", RETURNS, verbatim=True))
+    assert (found.text, found.grounds.state) == (RETURNS.text, "page")
+    assert settled(short, grounds("returns?", RETURNS)).text == short
+    whole = f"Gladly. {RETURNS.text}"
+    assert settled(whole, grounds("returns?", RETURNS, verbatim=True)).text == whole
 
 
 def test_sources_are_those_that_the_answer_used_in_its_order() -> None:

@@ -16,7 +16,7 @@ from specchat.training.assistant.examples.business import (
     kinds_of,
     varied,
 )
-from specchat.training.assistant.examples.desk import World
+from specchat.training.assistant.examples.desk import JUDGES, World
 from specchat.training.assistant.examples.example import Example
 from specchat.training.assistant.examples.sheets import draw_sheets
 
@@ -43,9 +43,12 @@ def test_answers_quote_the_pages_word_for_word(world: World) -> None:
     quoting = {"page", "page of two", "two questions", "two pages", "follow-up", "complaint"}
     for example in drawn(world):
         if example.kind in quoting:
-            pages = " ".join(" ".join(text for _, text in example.given.passages).split())
+            pages = "\n\n".join(text for _, text in example.given.passages)
             assert example.says
-            assert all(sentence in pages for sentence in example.says)
+            assert all(said in pages for text in example.says for said in text.split("\n\n"))
+            answer = " ".join(example.answer.split())
+            assert all(sentence in answer for sentence in example.needed)
+            assert not JUDGES.search(example.lead) or example.kind == "complaint"
 
 
 def test_it_declines_only_where_nothing_is_given(world: World) -> None:
