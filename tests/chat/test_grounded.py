@@ -85,6 +85,16 @@ def test_the_assistant_says_all_that_was_chosen(make_chat: Make) -> None:
     assert last.grounds.state == "page"
 
 
+def test_an_order_is_not_lost_behind_a_page(make_chat: Make) -> None:
+    chat = make_chat(uses_slots=False, model="care", orders=True)
+    says(chat, "Your order 4417 is on its way.")
+    assert ask(chat, "where is order 4417?")[-1].text == "Your order 4417 is on its way."
+    says(chat, "Your order 4417 is on its way.")
+    both = ask(chat, "where is order 4417, and how much does delivery cost?")[-1].text
+    assert "4417" in both
+    assert "Express delivery costs $12.90." in both
+
+
 def test_it_says_where_it_is_not_sure(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("specchat.chat.answer.preparation.UNSURE", 1.1)
     says(chat, COST)

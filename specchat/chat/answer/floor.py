@@ -58,8 +58,11 @@ def settled(answer: str, grounds: Grounds) -> Settled:
     declined = declines(answer)
     left_out = grounds.verbatim and any(lacks(answer, each) for each in grounds.excerpts)
     text, replaced_by = answer, ""
-    if grounds.records and (wrong or declined):
+    both = grounds.parts > 1 and bool(grounds.passages)
+    if grounds.records and (wrong or declined or (left_out and both)):
         text, replaced_by = _from_records(grounds), "records"
+    elif grounds.records:
+        pass  # a page beside an order need not be said
     elif grounds.passages and (wrong or (grounds.chance >= FITS if declined else left_out)):
         text, replaced_by = page_words(grounds), "page"
     elif wrong:
