@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from specchat.commands.shared import Encode
     from specchat.loader import LoadedModel
 
-CONVERSATIONS = 200
+CONVERSATIONS = 100
 TURNS = 3
 
 Number = TypeVar("Number", int, float)

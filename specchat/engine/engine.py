@@ -218,17 +218,25 @@ class Engine:
         self._drafting.learn_answers(answers, salt, fresh)
 
     def close(self) -> None:
-        """Cancel everything and stop; returns when the step loop has ended."""
+        """Cancel everything and stop; returns when the step loop has ended. The KV cache is given
+        back."""
+        if not self._end_loop():
+            return
+        self._queue.stop()
+        # A thread that is in C++ when the interpreter ends takes the process down with it.
+        if self._queue.wait(LAST_JOB_S):
+            self._runner.cache.release()
+        self._drafting.close()
+
+    def _end_loop(self) -> bool:
+        """Run no further step; False when somebody else has seen to that."""
         with self._wake:
             if self._closed:
-                return
+                return False
             self._closed = True
             self._wake.notify()
-        self._queue.stop()
         self._thread.join()
-        # A thread that is in C++ when the interpreter ends takes the process down with it.
-        self._queue.wait(LAST_JOB_S)
-        self._drafting.close()
+        return True
 
     # On the engine thread
 

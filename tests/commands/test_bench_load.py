@@ -120,7 +120,7 @@ def test_prompts_that_do_not_fit_are_left_out_and_a_packed_file_is_read(
 def test_a_mistake_is_explained_and_exits_2(
     tiny_model_dir: Path, arguments: list[str], message: str
 ) -> None:
-    result = load(*arguments, "--model", tiny_model_dir)
+    result = load(*arguments, "--limit", 3, "--model", tiny_model_dir)
     assert result.exit_code == 2, result.output
     assert message in result.stderr
     assert "Traceback" not in result.output

@@ -215,7 +215,7 @@ class Stepped:
     """An engine whose steps are run by hand, so that a test decides what happens between them."""
 
     def __init__(self, engine: Engine) -> None:
-        engine.close()
+        engine._end_loop()
         self.engine = engine
         self.streams: dict[str, TokenStream] = {}
 

@@ -52,6 +52,11 @@ class KVCache:
         self.rows_moved = 0  # accepted rows moved inside tail pages, once per layer
         self.pages_copied = 0  # pages whose rows were all moved there from one other page
 
+    def release(self) -> None:
+        """Give the memory back, whoever holds a tensor of it; no row can be read any more."""
+        for array in self._arrays.values():
+            array.untyped_storage().resize_(0)
+
     def move(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Copy rows `source` to rows `target` in every layer, as if all at once."""
         pairs = [(s, t) for s, t in zip(source, target, strict=True) if s != t]

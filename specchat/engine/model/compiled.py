@@ -201,6 +201,8 @@ class CompileQueue:
         """Wait until everything is done; False when `timeout_s` was not enough."""
         if self._thread is not None:
             self._thread.join(timeout_s)
+        if self.done:
+            atexit.unregister(self._end)  # which would keep the model until the process ends
         return self.done
 
     def _end(self) -> None:
