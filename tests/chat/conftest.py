@@ -180,8 +180,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[..., Chat]:
-    """A chat on a scripted engine. `uses_slots=False` is any model that reads pages, known as `model`;
-    `orders` gives the shop its order table."""
+    """A chat on a scripted engine. `uses_slots=False` is any model that reads pages, known as
+    `model`; `orders` gives the shop its order table."""
 
     def make(
         *,

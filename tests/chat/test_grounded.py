@@ -90,6 +90,9 @@ def test_an_order_is_not_lost_behind_a_page(make_chat: Make) -> None:
     says(chat, "Your order 4417 is on its way.")
     assert ask(chat, "where is order 4417?")[-1].text == "Your order 4417 is on its way."
     says(chat, "Your order 4417 is on its way.")
+    says(chat, "Sign in and open My Orders. The link appears there.")
+    assert ask(chat, "tracking number for order 4417")[-1].text.startswith("Your order 4417 is")
+    says(chat, "Your order 4417 is on its way.")
     both = ask(chat, "where is order 4417, and how much does delivery cost?")[-1].text
     assert "4417" in both
     assert "Express delivery costs $12.90." in both

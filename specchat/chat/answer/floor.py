@@ -30,6 +30,7 @@ from storage.records import AnswerState
 FITS = 0.4
 """The chance from which a page is believed against a model that says it does not know."""
 
+_NUMBER = re.compile(r"\w*\d[\w.,]*\w|\d")
 _SHARED_WORDS = 4  # in a row, that show where an answer comes from
 
 
@@ -59,7 +60,8 @@ def settled(answer: str, grounds: Grounds) -> Settled:
     left_out = grounds.verbatim and any(lacks(answer, each) for each in grounds.excerpts)
     text, replaced_by = answer, ""
     both = grounds.parts > 1 and bool(grounds.passages)
-    if grounds.records and (wrong or declined or (left_out and both)):
+    silent = grounds.verbatim and not tells(answer, grounds.records)
+    if grounds.records and (wrong or declined or silent or (left_out and both)):
         text, replaced_by = _from_records(grounds), "records"
     elif grounds.records:
         pass  # a page beside an order need not be said
@@ -113,6 +115,12 @@ def _from_records(grounds: Grounds) -> str:
 def page_words(grounds: Grounds) -> str:
     """What the pages say, word for word."""
     return "\n\n".join(grounds.excerpts)
+
+
+def tells(answer: str, records: Sequence[str]) -> bool:
+    """True where an answer has a number of every order's record: its own, a day, a total."""
+    said = set(_NUMBER.findall(answer))
+    return all(said & set(_NUMBER.findall(record)) for record in records)
 
 
 def lacks(answer: str, excerpt: str) -> bool:

@@ -106,7 +106,8 @@ _GREETING = (
 _THANKS = (
     r"(?:thank(?:s| you)(?: for (?:your|the) (?:help|answer|time|info(?:rmation)?))?|thx|ty|cheers"
     r"|many thanks|great|perfect|awesome|wonderful|brilliant|cool|nice|super|good|fine|got it"
-    r"|that(?:['’]s| is) (?:all|great|perfect|good|fine|helpful)(?: i needed)?|that helps|"
+    r"|that(?:['’]s| is| was) (?:all|it|everything|great|perfect|good|fine|helpful)(?: i needed)?"
+    r"|that helps|"
     r"that was (?:quick|helpful)|you(?:['’]re| are) (?:great|the best)"
     r"|danke(?:schön| schön| sehr)?|vielen dank)"
 )

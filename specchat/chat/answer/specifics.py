@@ -103,7 +103,7 @@ _UNITS: dict[str, tuple[str, int]] = {
     "monat": ("month", 1), "year": ("month", 12), "jahr": ("month", 12),
 }  # fmt: skip
 _DURATION = re.compile(
-    rf"(?:(?P<from>{_COUNT}){_SPAN})?(?P<n>{_COUNT})[\s-]+"
+    rf"(?:(?P<from>{_COUNT}){_SPAN})?(?P<n>{_COUNT})(?:[^\S\n]|-|\n(?=(?-i:[a-z])))+"  # no new line
     r"(?:(?:business|working|full|calendar|more|whole|consecutive)[\s-]+){0,2}"
     rf"(?P<unit>{'|'.join(_UNITS)})(?:s|n|e|en)?\b",
     re.IGNORECASE,

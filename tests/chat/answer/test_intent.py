@@ -12,6 +12,7 @@ from specchat.chat.answer.intent import intent_of
     ["hi", "hey there 😊", "thanks, that helps", "are you a robot?",
      "am i talking to a real person",
      "good evening", "help", "ok thx", "Danke schön!", "cheers mate", "thanks a lot guys",
+     "thanks a lot, that was it",
      "hallo zusammen"],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
