@@ -94,7 +94,7 @@ def test_with_consent_question_and_answer_are_stored_redacted(client: Client, si
     eventually(lambda: site.store.flush() and "bilby" in site.store.races()[0].prompt)
     (turn,) = site.store.turns(said["conversation"])
     assert turn.question == "Where is the numbat-lamp? Write to [email]"
-    assert turn.answer.startswith("I understand")
+    assert "I understand" in turn.answer
     assert site.holds("numbat-lamp")
     assert site.holds("bilby-lamp")
     assert not site.holds("ann@mail.example")
