@@ -35,7 +35,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "haswell": V3,
     "znver3": V3,
     "skylake-avx512": AVX512,
-    "sapphirerapids": AVX512 | {"avx512_bf16", "avx512_vbmi", "avx512_vnni", "avx512_bitalg"},
+    "sapphirerapids": AVX512 | {"avx512_bf16", "avx512vbmi", "avx512_vnni", "avx512_bitalg"},
     "native": frozenset(),
 }
 """Instruction sets to build for -> what the processor must know to run the build."""
