@@ -145,7 +145,8 @@ class Request:
 
     `salt` separates tenants: they take turns, and prefix pages are shared only between equal
     salts. The first `public_tokens` of the prompt are shared by all tenants; they must be the
-    company's own words and hold nothing that a customer said or that depends on it.
+    company's own words and hold nothing that a customer said. Where the customer's words choose
+    them, a fast first token tells others that somebody asked after the same page, not who.
     `interactive` requests go before batch work. A `traced` one has a delta for every step.
     """
 

@@ -397,5 +397,4 @@ def test_a_race_without_a_question_or_with_a_full_engine(
     engine.full.set()
     *_, last = races.race("Where is it?", "owner", AnswerOptions(max_tokens=64, seed=3))
     assert "Too many people" in (last.error or "")
-    assert last.racing is False
-    assert store.races() == []
+    assert (last.racing, store.races()) == (False, [])
