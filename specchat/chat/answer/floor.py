@@ -105,8 +105,12 @@ def _fixed(grounds: Grounds) -> str:
 def _from_records(grounds: Grounds) -> str:
     """The orders as their records have them, and the page where it is asked for too."""
     said = " ".join(map(told, grounds.lookups))
-    both = grounds.parts > 1 and grounds.passages and grounds.chance >= FITS
-    return f"{said}\n\n{page_words(grounds)}" if both else said
+    return f"{said}\n\n{page_words(grounds)}" if _asks_both(grounds) else said
+
+
+def _asks_both(grounds: Grounds) -> bool:
+    """True where a message asks about an order and something that a page answers."""
+    return grounds.parts > 1 and bool(grounds.passages) and grounds.chance >= FITS
 
 
 # -- a page in its own words -------------------------------------------------------------------
