@@ -24,6 +24,7 @@ from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.snapshot import ModelInfo
+from specchat.pretrained.packed import unpacked
 from specchat.speculators.registry import Target, load_speculator, spell_out
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ def resolve(model: str) -> Path:
         return care(ADAPTER)
     bundled = BUNDLED / model / "target"
     if re.fullmatch(r"[a-z0-9_-]+", model) and bundled.is_dir():
-        return bundled
+        return unpacked(bundled)
     return find_files(model, "model")
 
 
@@ -162,8 +163,8 @@ def _found(options: LoadOptions) -> tuple[LoadOptions, Path, list[str]]:
 
 
 def _family(model: str, directory: Path) -> Path:
-    """Where what belongs to a target lies: a cache holds the assistant, but not its speculators."""
-    return ADAPTER.parent if model == ASSISTANT else directory.parent
+    """Where what belongs to a target lies: a cache holds bundled models, not their speculators."""
+    return BUNDLED / model if model in (ASSISTANT, SMALL) else directory.parent
 
 
 def _speculators(options: LoadOptions, target: Target) -> tuple[list[Speculator], list[str]]:

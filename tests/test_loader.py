@@ -19,6 +19,7 @@ from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv.memory_plan import Device
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import BUNDLED, LoadedModel, LoadOptions, load, resolve
+from specchat.pretrained.packed import unpacked
 
 Loader = Callable[..., LoadedModel]
 
@@ -193,7 +194,7 @@ def test_a_bundled_name_wins_over_a_directory_of_that_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "care-mini").mkdir()
-    assert resolve("care-mini") == BUNDLED / "care-mini" / "target"
+    assert resolve("care-mini") == unpacked(BUNDLED / "care-mini" / "target")
 
 
 def no_base() -> Path:

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat.chat.slots.vocabulary import SLOT_TOKENS
+from specchat.pretrained.packed import unpacked
 from specchat.training.care_mlp.module import load_speculator
 from specchat.training.tokenizer import CHAT_TOKENS
 
@@ -18,7 +19,7 @@ CARD = CARE / "README.md"
 
 @pytest.mark.parametrize("name", ["target", "draft"])
 def test_language_models_load_in_bf16_with_the_tokenizers_vocabulary(name: str) -> None:
-    model = AutoModelForCausalLM.from_pretrained(CARE / name)
+    model = AutoModelForCausalLM.from_pretrained(unpacked(CARE / name))
     tokenizer = AutoTokenizer.from_pretrained(CARE / "target")
     assert model.dtype == torch.bfloat16
     assert model.config.vocab_size == len(tokenizer) == 4096
@@ -44,7 +45,7 @@ def test_the_tokenizer_has_this_versions_chat_and_slot_tokens() -> None:
 @pytest.mark.parametrize("question", ["how do I cancel order {{order_number}}?", "track my refund"])
 def test_the_target_answers_a_question_and_ends(question: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(CARE / "target")
-    model = AutoModelForCausalLM.from_pretrained(CARE / "target", dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(unpacked(CARE / "target"), dtype=torch.float32)
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": question}],
         add_generation_prompt=True,

@@ -25,7 +25,16 @@ from specchat.engine.model.shape import read_shape
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.snapshot import ModelInfo
-from specchat.loader import BUNDLED, PAGE_SIZE, PREFILL_ROWS, LoadOptions, load, plan_memory
+from specchat.loader import (
+    BUNDLED,
+    PAGE_SIZE,
+    PREFILL_ROWS,
+    SMALL,
+    LoadOptions,
+    load,
+    plan_memory,
+    resolve,
+)
 from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
 from specchat.speculators.mlp.speculator import MlpSpeculator
 from specchat.speculators.ngram import NgramSpeculator
@@ -34,7 +43,7 @@ from specchat.speculators.shared.checkpoint_files import read_config, read_tenso
 from specchat.speculators.suffix.speculator import SuffixSpeculator
 from specchat.speculators.suffix.store_file import load_store, vocabulary_of
 
-CARE = BUNDLED / "care-mini"
+CARE = BUNDLED / SMALL
 FAQ = BUNDLED.parent / "company" / "faq.toml"
 MAX_RUNNING = 128
 MAX_NODES = 16
@@ -97,7 +106,7 @@ def bundled(bench: GpuBench) -> Iterator[Measured]:
 def standin(bench: GpuBench, shape: Shape) -> Iterator[Measured]:
     """A stand-in with the bundled speculators at its size."""
     device, dtype = bench.device, bench.dtype
-    base = CARE / (DRAFT_DIRECTORY if bench.tiny else "target")
+    base = CARE / DRAFT_DIRECTORY if bench.tiny else resolve(SMALL)
     tokenizer = load_tokenizer(CARE / "target")
     small = load_causal_lm(base, torch.float32, torch.device("cpu"))
     model = build_standin(small, shape, dtype, device)
