@@ -50,6 +50,19 @@ def test_a_long_page_is_cut_between_sentences(tmp_path: Path) -> None:
     assert whole == [*sentences(long_text(0)), *sentences(long_text(1))]
 
 
+def test_a_bold_label_belongs_to_the_sentence_behind_it(tmp_path: Path) -> None:
+    (page,) = read(
+        tmp_path,
+        "a.md",
+        "# Driving\n\n**Minimum age.** You must be 21.\n\n- **Vans.** 23 and over.\n"
+        "- **No dogs.**\n\nYou **must.** Really.\n",
+    )
+    assert sentences(page.text) == [
+        "Minimum age: You must be 21.", "- Vans: 23 and over.", "- No dogs.", "You must.",
+        "Really.",
+    ]  # fmt: skip
+
+
 def test_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
     (page,) = read(
         tmp_path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bs4 import BeautifulSoup, Comment, Tag
-from bs4.element import NavigableString
+from bs4.element import NavigableString, PageElement
 from markdown_it import MarkdownIt
 
 from specchat.chat.knowledge.documents.blocks import Outline, Section
@@ -22,6 +22,7 @@ h3 h4 h5 h6 header hr html li main ol p pre section summary table ul
 _BLOCKS = frozenset(_BLOCKS_TEXT.split())
 _HEADING = re.compile(r"h([1-6])")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
+MOST_LABEL_WORDS = 6
 _SUMMARY_LEVEL = 7  # below every heading: a question that unfolds
 
 
@@ -31,6 +32,8 @@ def read_html(markup: str | bytes) -> list[Section]:
     title = soup.title.get_text() if soup.title else ""
     for tag in soup.find_all(_left_out):
         tag.decompose()
+    for tag in soup.find_all(["b", "strong"]):
+        _as_label(tag)
     outline = Outline()
     body = soup.find("main") or soup.find("article") or soup.body or soup
     if title.strip() and not body.find("h1"):
@@ -43,6 +46,21 @@ def read_markdown(text: str) -> list[Section]:
     """The sections of a Markdown text (CommonMark and tables)."""
     text = _FRONT_MATTER.sub("", cleaned(text))
     return read_html(MarkdownIt("commonmark").enable("table").render(text))
+
+
+def _as_label(tag: Tag) -> None:
+    """ "**Minimum age.** You must be 21." is one sentence, with a label before it."""
+    words = tag.get_text().split()
+    opens = all(
+        isinstance(each, NavigableString) and not each.strip() for each in tag.previous_siblings
+    )
+    goes_on = "".join(map(_text_of, tag.next_siblings)).strip()
+    if opens and goes_on and len(words) <= MOST_LABEL_WORDS and words[-1:] and words[-1][-1] == ".":
+        tag.string = " ".join(words)[:-1] + ":"
+
+
+def _text_of(node: PageElement) -> str:
+    return node.get_text() if isinstance(node, Tag) else str(node)
 
 
 def _left_out(tag: Tag) -> bool:
