@@ -35,6 +35,15 @@ TALK: Mapping[str, str] = {
     "robot": "I'm a computer program. You can talk to a person here if you prefer.",
 }
 WORDLESS = "Hello! What can I help you with?"
+PERSON_IN_GERMAN = "Gern. Hier können Sie mit einem Menschen sprechen."
+TALK_IN_GERMAN: Mapping[str, str] = {
+    "greeting": "Hallo! Wie kann ich Ihnen helfen?",
+    "thanks": "Gern geschehen! Kann ich sonst noch etwas für Sie tun?",
+    "goodbye": "Auf Wiedersehen und einen schönen Tag!",
+    "robot": "Ich bin ein Computerprogramm. Auf Wunsch sprechen Sie hier mit einem Menschen.",
+}
+GERMAN_PAGE = "Das steht dazu auf unseren Hilfeseiten:"
+GERMAN_UNSURE = "Ich bin nicht sicher, aber vielleicht hilft das:"
 GERMAN = "Leider kann ich nur auf Englisch antworten."
 GERMAN_UNKNOWN = (
     "Leider kann ich nur auf Englisch antworten. Fragen Sie gern auf Englisch, oder möchten Sie "

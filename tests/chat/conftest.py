@@ -181,7 +181,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[..., Chat]:
     """A chat on a scripted engine. `uses_slots=False` is any model that reads pages, known as
-    `model`; `orders` gives the shop its order table."""
+    `model`; `orders` gives the shop its order table, `german` its German pages."""
 
     def make(
         *,
@@ -189,13 +189,16 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         context_length: int = 2048,
         tokenizer: Any = None,
         orders: bool = False,
+        german: bool = True,
         learn: bool = False,
         retention_days: int | None = None,
         engine: ScriptedEngine | None = None,
         model: str = "smollm2",
     ) -> Chat:
         engine = engine or ScriptedEngine(context_length)
-        shop = company if orders else company.model_copy(update={"orders": ()})
+        left_out: dict[str, Any] = {} if orders else {"orders": ()}
+        left_out |= {} if german else {"german": None}
+        shop = company.model_copy(update=left_out)
         tokenizer = tokenizer or care_tokenizer
         options = LoadOptions(model="care-mini" if uses_slots else model)
         loaded: Any = SimpleNamespace(

@@ -225,21 +225,39 @@ def test_a_person_is_promised_only_with_a_hand_over(chat: Chat) -> None:
     says(chat, "I'm connecting you now.")
     conversation = chat.service.new_conversation(OWNER)
     wish = ask(chat, "Ich möchte mit einem Menschen sprechen", conversation)[-1]
-    assert (wish.text, wish.handoff is not None) == (say.PERSON, True)
+    assert (wish.text, wish.handoff is not None) == (say.PERSON_IN_GERMAN, True)
     other = chat.service.new_conversation(OWNER)
     refused = "I don't want to talk to an agent, just tell me what delivery costs"
     assert ask(chat, refused, other)[-1].handoff is None
 
 
-def test_a_german_question_gets_an_honest_sentence(chat: Chat) -> None:
-    says(chat, "Standard delivery costs $4.90 and is free from $60.")
+def test_a_german_question_is_answered_by_the_german_page(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
     last = ask(chat, "Was kostet die Standardlieferung?", conversation)[-1]
-    assert last.text.startswith(f"{say.GERMAN} Standard delivery costs $4.90")
-    assert "## Was" not in chat.prompt()
+    assert last.text.startswith((say.GERMAN_PAGE, say.GERMAN_UNSURE))
+    assert "4,90" in last.text
+    assert last.sources
+    assert last.grounds
+    assert (last.grounds.state, last.grounds.unsupported) == ("page", ())
     other = chat.service.new_conversation(OWNER)
     unknown = ask(chat, "Wird es morgen in Bremen regnen?", other)[-1]
     assert unknown.text == say.GERMAN_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"), [("Hallo!", "greeting"), ("Danke schön", "thanks"), ("Tschüss", "goodbye")]
+)
+def test_german_small_talk_is_answered_in_german(chat: Chat, message: str, kind: str) -> None:
+    assert ask(chat, message)[-1].text == say.TALK_IN_GERMAN[kind]
+
+
+def test_without_german_pages_an_honest_sentence_comes_first(
+    make_chat: Make,
+) -> None:
+    chat = make_chat(uses_slots=False, german=False)
+    says(chat, "Standard delivery costs $4.90 and is free from $60.")
+    last = ask(chat, "Was kostet die standard delivery?")[-1]
+    assert last.text.startswith(f"{say.GERMAN} Standard delivery costs $4.90")
 
 
 # -- what is kept ------------------------------------------------------------------------------

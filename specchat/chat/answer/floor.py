@@ -85,6 +85,14 @@ def settled(answer: str, grounds: Grounds) -> Settled:
     )
 
 
+def replied(text: str, grounds: Grounds) -> Settled:
+    """What the chat says without asking the model: pages in their own words, or that nobody
+    knows."""
+    used = tuple(Source(page.id, page.title, page.text) for page in grounds.passages)
+    state = _state(grounds, "page" if used else "", declined=not used)
+    return Settled(text, "", used, TurnGrounds(state=state, retrieved=dict(grounds.retrieved)))
+
+
 def _state(grounds: Grounds, replaced_by: str, declined: bool) -> AnswerState:
     if grounds.intent != "question":
         return "talk"

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from specchat.chat.answer.instructions import grounded_question, system_text
-from specchat.chat.answer.intent import Intent, intent_of
+from specchat.chat.answer.intent import Intent, asks_in_german, intent_of
 from specchat.chat.answer.reading import PageReader
 from specchat.chat.company import orders
 from specchat.chat.company.order_table import OrderTable
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.company.profile import Company
 from specchat.chat.knowledge import Exchange, Knowledge, Passage
-from specchat.chat.knowledge.language import language_of
 from specchat.chat.slots.message import Message, joined
 from specchat.chat.types import ChatTurn
 
@@ -32,7 +31,7 @@ class Grounds:
     parts: int = 1  # questions in the message
     lookups: tuple[OrderLookup, ...] = ()
     said: tuple[str, ...] = ()  # earlier turns, and the company's own contacts
-    german: bool = False  # the customer writes German, and the model does not
+    german: bool = False  # the customer writes German, which the model does not
     verbatim: bool = False  # the model was taught to say the excerpts word for word
 
     @property
@@ -83,11 +82,9 @@ class Grounder:
     def grounds(self, question: str, earlier: Sequence[ChatTurn] = (), salt: str = "") -> Grounds:
         """What there is for a question of the customer of `salt` that follows these turns."""
         intent = intent_of(question)
-        german = not self._speaks_german and language_of(question) == "de"
+        german = not self._speaks_german and asks_in_german(question)
         said = tuple(text for turn in earlier for text in (turn.question, turn.answer) if text)
-        grounds = Grounds(
-            question, intent, said=(*said, *self._contacts), german=german and intent == "question"
-        )
+        grounds = Grounds(question, intent, said=(*said, *self._contacts), german=german)
         if intent == "person":  # whoever takes over sees the order
             return replace(grounds, lookups=self._lookups(question, earlier))
         return grounds if intent != "question" else self._found(grounds, earlier, salt)
@@ -103,8 +100,8 @@ class Grounder:
         likelihoods = partial(reader.likelihoods, salt=salt) if reader else None
         judgement = self._knowledge.judge(question, exchanges(earlier), likelihoods)
         passages = () if lookups and only_a_number(question) else judgement.passages
-        if grounds.german:
-            passages = tuple(map(self._in_english, passages))
+        if grounds.german and (lookups or any(page.language != "de" for page in passages)):
+            passages = tuple(map(self._in_english, passages))  # for the model to read
         return Grounds(
             question,
             grounds.intent,

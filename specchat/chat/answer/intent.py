@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from specchat.chat.knowledge.language import language_of
+
 Intent = Literal["question", "talk", "person", "wordless"]
 Talk = Literal["greeting", "thanks", "goodbye", "robot"]
 
@@ -29,6 +31,15 @@ def talk_of(message: str) -> Talk:
         if re.search(rf"(?<!\w){pattern}(?!\w)", message, re.IGNORECASE):
             return kind
     return "greeting"
+
+
+def asks_in_german(message: str) -> bool:
+    """True for a question in German, a wish for a person in German, and German small talk."""
+    return (
+        language_of(message) == "de"
+        or _WILL_MENSCH.search(message) is not None
+        or _GERMAN_TALK.search(message) is not None
+    )
 
 
 # -- a person ----------------------------------------------------------------------------------
@@ -139,4 +150,9 @@ _KINDS: tuple[tuple[Talk, str], ...] = (
     ("thanks", _THANKS),
 )
 _ANY = rf"(?:{_GREETING}|{_THANKS}|{_GOODBYE}|{_ROBOT}|{_FEELINGS}|{_HELP})"
+_GERMAN_TALK = re.compile(
+    r"^\W*(?:hallo|guten (?:tag|morgen|abend)|moin|servus|grüß gott|danke|vielen dank|tschüss|"
+    r"auf wiedersehen|wie geht|sind sie|bist du)\b",
+    re.IGNORECASE,
+)
 _TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
+from specchat.chat.answer.floor import page_words
 from specchat.chat.answer.grounds import Grounder, Grounds, conversation, system_message
+from specchat.chat.answer.intent import asks_in_german, talk_of
 from specchat.chat.answer.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
 from specchat.chat.answer.reading import PageReader, alike
 from specchat.chat.answer.streaming import StreamedAnswer
@@ -270,14 +272,28 @@ def _reply(grounds: Grounds | None) -> str:
     if grounds.intent == "wordless":
         return say.WORDLESS
     if grounds.intent == "person":
-        return say.PERSON
-    found = grounds.passages or grounds.lookups
-    return say.GERMAN_UNKNOWN if grounds.german and not found else ""
+        return say.PERSON_IN_GERMAN if asks_in_german(grounds.question) else say.PERSON
+    return _in_german(grounds) if grounds.german else ""
+
+
+def _in_german(grounds: Grounds) -> str:
+    """What can be said in German without a model that writes it: small talk, and German pages in
+    their own words."""
+    if grounds.intent == "talk":
+        return say.TALK_IN_GERMAN[talk_of(grounds.question)]
+    if grounds.lookups:
+        return ""
+    if not grounds.passages:
+        return say.GERMAN_UNKNOWN
+    if any(page.language != "de" for page in grounds.passages):
+        return ""
+    opening = say.GERMAN_UNSURE if grounds.chance < UNSURE else say.GERMAN_PAGE
+    return f"{opening}\n\n{page_words(grounds)}"
 
 
 def _preface(grounds: Grounds | None) -> str:
     """What the chat says before the model's answer."""
-    if grounds is None or _reply(grounds):
+    if grounds is None or _reply(grounds) or grounds.intent != "question":
         return ""
     german = f"{say.GERMAN} " if grounds.german else ""
     unsure = grounds.passages and not grounds.lookups and grounds.chance < UNSURE

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
-from specchat.chat.answer.floor import settled
+from specchat.chat.answer.floor import replied, settled
 from specchat.chat.answer.preparation import Preparation
 from specchat.chat.answer.streaming import StreamedAnswer
 from specchat.chat.answer.task import Task
@@ -145,8 +145,9 @@ def _settle(answering: StreamedAnswer, task: Task) -> TurnGrounds | None:
     if task.grounds is None or answering.ended_as != "completed":
         return None
     if answering.reply:
-        return TurnGrounds(state="unknown" if task.grounds.intent == "question" else "talk")
-    found = settled(answering.body, task.grounds)
+        found = replied(answering.reply, task.grounds)
+    else:
+        found = settled(answering.body, task.grounds)
     if found.replaced_by:
         answering.show(found.text, found.replaced_by)
     answering.sources = found.sources
