@@ -14,7 +14,7 @@ from specchat.commands.shared import AsJson, explained, fail
 from specchat.settings import load_settings
 
 if TYPE_CHECKING:
-    from specchat.chat.knowledge import Judgement, Knowledge, Vectors
+    from specchat.chat.knowledge import Judgement, Knowledge
     from storage import Store
 
 knowledge_app = typer.Typer(
@@ -51,9 +51,7 @@ def import_documents(
         except DocumentError as error:
             fail(str(error))
         with _store() as store:
-            _knowledge(store, _vectors()).add(
-                each for found in documents.values() for each in found
-            )
+            _knowledge(store).add(each for found in documents.values() for each in found)
     _report(
         [{"source": name, "passages": len(found)} for name, found in documents.items()],
         as_json,
@@ -105,7 +103,7 @@ def search(
         if not question.strip():
             fail("the question is empty")
         with _store() as store:
-            judgement = _knowledge(store, _vectors()).judge(question)
+            judgement = _knowledge(store).judge(question)
     if as_json:
         typer.echo(json.dumps(_as_data(judgement, limit), indent=2, ensure_ascii=False))
         return
@@ -127,20 +125,14 @@ def _store() -> Iterator[Store]:
         yield store
 
 
-def _vectors() -> Vectors | None:
-    from specchat.chat.knowledge.loading import load_vectors
-
-    vectors, problem = load_vectors()
-    if problem:
-        typer.echo(problem, err=True)
-    return vectors
-
-
-def _knowledge(store: Store, vectors: Vectors | None) -> Knowledge:
+def _knowledge(store: Store) -> Knowledge:
     from specchat.chat.company.profile import load_company
-    from specchat.chat.knowledge import Knowledge
+    from specchat.chat.knowledge.loading import load_knowledge
 
-    return Knowledge(store, load_company(load_settings().company), vectors)
+    loaded = load_knowledge(store, load_company(load_settings().company))
+    for problem in loaded.problems:
+        typer.echo(problem, err=True)
+    return loaded.knowledge
 
 
 def _as_data(judgement: Judgement, limit: int) -> dict[str, Any]:

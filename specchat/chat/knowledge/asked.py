@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _LEANS = re.compile(
     r"else|either|same|such|both|still|das|dies|diese|dafür|damit|dort|auch|sonst)\b",
     re.IGNORECASE,
 )
+_POINTS = re.compile(
+    r"\b(?:it|its|it's|that|this|these|those|they|them|one|ones|es|das|dafür)\b", re.I
+)
 _BETWEEN = re.compile(r"(?<=[?])\s+|[,;]?\s+(?:and also|and|also|und)\s+(?=\S)", re.IGNORECASE)
 
 
@@ -63,7 +67,9 @@ class Query:
 def queries(question: str, earlier: Sequence[Exchange] = ()) -> tuple[Query, ...]:
     """What to search for: one query, or one for each of several questions in the message."""
     found = _parts(question)
-    return tuple(_query(part, earlier if number == 0 else ()) for number, part in enumerate(found))
+    first = _query(found[0], earlier)
+    pairs = itertools.pairwise(found)
+    return (first, *(_query(part, _pointing(part, before)) for before, part in pairs))
 
 
 def query_vectors(query: Query, vectors: Vectors) -> Matrix:
@@ -90,14 +96,18 @@ def _query(question: str, earlier: Sequence[Exchange]) -> Query:
     return Query(((question, OWN), *((text, BEFORE) for text in behind)))
 
 
+def _pointing(part: str, before: str) -> Sequence[Exchange]:
+    """What a later question of a message leans on: the one before it, where it points to that."""
+    return [Exchange(before, "")] if _POINTS.search(part) else ()
+
+
 def _parts(message: str) -> list[str]:
     """The questions of a message; the whole message where it does not fall apart cleanly."""
-    found: list[str] = []
+    asking: list[str] = []
     for sentence in sentences(message):
         pieces = [piece.strip(" ,;") for piece in _BETWEEN.split(sentence)]
-        whole = len(pieces) > 1 and all(map(_stands, pieces))
-        found += pieces if whole else [sentence]
-    asking = [part for part in found if _stands(part)]
+        whole = len(pieces) > 1 and _has_words(pieces[0]) and all(map(_stands, pieces[1:]))
+        asking += pieces if whole else filter(_stands, [sentence])
     if len(asking) < 2 or len(asking) > MOST_PARTS:
         return [message]
     return asking
@@ -105,4 +115,8 @@ def _parts(message: str) -> list[str]:
 
 def _stands(part: str) -> bool:
     """True when a part asks something, and has words to be found by."""
-    return _ASK.match(part) is not None and len(search_words(part)) >= 1
+    return _ASK.match(part) is not None and _has_words(part)
+
+
+def _has_words(part: str) -> bool:
+    return len(search_words(part)) >= 1

@@ -1,8 +1,8 @@
-"""What an answer quotes of a page: the sentences that are nearest to the question, in the page's
-order and in its words."""
+"""What an answer quotes of a page: the sentences that answer, in the page's order and its words."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from specchat.chat.company.faq_search import weighty_words
@@ -19,25 +19,49 @@ pages, of up to 160 words: 90 and 57.
 """
 
 _STEM = 5  # letters by which words are compared
+_ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s")
 
 
 def excerpt(text: str, nearness: Sequence[float], most: int) -> str:
     """The sentences of a text that are nearest, up to `most` words; lines stay lines.
 
-    `nearness` has a figure for each sentence, the first ones at least.
+    `nearness` has a figure for each sentence, the first ones at least. A line that only announces
+    what follows ("You need:") comes with what it announces, and not alone.
     """
     said = sentences(text)
     lengths = [len(each.split()) for each in said]
     if sum(lengths) <= most:
         return text.strip()
     near = [*nearness, *[float("-inf")] * len(said)][: len(said)]
+    above = _announced_by(text, said)
     kept: set[int] = set()
     left = most
     for place in sorted(range(len(said)), key=lambda place: -near[place]):
-        if lengths[place] <= left or not kept:
-            kept.add(place)
-            left -= lengths[place]
+        if place in above.values():
+            continue
+        wanted = {place, above.get(place, place)} - kept
+        cost = sum(lengths[each] for each in wanted)
+        if cost > left and lengths[place] <= left:
+            wanted, cost = {place}, lengths[place]
+        if cost <= left or not kept:
+            kept |= wanted
+            left -= cost
     return _joined(text, said, kept)
+
+
+def in_turn(nearness: Sequence[Sequence[float]]) -> list[float]:
+    """One nearness of each sentence from those to several questions: the nearest to each of them
+    come first, then the next."""
+    if len(nearness) == 1:
+        return list(nearness[0])
+    ranks = [_ranks(each) for each in nearness]
+    return [-float(min(each)) for each in zip(*ranks, strict=True)]
+
+
+def _ranks(nearness: Sequence[float]) -> list[int]:
+    """The place of each sentence, the nearest at 0."""
+    order = sorted(range(len(nearness)), key=lambda place: -nearness[place])
+    return sorted(range(len(nearness)), key=lambda place: order[place])
 
 
 def shared_words(text: str, question: str) -> list[float]:
@@ -47,18 +71,44 @@ def shared_words(text: str, question: str) -> list[float]:
     return [float(len(_stems(each) & asked)) for each in sentences(text)]
 
 
+def _announced_by(text: str, said: Sequence[str]) -> dict[int, int]:
+    """Of each sentence that a line ending in a colon announces, where that line is: the items below
+    it, or everything up to the next such line."""
+    starts = _line_starts(text, said)
+    found: dict[int, int] = {}
+    opening, of_items = -1, False
+    for place, sentence in enumerate(said):
+        alone = starts[place] and (place + 1 == len(said) or starts[place + 1])
+        if alone and sentence.endswith(":") and place + 1 < len(said):
+            opening, of_items = place, _ITEM.match(said[place + 1]) is not None
+        elif opening >= 0 and of_items and starts[place] and not _ITEM.match(sentence):
+            opening = -1
+        elif opening >= 0:
+            found[place] = opening
+    return found
+
+
+def _line_starts(text: str, said: Sequence[str]) -> list[bool]:
+    """Whether each sentence begins a line."""
+    found: list[bool] = []
+    at = 0
+    for sentence in said:
+        start = text.index(sentence, at)
+        found.append(not found or "\n" in text[at:start])
+        at = start + len(sentence)
+    return found
+
+
 def _joined(text: str, said: Sequence[str], kept: set[int]) -> str:
     """The kept sentences with a line break wherever one of them began a line, or there was one
     between."""
     found = ""
-    at, new_line = 0, False
-    for place, sentence in enumerate(said):
-        start = text.index(sentence, at)
-        new_line |= "\n" in text[at:start]
+    new_line = False
+    for place, (sentence, starts) in enumerate(zip(said, _line_starts(text, said), strict=True)):
+        new_line |= starts and place > 0
         if place in kept:
             found += (("\n" if new_line else " ") if found else "") + sentence
             new_line = False
-        at = start + len(sentence)
     return found
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from specchat.chat.company.profile import Company
 from specchat.chat.knowledge.asked import Exchange, Query, queries, query_vectors
 from specchat.chat.knowledge.company_pages import company_passages
-from specchat.chat.knowledge.excerpt import FIRST_WORDS, NEXT_WORDS, excerpt, shared_words
+from specchat.chat.knowledge.excerpt import FIRST_WORDS, NEXT_WORDS, excerpt, in_turn, shared_words
 from specchat.chat.knowledge.index import Index, Matrix, Vectors
 from specchat.chat.knowledge.judge import Judgement, Likelihoods, judged, read
 from specchat.chat.knowledge.language import language_of
@@ -100,7 +100,7 @@ class Knowledge:
         found: list[str] = []
         for passage in passages:
             near = [state.index.nearness(passage, query.texts, rows) for query, rows in asked]
-            nearest = [max(each) for each in zip(*near, strict=True)]
+            nearest = in_turn(near)
             most = NEXT_WORDS if found else FIRST_WORDS
             text = passage.text
             found.append(excerpt(text, nearest or shared_words(text, meant), most))

@@ -43,9 +43,12 @@ class Spelling:
 
         return _WORD.sub(word, text)
 
+    def _is_word(self, word: str) -> bool:
+        return word in self._counts or self._knows(word)
+
     def _meant(self, written: str) -> str:
         word = written.lower()
-        if len(word) < SHORTEST or word in self._counts or self._knows(word):
+        if len(word) < SHORTEST or any(map(self._is_word, _forms(word))):
             return written
         slips = 2 if len(word) >= TWO_FROM else 1
         near = process.extract(
@@ -61,3 +64,9 @@ class Spelling:
             return swapped, -distance, other[0] == word[0], self._counts[other]
 
         return max(near, key=likelihood)[0]
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """A word, as one and as several: "pram" is no slip where a page says "prams"."""
+    fewer = word[:-1] if word.endswith("s") else word
+    return word, fewer, f"{word}s"

@@ -10,6 +10,7 @@ import typer
 
 from specchat.commands.train.assistant import assistant
 from specchat.commands.train.assistant import clear_errors as _clear_errors
+from specchat.commands.train.retrieval import retriever
 
 WORK = Path(".train")
 
@@ -17,8 +18,8 @@ train_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Make the care models: the assistant; corpus, tokenizer, target, generate, speculator, "
-    "draft. Long stages save as they go and resume when started again.",
+    help="Make the care models: the assistant, retriever; corpus, tokenizer, target, "
+    "generate, speculator, draft. Long stages save as they go and resume when started again.",
 )
 
 Work = Annotated[Path, typer.Option(help="Folder of checkpoints and generated answers.")]
@@ -35,6 +36,7 @@ DEFAULT_OUT = WORK / "export/care"
 
 
 train_app.command()(assistant)
+train_app.command()(retriever)
 
 
 @train_app.command()

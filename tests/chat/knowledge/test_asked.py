@@ -51,6 +51,10 @@ def test_the_first_question_leans_on_nothing() -> None:
             "Where is my refund? How do I change my address?",
             ["Where is my refund?", "How do I change my address?"],
         ),
+        (
+            "opening times on Saturday and where can I park there",
+            ["opening times on Saturday", "where can I park there"],
+        ),
         ("My lamp is broken. Can I return it?", None),  # one question with its story
         ("Do you sell salt and pepper?", None),
         ("What are the terms and conditions?", None),
@@ -59,3 +63,13 @@ def test_the_first_question_leans_on_nothing() -> None:
 )
 def test_two_questions_in_one_message_are_told_apart(message: str, parts: list[str] | None) -> None:
     assert [query.text for query in queries(message)] == (parts or [message])
+
+
+def test_a_later_question_that_points_leans_on_the_one_before() -> None:
+    first, second = queries("Do you rent out skis and how heavy are they?")
+    assert first.text == "Do you rent out skis"
+    assert [text for text, _ in second.texts] == [
+        "how heavy are they?", "Do you rent out skis\nhow heavy are they?",
+    ]  # fmt: skip
+    alone = queries("Do you rent out skis and where is the nearest station?")[1]
+    assert [text for text, _ in alone.texts] == ["where is the nearest station?"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specchat.chat.knowledge.excerpt import excerpt, shared_words
+from specchat.chat.knowledge.excerpt import excerpt, in_turn, shared_words
 from specchat.chat.knowledge.sentences import sentences
 
 LIST = "You need three things.\n- A valid licence.\n- Your bank card. It must be yours.\n- A phone."
@@ -29,6 +29,21 @@ def test_without_vectors_words_in_common_are_near() -> None:
     text += " Dogs are welcome in every store."
     near = shared_words(text, "can I bring my dog into the stores?")
     assert excerpt(text, near, 12).endswith("Dogs are welcome in every store.")
+
+
+def test_what_announces_a_list_comes_with_its_items_and_not_alone() -> None:
+    text = (
+        "Bring:\n- your card\n- a coat\nWe open at nine.\nIn winter:\nWe open at ten. Ring twice."
+    )
+    assert excerpt(text, [0.9, 0.8, 0.1, 0.2, 0.3, 0.1, 0.1], 5) == "Bring:\n- your card"
+    assert excerpt(text, [0.1, 0.1, 0.1, 0.8, 0.9, 0.1, 0.1], 4) == "We open at nine."
+    assert excerpt(text, [0.1, 0.1, 0.1, 0.1, 0.9, 0.1, 0.8], 5) == "In winter:\nRing twice."
+
+
+def test_of_two_questions_each_has_its_sentence_first() -> None:
+    assert in_turn([[0.3, 0.1, 0.2]]) == [0.3, 0.1, 0.2]
+    found = in_turn([[0.9, 0.8, 0.7, 0.1], [0.1, 0.2, 0.3, 0.4]])
+    assert sorted(range(4), key=lambda place: -found[place])[:2] == [0, 3]
 
 
 @given(st.text(max_size=200), st.integers(min_value=1, max_value=40))

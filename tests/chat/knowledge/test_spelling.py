@@ -27,6 +27,7 @@ SPELLING = Spelling(PAGES, KNOWN.__contains__)
         ("delivry tiem", "delivery time"),  # the same letters before another letter
         ("a camel of this tier", "a camel of this tier"),  # words, though not the pages'
         ("no. 4417-AB, 12.5 €", "no. 4417-AB, 12.5 €"),
+        ("passwords for the orders", "passwords for the orders"),  # several of what is known
         ("cst of shp", "cst of shp"),  # too short to be sure
         ("", ""),
     ],

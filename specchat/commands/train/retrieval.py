@@ -1,0 +1,43 @@
+"""`specchat train retriever`: what finds help pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from specchat.commands.train.assistant import TEXTS, clear_errors
+
+Minutes = Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")]
+Texts = Annotated[Path, typer.Option(help="Folder with companies/.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Default: as many as processors.")]
+
+
+def retriever(
+    minutes: Minutes = 20,
+    out: Annotated[Path, typer.Option(help="Folder of adapter and checkpoint.")] = Path(
+        ".train/retriever"
+    ),
+    texts: Texts = TEXTS,
+    threads: Threads = None,
+) -> None:
+    """Train the sentence vectors' adapter for questions on made-up companies.
+
+    It saves as it goes and resumes when started again, with more --minutes as well.
+    """
+    from specchat.training.retrieval.finetune import train_retriever
+
+    with clear_errors():
+        _use(threads)
+        files = sorted((texts / "companies").glob("*.toml"))
+        if not files:
+            raise FileNotFoundError(f"no company files (*.toml) in {texts / 'companies'}")
+        train_retriever(files, out, minutes, say=typer.echo)
+
+
+def _use(threads: int | None) -> None:
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
