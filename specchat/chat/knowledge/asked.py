@@ -38,6 +38,12 @@ _LEANS = re.compile(
     r"else|either|same|such|both|still|das|dies|diese|dafür|damit|dort|auch|sonst)\b",
     re.IGNORECASE,
 )
+_TELLS = re.compile(
+    r"(?:(?:hi|hello|hey|so|ok|well)[ ,!]+)*"
+    r"(?:i|i['’]?(?:m|ve|d|ll)|we(?:['’](?:re|ve|d|ll))?|my|our|there|it|this|that|you|your|the \w+ (?:is|was|has|did|does|came|arrived)|"
+    r"ich|wir|mein\w*|unser\w*|es|das|die|der)\b",
+    re.IGNORECASE,
+)
 _POINTS = re.compile(
     r"\b(?:it|its|it's|that|this|these|those|they|them|one|ones|es|das|dafür)\b", re.I
 )
@@ -106,7 +112,7 @@ def _parts(message: str) -> list[str]:
     asking: list[str] = []
     for sentence in sentences(message):
         pieces = [piece.strip(" ,;") for piece in _BETWEEN.split(sentence)]
-        whole = len(pieces) > 1 and _has_words(pieces[0]) and all(map(_stands, pieces[1:]))
+        whole = len(pieces) > 1 and _names(pieces[0]) and all(map(_stands, pieces[1:]))
         asking += pieces if whole else filter(_stands, [sentence])
     if len(asking) < 2 or len(asking) > MOST_PARTS:
         return [message]
@@ -116,6 +122,12 @@ def _parts(message: str) -> list[str]:
 def _stands(part: str) -> bool:
     """True when a part asks something, and has words to be found by."""
     return _ASK.match(part) is not None and _has_words(part)
+
+
+def _names(part: str) -> bool:
+    """True for a question, and for what is asked about without a verb ("opening times today");
+    not for what somebody tells of themselves."""
+    return _stands(part) or (_has_words(part) and _TELLS.match(part) is None)
 
 
 def _has_words(part: str) -> bool:

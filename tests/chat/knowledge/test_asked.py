@@ -55,6 +55,8 @@ def test_the_first_question_leans_on_nothing() -> None:
             "opening times on Saturday and where can I park there",
             ["opening times on Saturday", "where can I park there"],
         ),
+        ("I ordered a lamp and when does it arrive", None),
+        ("the lamp arrived broken and how do I send it back", None),
         ("My lamp is broken. Can I return it?", None),  # one question with its story
         ("Do you sell salt and pepper?", None),
         ("What are the terms and conditions?", None),
