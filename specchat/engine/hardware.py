@@ -1,7 +1,8 @@
-"""The name of what computes, for evidence."""
+"""What computes: its name, its processors, its memory."""
 
 from __future__ import annotations
 
+import mmap
 import os
 import platform
 from contextlib import AbstractContextManager, nullcontext
@@ -37,6 +38,15 @@ def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     except (OSError, ValueError):  # no quota is set: the file is missing or says "max"
         pass
     return max(1, cpus)
+
+
+def private_memory(size: int) -> mmap.mmap:
+    """`size` bytes of zeros that take memory once they are written. Shared memory, which is what
+    Python maps unless it is told otherwise, gets no huge pages and is not given back."""
+    kind = getattr(mmap, "MAP_PRIVATE", None)
+    if kind is None:  # Windows
+        return mmap.mmap(-1, size)
+    return mmap.mmap(-1, size, flags=kind | mmap.MAP_ANONYMOUS)
 
 
 def multiplies_bf16() -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+
+from specchat.engine.hardware import private_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,9 @@ class KVCache:
         self.page_size = page_size
         self.scratch_slot = pages * page_size
         self.devices = set(devices)
+        self._host: mmap.mmap | None = None  # memory of the CPU's array
         self._arrays = {  # [keys and values of each layer there, slots, kv_heads, head_dim]
-            d: torch.zeros(2 * devices.count(d), *size, dtype=shape.dtype, device=d)
-            for d in self.devices
+            d: self._zeros(d, (2 * devices.count(d), *size)) for d in self.devices
         }
         places = {d: iter(array) for d, array in self._arrays.items()}
         self.keys = [next(places[d]) for d in devices]
@@ -54,8 +58,11 @@ class KVCache:
 
     def release(self) -> None:
         """Give the memory back, whoever holds a tensor of it; no row can be read any more."""
-        for array in self._arrays.values():
-            array.untyped_storage().resize_(0)
+        for device, array in self._arrays.items():
+            if device.type != "cpu":
+                array.untyped_storage().resize_(0)
+        if self._host is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._host.madvise(mmap.MADV_DONTNEED)
 
     def move(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Copy rows `source` to rows `target` in every layer, as if all at once."""
@@ -71,3 +78,11 @@ class KVCache:
             size = self.page_size
             ways = Counter((s // size, t // size) for s, t in pairs)
             self.pages_copied += sum(count == size for count in ways.values())
+
+    def _zeros(self, device: torch.device, size: Sequence[int]) -> torch.Tensor:
+        """An array of zeros. On a CPU a page of it takes memory once it is written, so that an idle
+        engine is small and starts at once."""
+        if device.type != "cpu":
+            return torch.zeros(*size, dtype=self.shape.dtype, device=device)
+        self._host = private_memory(math.prod(size) * self.shape.dtype.itemsize)
+        return torch.frombuffer(self._host, dtype=self.shape.dtype).view(*size)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from specchat.engine.hardware import private_memory
+
 log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).with_name("cpp")
@@ -193,7 +195,7 @@ class Shelf:
 
 
 def _huge_pages(size: int) -> torch.Tensor:
-    memory = mmap.mmap(-1, size)
+    memory = private_memory(size)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel without them
             memory.madvise(mmap.MADV_HUGEPAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 import torch
 
@@ -39,3 +40,21 @@ def test_a_device_for_each_layer_is_asked_for() -> None:
     shape = KVShape(layers=2, kv_heads=1, head_dim=2, dtype=torch.float32)
     with pytest.raises(ValueError, match="2 layers, 1 devices"):
         KVCache(shape, 4, 4, [torch.device("cpu")])
+
+
+def resident_bytes() -> int:
+    return psutil.Process().memory_info().rss
+
+
+def test_memory_is_taken_by_rows_that_are_written_and_given_back() -> None:
+    shape = KVShape(layers=1, kv_heads=1, head_dim=64, dtype=torch.float32)
+    before = resident_bytes()
+    cache = KVCache(shape, 2**15, 16, [torch.device("cpu")])
+    size = 2 * cache.keys[0].nbytes
+    assert size > 2**28
+    assert resident_bytes() - before < size / 8
+    assert not cache.keys[0][-1].any()
+    cache.keys[0].fill_(1.0)
+    assert resident_bytes() - before > size / 3
+    cache.release()
+    assert resident_bytes() - before < size / 8
