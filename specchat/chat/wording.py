@@ -52,6 +52,9 @@ GERMAN_UNKNOWN = (
 COLLEAGUE_SAID = "A colleague wrote: "
 
 
+ONLY_THOUGHTS = "The assistant thought about it for too long and gave no answer."
+
+
 def cut(tokens: int) -> str:
     """The answer met its longest length."""
     return f"The answer was cut at {tokens} tokens."
@@ -81,6 +84,11 @@ def bad_request(problem: object) -> str:
 def bad_score(score: object, best: int) -> str:
     """A conversation's score is out of range."""
     return f"A score is a number from 1 to {best}, got {score!r}."
+
+
+def bad_template(reason: str) -> str:
+    """The model's chat template cannot write this conversation."""
+    return f"The model's chat template cannot write this conversation: {reason}."
 
 
 def too_long_answer(context: int, asked: int) -> str:

@@ -17,12 +17,19 @@ _LOOK_BACK = 80  # characters in which a "not" is looked for
 
 def intent_of(message: str) -> Intent:
     """What the message is; what is small talk and a question too is a question."""
-    if not any(character.isalnum() for character in message):
+    if not any(character.isalnum() for character in _FACES.sub(" ", message)):
         return "wordless"
     if wants_person(message):
         return "person"
     short = len(message) <= _LONGEST_TALK
     return "talk" if short and _TALK.fullmatch(message.strip()) else "question"
+
+
+_FACES = re.compile(
+    r"[0-9#*]\ufe0f?\u20e3"  # keycaps
+    r"|(?<!\w)(?:[:;=][-'o^]?[)(DPpdOo3sS/|*]+|[xX]D+|<3+|[oOT^>-]_+[oOT^<-]|\\?_\(ツ\)_/?|\^{2})(?!\w)"
+)
+"""Faces and hearts that are typed with letters and digits, and keys that are pictures."""
 
 
 def talk_of(message: str) -> Talk:

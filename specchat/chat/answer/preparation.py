@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from specchat.chat import wording as say
 from specchat.chat.answer.floor import page_words
 from specchat.chat.answer.grounds import Grounder, Grounds, conversation, system_message
-from specchat.chat.answer.intent import asks_in_german, talk_of
+from specchat.chat.answer.intent import asks_in_german, intent_of, talk_of
 from specchat.chat.answer.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
 from specchat.chat.answer.reading import PageReader, alike
 from specchat.chat.answer.streaming import StreamedAnswer
@@ -31,6 +31,8 @@ from specchat.chat.slots.vocabulary import SLOTS
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.types import AnswerOptions, ChatError, ChatTurn, Source
 from specchat.engine.errors import RequestError
+from specchat.engine.output.end_of_turn import end_of_turn
+from specchat.engine.output.thoughts import Thinking
 from specchat.engine.request import Request, SamplingParams
 from storage import Store, StoreError
 
@@ -63,7 +65,9 @@ class Preparation:
         self._slots = loaded.uses_slots
         self._context = loaded.engine.info.context_length
         self._prompts = PromptBuilder(loaded.tokenizer)
-        self._stop = () if getattr(loaded.tokenizer, "chat_template", None) else PLAIN_STOP
+        self._thinking = Thinking.of(loaded.tokenizer, self._prompts.text("?"))
+        templated = getattr(loaded.tokenizer, "chat_template", None)
+        self._stop = end_of_turn(loaded.tokenizer).texts if templated else PLAIN_STOP
         self._faq = FaqIndex(company.faq)
         self._table = OrderTable(company, store)
         self._grounder = None
@@ -132,7 +136,9 @@ class Preparation:
             opening=task.opening,
             in_context=bool(grounds.passages) if grounds else task.opens_with_source,
             preface=_preface(grounds),
-            reply=_reply(grounds),
+            reply=_reply(task.text, grounds),
+            most_tokens=options.max_tokens if self._thinking.tokens else None,
+            thoughts=self._thinking.start(),
         )
 
     def rewritten(self, text: str, asked: str) -> Rewrite:
@@ -211,7 +217,7 @@ class Preparation:
             seed = derived_seed(live.id, task.position, task.attempt)
         try:
             return SamplingParams(
-                max_tokens=options.max_tokens,
+                max_tokens=options.max_tokens + self._thought_tokens(options.max_tokens),
                 temperature=options.temperature,
                 seed=seed,
                 stop=self._stop,
@@ -253,6 +259,11 @@ class Preparation:
         budget = self._context - max_tokens
         return self._prompts.build(messages, context_budget=budget, opening=opening)
 
+    def _thought_tokens(self, answer: int) -> int:
+        """What a model may think beside an answer of so many tokens: half of what that leaves, at
+        the most."""
+        return min(self._thinking.tokens, max(0, self._context - answer) // 2)
+
 
 def _said(turn: Exchange) -> ChatTurn:
     """A turn that somebody else has had, as a turn."""
@@ -265,15 +276,14 @@ def _source(entry: FaqEntry) -> Source:
     return Source(entry.id, entry.question, entry.answer)
 
 
-def _reply(grounds: Grounds | None) -> str:
+def _reply(question: str, grounds: Grounds | None) -> str:
     """The whole answer where no model is needed; "" where one is."""
-    if grounds is None:
-        return ""
-    if grounds.intent == "wordless":
+    intent = grounds.intent if grounds else intent_of(question)
+    if intent == "wordless":
         return say.WORDLESS
-    if grounds.intent == "person":
-        return say.PERSON_IN_GERMAN if asks_in_german(grounds.question) else say.PERSON
-    return _in_german(grounds) if grounds.german else ""
+    if intent == "person":
+        return say.PERSON_IN_GERMAN if asks_in_german(question) else say.PERSON
+    return _in_german(grounds) if grounds is not None and grounds.german else ""
 
 
 def _in_german(grounds: Grounds) -> str:
@@ -293,7 +303,7 @@ def _in_german(grounds: Grounds) -> str:
 
 def _preface(grounds: Grounds | None) -> str:
     """What the chat says before the model's answer."""
-    if grounds is None or _reply(grounds) or grounds.intent != "question":
+    if grounds is None or grounds.intent != "question" or _reply(grounds.question, grounds):
         return ""
     german = f"{say.GERMAN} " if grounds.german else ""
     unsure = grounds.passages and not grounds.lookups and grounds.chance < UNSURE

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import TemplateError
 
-from specchat.chat.answer.encoding import TextEncoder
+from specchat.chat import wording as say
+from specchat.chat.answer.encoding import Piece, TextEncoder, Written
 from specchat.chat.slots.message import Message, Parts, Slot, merged
 from specchat.chat.types import ChatError
 
 PROMPT_TOKENS = 8
 """Of a prompt's end that an answer is drafted behind: the question's last words say much about how
 the answer begins."""
+
+WITHOUT_THOUGHTS = {"enable_thinking": False, "thinking": False}
+"""What templates call the switch of a model that may think before it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,16 @@ class PromptBuilder:
         system = [message for message in messages if message.role == "system"]
         turns = _turns([message for message in messages if message.role != "system"])
         contents = {id(m): self._content(m.parts) for m in messages}
+        lengths = {key: len(self._encoder.encode(content)) for key, content in contents.items()}
         start = self._content(opening)
-        first = _first_that_may_fit(turns, contents, context_budget)
-        for dropped in range(first, len(turns)):
+        for dropped in range(_first_that_may_fit(turns, lengths, context_budget), len(turns)):
             kept = [*system, *(message for turn in turns[dropped:] for message in turn)]
-            ids, public = self._render(kept, [contents[id(message)] for message in kept])
-            ids += start
+            rendered = self._render(kept, [contents[id(message)] for message in kept])
+            ids = self._encoder.encode([*rendered.pieces, *start])
             if len(ids) <= context_budget:
-                return PromptBuild(tuple(ids), dropped, public)
-        size = len(contents[id(messages[-1])])
+                before = self._encoder.encode(rendered.pieces[: rendered.public])
+                return PromptBuild(tuple(ids), dropped, _alike(before, ids))
+        size = lengths[id(messages[-1])]
         raise ChatError(
             f"This question is too long: it has {size} tokens, and with what goes around it at "
             f"most {max(context_budget, 0)} fit. Please shorten it, or allow a shorter answer."
@@ -81,52 +86,59 @@ class PromptBuilder:
         """An answer as the model writes it: behind the last tokens of the prompt that asks for it,
         and with the end where it is `whole`. Without a question, behind the last token alone."""
         asked = self._content(question)
-        prompt = self._render([Message.of("user", "")], [asked])[0]
+        pieces = self._render([Message.of("user", "")], [asked]).pieces
+        prompt = self._encoder.encode(pieces)
+        written = self._encoder.encode([*pieces, *self._content(parts)])
         end = self._tokenizer.eos_token_id
+        first = _alike(prompt, written) - (PROMPT_TOKENS if asked else 1)
+        return [*written[max(0, first) :], *([end] if whole and end is not None else [])]
+
+    def text(self, question: str) -> str:
+        """The prompt of a question as the template writes it. Raises ChatError as `build` does."""
+        return self._template(["user"], [question])
+
+    def _content(self, parts: Parts) -> list[Piece]:
+        """One message: words without special tokens, slots as their tokens."""
         return [
-            *prompt[-PROMPT_TOKENS if asked else -1 :],
-            *self._content(parts),
-            *([end] if whole and end is not None else []),
+            self._encoder.special(part.token)
+            if isinstance(part, Slot)
+            else Written(part, typed=True)
+            for part in merged(_stripped(parts))
         ]
 
-    def _content(self, parts: Parts) -> list[int]:
-        """Ids of one message: words without special tokens, slots as their tokens."""
-        ids: list[int] = []
-        for part in merged(_stripped(parts)):
-            if isinstance(part, Slot):
-                ids += self._encoder.special(part.token)
-            else:
-                ids += self._encoder.words(part)
-        return ids
-
-    def _render(
-        self, messages: Sequence[Message], contents: Sequence[list[int]]
-    ) -> tuple[list[int], int]:
-        """The ids, and how many of them come before the first word of the conversation."""
+    def _render(self, messages: Sequence[Message], contents: Sequence[list[Piece]]) -> _Rendered:
         marks = [_new_mark() for _ in messages]
         rendered = self._template([m.role for m in messages], marks)
-        ids: list[int] = []
+        pieces: list[Piece] = []
         by_mark = dict(zip(marks, contents, strict=True))
         said = {mark for mark, m in zip(marks, messages, strict=True) if m.role != "system"}
         public: int | None = None
-        for piece in re.split(f"({'|'.join(marks)})", rendered):
-            if piece in said and public is None:
-                public = len(ids)
-            ids += by_mark[piece] if piece in by_mark else self._encoder.template(piece)
-        return ids, public or 0
+        for text in re.split(f"({'|'.join(marks)})", rendered):
+            if text in said and public is None:
+                public = len(pieces)
+            pieces += by_mark[text] if text in by_mark else self._encoder.template(text)
+        return _Rendered(pieces, public or 0)
 
     def _template(self, roles: Sequence[str], marks: Sequence[str]) -> str:
-        """The chat as the model's template writes it, each content replaced by its mark."""
+        """The chat as the model's template writes it, each content replaced by its mark.
+
+        Raises:
+            ChatError: the template refuses such a conversation, or leaves a message out.
+        """
         if not getattr(self._tokenizer, "chat_template", None):
             return _plain_template(roles, marks, getattr(self._tokenizer, "bos_token", None))
-        try:
-            return self._applied(roles, marks)
-        except TemplateError:
-            if roles[0] != "system":
-                raise
-        # Templates without a system role (Gemma 2): the system text opens the first question.
-        folded = [marks[0] + "\n\n" + marks[1], *marks[2:]]
-        return self._applied(roles[1:], folded)
+        reason = ""
+        for those, contents in _arrangements(roles, marks):
+            try:
+                rendered = self._applied(those, contents)
+            except TemplateError as error:
+                reason = str(error)
+                continue
+            if all(mark in rendered for mark in marks):
+                return rendered
+            lost = (role for role, mark in zip(roles, marks, strict=True) if mark not in rendered)
+            reason = f"it leaves out what the {next(lost)} says"
+        raise ChatError(say.bad_template(reason))
 
     def _applied(self, roles: Sequence[str], contents: Sequence[str]) -> str:
         chat = [
@@ -134,9 +146,38 @@ class PromptBuilder:
             for role, content in zip(roles, contents, strict=True)
         ]
         rendered = self._tokenizer.apply_chat_template(
-            chat, tokenize=False, add_generation_prompt=True
+            chat, tokenize=False, add_generation_prompt=True, **WITHOUT_THOUGHTS
         )
         return str(rendered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A conversation as its pieces, and how many of them come before its first word."""
+
+    pieces: list[Piece]
+    public: int
+
+
+def _arrangements(
+    roles: Sequence[str], marks: Sequence[str]
+) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """Roles and contents as they are; then, for templates that know less of a system role, with
+    one system message, and with none: its text opens the first question."""
+    yield roles, marks
+    count = next((i for i, role in enumerate(roles) if role != "system"), len(roles))
+    if not count or count == len(roles):
+        return
+    system = "\n\n".join(marks[:count])
+    if count > 1:
+        yield ["system", *roles[count:]], [system, *marks[count:]]
+    yield roles[count:], [f"{system}\n\n{marks[count]}", *marks[count + 1 :]]
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _plain_template(roles: Sequence[str], marks: Sequence[str], bos: str | None) -> str:
@@ -161,12 +202,13 @@ def _turns(messages: Sequence[Message]) -> list[list[Message]]:
 
 
 def _first_that_may_fit(
-    turns: Sequence[Sequence[Message]], contents: dict[int, list[int]], budget: int
+    turns: Sequence[Sequence[Message]], lengths: Mapping[int, int], budget: int
 ) -> int:
-    """The first turn from which the contents alone fit: a lower bound, cheap to find."""
+    """The first turn from which the contents alone fit: a lower bound, cheap to find. A message by
+    itself may have a token more at each end than beside the template's words."""
     total = 0
     for index in range(len(turns) - 1, -1, -1):
-        total += sum(len(contents[id(message)]) for message in turns[index])
+        total += sum(max(0, lengths[id(message)] - 2) for message in turns[index])
         if total > budget:
             return min(index + 1, len(turns) - 1)
     return 0

@@ -22,6 +22,7 @@ from specchat.chat.types import (
     UpdateStatus,
 )
 from specchat.engine.errors import EngineError, QueueFullError, RequestError
+from specchat.engine.output.thoughts import Thinking, Thoughts
 from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
 from storage.records import new_id
 
@@ -68,6 +69,8 @@ class StreamedAnswer:
     opening: Parts = ()  # the start of the answer that stands in the prompt already
     preface: str = ""  # stands before the answer and is no part of it: the model never sees it
     reply: str = ""  # the whole answer, where no model is asked
+    most_tokens: int | None = None  # of the answer without thoughts, where the request has more
+    thoughts: Thoughts = field(default_factory=Thinking().start)
     turn_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: UpdateStatus = "streaming"
@@ -78,6 +81,7 @@ class StreamedAnswer:
     _started: float = field(default_factory=time.perf_counter)
     _stopped: bool = False
     _shown: str | None = None  # what took the place of what the model wrote
+    _full: bool = False  # as long as it may be: what comes now is not read
 
     def __post_init__(self) -> None:
         if self.preface:
@@ -159,16 +163,36 @@ class StreamedAnswer:
         if delta.finish is None:
             return
         self.stats = delta.stats
+        self._append(self.filler.feed(self._kept(self.thoughts.flush())))
         self._append(self.filler.flush())
-        if delta.finish is FinishReason.ERROR:
+        finish = delta.finish
+        if self._full and not self._stopped:
+            finish = FinishReason.LENGTH
+        if finish is FinishReason.ERROR:
             self.fail(say.MODEL_FAILED)
         else:
-            self.status = "cancelled" if delta.finish is FinishReason.CANCELLED else "completed"
-            if delta.finish is FinishReason.LENGTH:
+            self.status = "cancelled" if finish is FinishReason.CANCELLED else "completed"
+            if self.thoughts.open and not self.raw:
+                self.notes += (say.ONLY_THOUGHTS,)
+            elif finish is FinishReason.LENGTH:
                 self.notes += (say.cut(len(self.raw)),)
 
     def _pieces(self, tokens: tuple[Token, ...]) -> list[Piece]:
-        pieces = [(token.text, token.source) for token in tokens]
+        """What the model says with these tokens, without its thoughts."""
+        pieces = [] if self._full else self._kept(self.thoughts.feed(tokens))
+        if not self._full and len(self.raw) == self.most_tokens and self._stream is not None:
+            self._full = True
+            self._stream.cancel()
+        return pieces
+
+    def _kept(self, pieces: list[Piece]) -> list[Piece]:
+        """The pieces that are part of the answer; what was one until now may prove a thought."""
+        if self.thoughts.restarted:
+            self.thoughts.restarted = False
+            self.raw, self.segments = [], []
+            self.__post_init__()
+        if self.most_tokens is not None:
+            pieces = pieces[: self.most_tokens - len(self.raw)]
         self.raw += pieces
         return pieces
 

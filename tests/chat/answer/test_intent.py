@@ -46,7 +46,10 @@ def test_a_question(text: str) -> None:
 
 
 def test_no_words() -> None:
-    assert intent_of("😊👍") == intent_of("???") == "wordless"
+    for message in ("😊👍", "???", "❤️", "1️⃣ 👍🏽", "🇩🇪", ":D", "xD :-)", "<3", "¯\\_(ツ)_/¯", "…"):
+        assert intent_of(message) == "wordless", message
+    for message in ("3", "XS", "4417", "ok"):
+        assert intent_of(message) != "wordless", message
 
 
 def test_a_long_message_is_read_in_no_time() -> None:
