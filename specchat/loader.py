@@ -23,6 +23,7 @@ from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
+from specchat.engine.output.end_of_turn import end_of_turn
 from specchat.engine.snapshot import ModelInfo
 from specchat.pretrained.packed import unpacked
 from specchat.speculators.registry import Target, load_speculator, spell_out
@@ -37,6 +38,9 @@ PREFILL_ROWS = {"cpu": 64, "cuda": 512}
 PAGE_SIZE = 16
 DEFAULT_CPU_KV_BYTES = 512 * 2**20
 DEFAULT_GPU_KV_SHARE = 0.6
+QUESTION_TOKENS = 256
+"""Of the context, that the longest answer must leave for the question and what stands before it."""
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -57,6 +61,7 @@ class LoadOptions:
     kv_memory_bytes: int | None = None
     kv_memory_share: float | None = None  # of what is free after the weights; bytes win
     compile: bool = True
+    answer_tokens: int | None = None  # most of an answer, where somebody set it: must leave room
     engine: EngineOptions = field(default_factory=EngineOptions)  # `prefill_rows` is the device's
     skip_what_fails: bool = False  # go on without a speculator, or with a smaller bundled model
 
@@ -103,6 +108,8 @@ def load(options: LoadOptions) -> LoadedModel:
         queue=queue,
         buckets=CPU_BUCKETS if device.type == "cpu" and options.compile else (),
     )
+    context = min(shape.context_length, pages * PAGE_SIZE)
+    _check_room(options.answer_tokens, context)
     target = Target(
         options.model, directory, _family(options.model, directory), tokenizer, runner, queue
     )
@@ -110,7 +117,7 @@ def load(options: LoadOptions) -> LoadedModel:
     info = ModelInfo(
         name=options.model,
         vocab_size=shape.vocab_size,
-        context_length=shape.context_length,
+        context_length=context,
         parameters=sum(p.numel() for p in model.parameters()),
         dtype=str(dtype).removeprefix("torch."),
         device=str(device),
@@ -191,8 +198,21 @@ def _check_vocabulary(tokenizer: Any, vocab_size: int, directory: Path) -> None:
         )
 
 
+def _check_room(answer: int | None, context: int) -> None:
+    most = context - QUESTION_TOKENS
+    if answer is not None and answer > most:
+        raise ModelLoadError(
+            f"max_tokens must be at most {most}: the context holds {context} tokens, "
+            f"of which a question needs {QUESTION_TOKENS}; got {answer}"
+            if most > 0
+            else f"a context of {context} tokens is too small for a question and an answer; "
+            "raise the KV memory or use another model"
+        )
+
+
 def _eos_ids(model: Any, tokenizer: Any) -> list[int]:
-    found: set[int] = set()
+    """What ends an answer: what the files call so, and what ends a turn in the chat template."""
+    found = set(end_of_turn(tokenizer).ids)
     for value in (
         tokenizer.eos_token_id,
         model.config.get_text_config().eos_token_id,

@@ -154,6 +154,8 @@ class Settings(BaseSettings):
         if self.kv_memory is not None:
             share = isinstance(self.kv_memory, float)
             chosen["kv_memory_share" if share else "kv_memory_bytes"] = self.kv_memory
+        if "max_tokens" in self.model_fields_set:
+            chosen["answer_tokens"] = self.max_tokens
         limits = EngineOptions(**self._given("max_nodes", "max_waiting", "exact"))
         return LoadOptions(**chosen, engine=limits)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat import loader
 from specchat.engine.errors import ModelLoadError
@@ -87,6 +87,38 @@ def test_the_end_token_of_the_tokenizer_ends_an_answer(loaded: Loader) -> None:
     params = SamplingParams(max_tokens=5, logit_bias={eos: 100.0})
     deltas = list(model.engine.submit(Request((5, 6), params)))
     assert deltas[-1].finish == "stop"
+
+
+def test_the_end_of_a_turn_in_the_template_ends_an_answer(loaded: Loader, copied: Path) -> None:
+    """No file calls it an end of text: without this the model goes on with the next turn."""
+    tokenizer = AutoTokenizer.from_pretrained(copied)
+    tokenizer.add_special_tokens({"extra_special_tokens": ["<|user|>", "<|over|>"]})
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|user|>{{ m.content }}{{ '<|over|>' if m.role != 'user' }}"
+        "{% endfor %}"
+    )
+    model = AutoModelForCausalLM.from_pretrained(copied)
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.save_pretrained(copied)
+    tokenizer.save_pretrained(copied)
+    over = tokenizer.convert_tokens_to_ids("<|over|>")
+    assert over != tokenizer.eos_token_id
+    params = SamplingParams(max_tokens=5, logit_bias={over: 100.0})
+    deltas = list(loaded(model=str(copied)).engine.submit(Request((5, 6), params)))
+    assert deltas[-1].finish == "stop"
+    assert "".join(delta.text for delta in deltas) == ""
+
+
+def test_the_longest_answer_leaves_room_for_a_question(loaded: Loader) -> None:
+    assert loaded(answer_tokens=2048 - 256).engine.info.context_length == 2048
+    with pytest.raises(ModelLoadError, match=r"at most 1792: the context holds 2048 .* got 1793"):
+        loaded(answer_tokens=1793)
+
+
+def test_a_context_is_no_longer_than_the_cache(loaded: Loader) -> None:
+    assert loaded(kv_memory_bytes=2**18).engine.info.context_length < 2048
+    with pytest.raises(ModelLoadError, match="max_tokens must be at most"):
+        loaded(kv_memory_bytes=2**18, answer_tokens=2048 - 256)
 
 
 def test_half_precision_runs_on_a_cpu_that_multiplies_it(

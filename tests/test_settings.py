@@ -110,3 +110,8 @@ def test_a_wrong_variable_ends_a_program_with_code_2_and_no_traceback(
 def test_every_setting_says_what_is_right() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+def test_a_longest_answer_that_was_set_is_told_to_the_loader() -> None:
+    assert load_settings().load_options().answer_tokens is None
+    assert load_settings(max_tokens=2048).load_options().answer_tokens == 2048
