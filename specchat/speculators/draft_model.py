@@ -69,8 +69,6 @@ class DraftModelSpeculator(ChainDrafter[_Draft]):
         rows = self.cache.open(context.request_id, context.salt, tokens)
         rows.rewind(tokens[:-1])
         pending = tokens[len(rows.tokens) :]
-        if max(pending) >= shape.vocab_size:  # the target's table may be larger than its tokenizer
-            return None
         if not self.cache.reserve(rows, len(pending) + depth - 1, in_use):
             return None
         return _Draft(Chain(context, self.name, depth), rows, pending)
@@ -79,17 +77,24 @@ class DraftModelSpeculator(ChainDrafter[_Draft]):
         """Compute what is new in front of the last `CHUNK` tokens."""
         while len(draft.pending) > CHUNK:
             known, draft.pending = draft.pending[:CHUNK], draft.pending[CHUNK:]
-            self._runner.forward([Rows.chunk(draft.rows.table, known, last=False)])
+            self._runner.forward([self._chunk(draft, known, last=False)])
             draft.rows.advance(known)
 
     def _extend(self, drafts: Sequence[_Draft], place: int) -> None:
         """One forward pass: the next token of every chain."""
-        parts = [Rows.chunk(draft.rows.table, draft.pending, last=True) for draft in drafts]
+        parts = [self._chunk(draft, draft.pending, last=True) for draft in drafts]
         logits = self._runner.forward(parts).logits[:, : self._vocab]
         tips = extend_all([draft.chain for draft in drafts], logits, place)
         for draft, tip in zip(drafts, tips, strict=True):
             draft.rows.advance(draft.pending)
             draft.pending = [tip]
+
+    def _chunk(self, draft: _Draft, tokens: Sequence[int], *, last: bool) -> Rows:
+        """Rows of known tokens; one of the target's that the draft has no id for is read as 0."""
+        size = self._runner.shape.vocab_size
+        if max(tokens) >= size:
+            tokens = [token if token < size else 0 for token in tokens]
+        return Rows.chunk(draft.rows.table, tokens, last=last)
 
 
 def load_draft_model(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -173,17 +175,6 @@ def test_a_request_beyond_the_drafts_context_gets_none(small: DraftModelSpeculat
     assert len(second) > 0
 
 
-def test_a_request_with_a_token_that_the_draft_lacks_gets_none(small_model_dir: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(small_model_dir)
-    model.resize_token_embeddings(300)
-    drafter = DraftModelSpeculator(ModelRunner(model, pages=64), VOCAB)
-    tokens = list(prompts(1, 20)[0])
-    strange = [*tokens[:5], 300, *tokens[5:]]
-    first, second = drafter.propose([context(strange, "strange"), context(tokens)])
-    assert len(first) == 0
-    assert len(second) > 0
-
-
 def test_memory_is_bounded_and_the_latest_requests_win(small_model_dir: Path, plain: Any) -> None:
     small = speculator(small_model_dir, pages=5)  # 80 tokens
     asked = [context(tokens, f"r{i}") for i, tokens in enumerate(prompts(4, 30))]
@@ -289,6 +280,67 @@ def test_the_same_tokenizer_may_come_with_another_padding(
     for seed in (None, 1, 2):
         (tree,) = drafter.propose([context([5, 6, 7], seed=seed)])
         assert max(tree.tokens) < vocab
+
+
+def resized(source: Path, size: int, to: Path) -> Path:
+    model = AutoModelForCausalLM.from_pretrained(source)
+    model.resize_token_embeddings(size, mean_resizing=False)
+    model.save_pretrained(to)
+    return to
+
+
+@pytest.mark.parametrize("kind", ["more", "other", "fewer"])
+def test_the_last_ids_may_mean_something_else(
+    small_model_dir: Path, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, kind: str
+) -> None:
+    """Padding, reserved ids and special tokens of one model: no word is among them."""
+    directory = resized(small_model_dir, VOCAB + 8, tmp_path / "draft")
+    target, theirs = copy.deepcopy(tiny_tokenizer), copy.deepcopy(tiny_tokenizer)
+    if kind in ("more", "other"):
+        theirs.add_tokens(["<pad_1>", "<pad_2>"], special_tokens=True)
+    if kind in ("fewer", "other"):
+        target.add_tokens(["<think>"], special_tokens=True)
+    theirs.save_pretrained(directory)
+    (tree,) = load(directory, tiny_model, target).propose([context([5, 6, 7])])
+    assert tree.tokens
+
+
+def test_a_draft_without_a_tokenizer_may_be_padded_differently(
+    small_model_dir: Path, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path
+) -> None:
+    directory = resized(small_model_dir, len(tiny_tokenizer) + 2, tmp_path)
+    (tree,) = load(directory, tiny_model, tiny_tokenizer).propose([context([5, 6, 7])])
+    assert tree.tokens
+
+
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_a_token_that_the_draft_lacks_ends_no_draft(
+    small_model_dir: Path, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path, at: int
+) -> None:
+    size = len(tiny_tokenizer) - 1
+    runner = ModelRunner(
+        AutoModelForCausalLM.from_pretrained(resized(small_model_dir, size, tmp_path)), pages=64
+    )
+    tokens = [5, 6, 7, 8]
+    tokens[at] = size
+    (tree,) = DraftModelSpeculator(runner, VOCAB).propose([context(tokens)])
+    assert tree.tokens
+    assert max(tree.tokens) < size
+
+
+def test_words_that_differ_are_refused_however_many_agree(
+    small_model_dir: Path, tiny_model: Any, tiny_tokenizer: Any, tmp_path: Path
+) -> None:
+    directory = Path(shutil.copytree(small_model_dir, tmp_path / "draft"))
+    tiny_tokenizer.save_pretrained(directory)
+    file = directory / "tokenizer.json"
+    state = json.loads(file.read_text())
+    vocab = state["model"]["vocab"]
+    one, other = sorted(vocab, key=vocab.get)[len(vocab) // 2 :][:2]
+    vocab[one], vocab[other] = vocab[other], vocab[one]
+    file.write_text(json.dumps(state))
+    with pytest.raises(ModelLoadError, match="another vocabulary"):
+        load(directory, tiny_model, tiny_tokenizer)
 
 
 def test_a_draft_model_whose_pages_do_not_fit_is_refused(
