@@ -56,9 +56,12 @@ _PERSON = (
     r"|service)\s+)*(?:person|people|human(?: being)?|agents?|operator|representative|colleague"
     r"|someone|somebody|staff|advis[eo]r|supervisor|manager)\b"
 )
+_DESK = r"(?:your |the )?customer (?:support|service|care)\b|(?:your |the )?support team\b"
 _WANTS_PERSON = re.compile(
     rf"\b(?:talk|speak|chat|(?:put|pass|hand|switch|transfer|connect|forward) me"
-    rf"(?: through| on| over| along)?)\s+(?:directly\s+)?(?:to|with)\s+{_PERSON}"
+    rf"(?: through| on| over| along)?)\s+(?:directly\s+)?(?:to|with)\s+(?:{_PERSON}|{_DESK})"
+    rf"|{_PERSON}\s+(?:that |who )?i (?:can|could|may) (?:talk|speak|chat|write)"
+    r"|\bescalate (?:this|it|me|my \w+)\b"
     r"|\bwho (?:can|could|do|should|may) i (?:speak|talk|complain) (?:to|with)\b"
     r"|\b(?:can|could)\s+(?:someone|somebody|anyone)\s+(?:please\s+)?(?:call|contact|ring)\s+me\b"
     r"|\b(?<!you )(?:want|need|prefer|get me|give me)\s+(?:to (?:see|reach|call|contact)\s+)?"
@@ -76,6 +79,9 @@ _WILL_MENSCH = re.compile(
     rf"\bmit\s+{_MENSCH}[^.!?]{{0,30}}\b(?:sprechen|reden|schreiben|chatten|verbinden|telefonieren"
     rf"|verbunden)\b"
     rf"|\b(?:sprechen|reden|verbinden sie mich|verbinde mich)\b[^.!?]{{0,20}}\bmit\s+{_MENSCH}"
+    r"|\bkann mich (?:bitte )?(?:jemand|wer|einer) (?:bitte )?(?:an|zurück)rufen\b"
+    rf"|\bgibt es (?:hier |da |auch |bei euch |bei ihnen )*(?:echte|richtige|lebende|menschliche)"
+    rf"[nr]?\s+{_MENSCH}"
     rf"|\b(?:will|möchte|brauche|gib mir|geben sie mir|hätte gern)\s+(?:bitte\s+)?{_MENSCH}"
     rf"|^\W*(?:bitte\W+)?{_MENSCH}\W*(?:bitte)?\W*$",
     re.IGNORECASE,
@@ -86,6 +92,9 @@ _NEGATED = re.compile(
     r"(?:(?!\b(?:but|aber|sondern)\b)[^.,;:!?])*\Z",
     re.IGNORECASE,
 )
+_WHETHER = re.compile(r"\b(?:do i (?:need|have) to|must i|muss ich)\s+(?:\w+\s+)?\Z", re.IGNORECASE)
+"""Asks whether one has to; no wish."""
+
 _REFUSED_BOT = re.compile(
     r"\b(?:don['’]?t|do not|not|nicht)\b[^.!?]*\b(?:bot|robot|machine|computer|ai|ki|roboter|"
     r"maschine)\b",
@@ -100,7 +109,8 @@ def wants_person(question: str) -> bool:
     for pattern in (_WANTS_PERSON, _WILL_MENSCH):
         for found in pattern.finditer(question):
             before = question[: found.start()][-_LOOK_BACK:]
-            if not _NEGATED.search(before) and not _negates(found[0]):
+            unwanted = _NEGATED.search(before) or _WHETHER.search(before)
+            if not unwanted and not _negates(found[0]):
                 return True
     return False
 

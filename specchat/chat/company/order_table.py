@@ -7,6 +7,7 @@ only where the text says that it is meant as one, so that "I have 12 lamps" asks
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
@@ -21,7 +22,7 @@ MOST_BEFORE = 8  # earlier questions that are searched for the order that is sti
 _SIGNS = (
     r"[A-Za-z0-9]*\d[A-Za-z0-9]*(?:[-/][A-Za-z0-9]+)*|[A-Za-z]{1,6}-[A-Za-z0-9]*\d[A-Za-z0-9-]*"
 )
-_NUMBER = re.compile(rf"(?<![\w.,:$€£])#?({_SIGNS})(?![\w%]|[.,]\d)")
+_NUMBER = re.compile(rf"(?<![\w$€£])(?<!\d[.,:])#?({_SIGNS})(?![\w%]|[.,]\d)")
 _WORD_BEFORE = re.compile(r"^(?:ORDERS?|ORD|NUMBER|NO|NR|BESTELLUNG|AUFTRAG)[-/]?(?=\d)")
 _SHORTEST = 3  # signs of a number that the table may not have
 _NAME = (
@@ -121,9 +122,17 @@ class OrderTable:
             row = next(filter(None, map(self.find, _spellings(number))), None)
             if row is not None:
                 found[row.number] = OrderLookup(row.number, row)
+            elif several := self._all_of(number):
+                found |= several
             elif meant:
                 found[number] = OrderLookup(number, None)
         return tuple(found.values())[:MOST_ORDERS]
+
+    def _all_of(self, number: str) -> dict[str, OrderLookup]:
+        """The orders of "4417/4418", where each part is one's number."""
+        parts = re.split(r"[-/]", number)
+        rows = [self.find(part) for part in parts] if len(parts) > 1 else []
+        return {row.number: OrderLookup(row.number, row) for row in rows if row and all(rows)}
 
 
 def numbers_in(text: str, answered: str = "") -> Iterator[tuple[str, bool]]:
@@ -131,6 +140,7 @@ def numbers_in(text: str, answered: str = "") -> Iterator[tuple[str, bool]]:
 
     After `answered`, an answer that asks for the order number, every number is meant as one.
     """
+    text = unicodedata.normalize("NFKC", text)  # digits of every width, "№"
     asked_for = _ASKED_FOR.search(answered) is not None and "?" in answered
     before_meant, end = False, 0
     for found in list(_NUMBER.finditer(text))[:MOST_TRIED]:

@@ -27,7 +27,10 @@ def test_small_talk(text: str) -> None:
      "no offence but i'd rather talk to somebody who works there",
      "pass me over to your manager", "put me through to customer service staff",
      "Ich möchte mit einem Menschen sprechen",
-     "Kann ich mit jemandem reden?", "Mitarbeiter bitte", "Ich brauche einen Menschen"],
+     "Kann ich mit jemandem reden?", "Mitarbeiter bitte", "Ich brauche einen Menschen",
+     "Gibt es hier auch echte Menschen?", "Kann mich jemand anrufen?",
+     "Could you transfer me to customer support", "Is there a person I can talk to?",
+     "escalate this to a supervisor"],
 )  # fmt: skip
 def test_a_wish_for_a_person(text: str) -> None:
     assert intent_of(text) == "person"
@@ -39,6 +42,9 @@ def test_a_wish_for_a_person(text: str) -> None:
      "Ich will nicht mit einem Mitarbeiter sprechen, nur wissen, wie Rückgaben gehen",
      "hi, how long does delivery take", "thanks, and how much is it?",
      "do you need a manager's signature?", "the agent at the door was rude",
+     "do I need to speak to someone to return it?", "can I return this without talking to a human?",
+     "Muss ich mit einem Mitarbeiter sprechen, um zu kündigen?", "kein Mensch hat mir geantwortet",
+     "I talked to an agent yesterday and he said 5 days", "I need support with my return",
      "a person signed for my parcel", "how do I talk about this in a review", "I want my money"],
 )  # fmt: skip
 def test_a_question(text: str) -> None:

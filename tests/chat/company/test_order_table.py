@@ -33,6 +33,11 @@ def numbers(table: OrderTable, text: str, *earlier: str, answered: str = "") -> 
         "no. 4417 please!",
         "ORDER-4417 is late",
         "I paid a lot for 4417 and nobody writes",
+        "order:4417",
+        "order no.4417",
+        "№4417",
+        "４４１７",
+        '"4417"',
     ],
 )
 def test_a_number_that_is_an_orders_is_looked_up(table: OrderTable, text: str) -> None:
@@ -43,6 +48,9 @@ def test_a_number_that_is_an_orders_is_looked_up(table: OrderTable, text: str) -
     ("text", "found"),
     [
         ("orders #4417 and #4418 please", ["4417", "4418"]),
+        ("4417/4418 are late", ["4417", "4418"]),
+        ("4417-4418", ["4417", "4418"]),
+        ("at 10:44.17 or 3:4417", []),
         ("order number 9999, 9998", ["no 9999", "no 9998"]),
         ("where is order A-99?", ["no A-99"]),
         ("where is 9999", ["no 9999"]),
