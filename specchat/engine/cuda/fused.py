@@ -88,7 +88,11 @@ def _find(module: Any) -> tuple[object, Forward, Callable[[], bool]] | None:
         size = module.post_attention_layernorm.weight.shape[0]
         return (name, size), partial(_decode, module), partial(_adds_alike, module, size)
     if name in ATTENTION:
-        forward = partial(_attend, module, _joined(module.q_proj, module.k_proj, module.v_proj))
+        options = _options(module)
+        if options is None:
+            return None
+        joined = _joined(module.q_proj, module.k_proj, module.v_proj)
+        forward = partial(_attend, module, joined, options)
         return (name, module.head_dim), forward, partial(_rotates_alike, module)
     if name.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
         size = module.weight.shape[0]
@@ -154,6 +158,23 @@ def _adds_alike(layer: Any, size: int) -> bool:
     return _close(found[0], total) and _close(found[1], type(norm).forward(norm, total))
 
 
+def _options(module: Any) -> dict[str, Any] | None:
+    """What the module's own forward pass tells attention: scale, window, cap. Families keep these
+    in places of their own, so it is asked instead of read. None where it tells nothing."""
+    parameter = next(module.parameters())
+    hidden = _noise(1, TRIED_ROWS, module.q_proj.in_features, like=parameter)
+    angle = _noise(1, TRIED_ROWS, module.head_dim, like=parameter)
+    rotation = angle.cos(), angle.sin()
+    try:
+        told = attention.told_by(
+            module, hidden_states=hidden, position_embeddings=rotation, attention_mask=None
+        )
+    except Exception as error:  # the model works without
+        log.warning("attention is not fused: %s: %s", type(error).__name__, error)
+        return None
+    return told if "scaling" in told else None
+
+
 def _joined(*linears: nn.Module) -> tuple[torch.Tensor, torch.Tensor | None] | None:
     """Weight and bias of several products of the same rows as one, of which theirs become parts;
     None where they are stored as something else."""
@@ -216,6 +237,7 @@ def _decode(layer: Any, hidden_states: torch.Tensor, **kwargs: Any) -> torch.Ten
 def _attend(
     module: Any,
     joined: tuple[torch.Tensor, torch.Tensor | None] | None,
+    options: dict[str, Any],
     hidden_states: torch.Tensor,
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
     attention_mask: torch.Tensor | None = None,
@@ -237,7 +259,5 @@ def _attend(
     with on_cuda_device(query.device):
         fused_kernels.rotate(query[0], key[0], cos[0], sin[0])
     query, key, value = (states.transpose(1, 2) for states in (query, key, value))
-    out, _ = attention.attend(
-        module, query, key, value, attention_mask, scaling=module.scaling, **kwargs
-    )
+    out, _ = attention.attend(module, query, key, value, attention_mask, **{**kwargs, **options})
     return module.o_proj(out.reshape(*hidden_states.shape[:-1], -1)), None

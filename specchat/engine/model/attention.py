@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from transformers import AttentionInterface
-from transformers.masking_utils import AttentionMaskInterface
 
 from specchat.engine.cuda.step_tables import StepTables
 from specchat.engine.hardware import on_cuda_device
@@ -23,6 +23,7 @@ from specchat.engine.kv.cache import KVCache
 from specchat.engine.model.segment import Segment
 
 NAME = "specchat_paged"
+LISTENING = "specchat_listening"
 
 
 @dataclass(slots=True)
@@ -158,6 +159,25 @@ def _attend(
     return (weights @ value.float()).to(query.dtype)
 
 
+def told_by(module: Any, *inputs: Any, **others: Any) -> dict[str, Any]:
+    """What a module's forward pass tells attention besides queries, keys and values."""
+    told: dict[str, Any] = {}
+
+    def listen(module, query, key, value, attention_mask, **kwargs):  # type: ignore[no-untyped-def]
+        told.update(kwargs)
+        return query.transpose(1, 2), None
+
+    config, before = module.config, module.config._attn_implementation
+    AttentionInterface.register(LISTENING, listen)
+    config._attn_implementation = LISTENING
+    try:
+        with torch.inference_mode():
+            type(module).forward(module, *inputs, **others)
+    finally:
+        config._attn_implementation = before
+    return told
+
+
 def attend(  # type: ignore[no-untyped-def]
     module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs
 ):
@@ -172,6 +192,7 @@ def attend(  # type: ignore[no-untyped-def]
 
 
 def register() -> None:
-    """Make `attn_implementation="specchat_paged"` known to transformers."""
+    """Make `attn_implementation="specchat_paged"` known to transformers. It is known to no table of
+    masks: transformers then makes none, where it would look through the positions first and wait
+    for a GPU to do so."""
     AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)

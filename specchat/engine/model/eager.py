@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-
 import torch
 from torch import nn
 
 from specchat.engine.cuda.fused import FusedModules, fuse
-from specchat.engine.cuda.step_tables import Geometry, build
-from specchat.engine.cuda.triton_check import unusable
+from specchat.engine.cuda.step_tables import build
+from specchat.engine.cuda.triton_check import usable
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv.cache import KVCache
 from specchat.engine.model import attention
 from specchat.engine.model.batch import Batch
 from specchat.engine.model.segment import Segment
-from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
+from specchat.engine.model.shape import layer_devices, read_shape
 from specchat.engine.model.step_output import StepOutput
-
-log = logging.getLogger(__name__)
 
 
 class EagerModel:
@@ -31,7 +27,11 @@ class EagerModel:
         parameter = next(model.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
         self.shape = read_shape(model.config, self.dtype)
-        self.geometry = _geometry(self.shape, page_size, self.device)
+        kv = self.shape.kv
+        self.geometry = usable(
+            self.shape.heads, kv.kv_heads, kv.head_dim, kv.dtype,
+            page_size=page_size, device=self.device,
+        )  # fmt: skip
         self.fused = FusedModules() if self.geometry is None else fuse(model)
         self.pages = pages
         self.cache = KVCache(self.shape.kv, pages, page_size, layer_devices(model, self.shape))
@@ -60,7 +60,8 @@ class EagerModel:
             position_ids=positions[None],
             use_cache=False,
             logits_to_keep=0 if wanted is None else wanted,
-            output_hidden_states=True,
+            # All of them where transformers does not choose.
+            output_hidden_states=[*self.aux_layers, -1],
         )
         aux = None
         if self.aux_layers:
@@ -118,16 +119,3 @@ def use_paged_attention(model: nn.Module) -> None:
             f"{type(model).__name__} does not support transformers' attention interface; "
             "use a llama, granite, qwen, mistral, phi, gemma or gpt2 family model"
         )
-
-
-def _geometry(shape: ModelShape, page_size: int, device: torch.device) -> Geometry | None:
-    """What the Triton kernels are laid out by; None where they are not used."""
-    if device.type != "cuda":
-        return None
-    processors = torch.cuda.get_device_properties(device).multi_processor_count
-    geometry = Geometry(shape.heads, shape.kv.kv_heads, page_size, processors)
-    reason = unusable(geometry, shape.kv.head_dim, shape.kv.dtype, device)
-    if reason:
-        log.warning("the Triton kernels are not used, attention is slow: %s", reason)
-        return None
-    return geometry

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from transformers import Gemma2Config, Gemma2ForCausalLM
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from specchat.engine.cuda.fused import FusedModules, fuse
 from specchat.engine.kv.page_pool import PagePool
@@ -14,14 +25,16 @@ from specchat.engine.model.batch import Rows, pack
 from specchat.engine.model.runner import ModelRunner
 from tests.engine.native.test_native import FAMILIES, KINDS, SIZES, bushy_tree, ids, make_runner
 
+LAYER_TYPES = ["full_attention", *["sliding_attention"] * (SIZES["num_hidden_layers"] - 1)]
 
-def logits(runner: ModelRunner) -> torch.Tensor:
+
+def logits(runner: ModelRunner, prompt: int = 4) -> torch.Tensor:
     """Of a prompt and a draft tree, packed: few rows, as each takes the interpreter its time."""
     pool = PagePool(runner.pages, runner.cache.page_size)
-    prompt, answer = (PageTable.open(pool, "", [0]) for _ in range(2))
-    for table in (prompt, answer):
+    asked, answer = (PageTable.open(pool, "", [0]) for _ in range(2))
+    for table in (asked, answer):
         table.reserve(40)
-    parts = [Rows.chunk(prompt, ids(4), last=True), Rows.tree(answer, 5, bushy_tree(6))]
+    parts = [Rows.chunk(asked, ids(prompt), last=True), Rows.tree(answer, 5, bushy_tree(6))]
     with torch.inference_mode():
         return runner.eager.forward(pack(parts, runner.device)).logits.float()
 
@@ -40,6 +53,42 @@ def test_the_logits_are_those_of_the_modules_that_were_replaced(family: str, kin
     with fused.left_out():
         assert logits(runner).equal(expected)
     assert logits(runner).equal(found)
+
+
+WINDOWED = {
+    "mistral": lambda: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=3)),
+    "qwen2 in some layers": lambda: Qwen2ForCausalLM(
+        Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=3, layer_types=LAYER_TYPES)
+    ),
+    "qwen3 in some layers": lambda: Qwen3ForCausalLM(
+        Qwen3Config(
+            **SIZES, head_dim=16, use_sliding_window=True, sliding_window=3, layer_types=LAYER_TYPES
+        )
+    ),
+    "granite's own scale": lambda: GraniteForCausalLM(
+        GraniteConfig(**SIZES, attention_multiplier=0.7)
+    ),
+}
+
+
+@pytest.mark.parametrize("family", WINDOWED)
+def test_attention_keeps_what_the_module_tells_it(family: str) -> None:
+    """Windows and scales, wherever a family keeps them."""
+    torch.manual_seed(0)
+    model = WINDOWED[family]().eval()
+    runner = ModelRunner(model, pages=64, page_size=4)
+    expected = logits(runner, prompt=9)
+    assert len(fuse(runner.model)) > SIZES["num_hidden_layers"] * 4
+    torch.testing.assert_close(logits(runner, prompt=9), expected, rtol=1e-4, atol=1e-4)
+    tokens = torch.tensor([ids(9)])
+    with torch.no_grad():
+        model.set_attn_implementation("eager")
+        plain = type(model)(model.config)
+        plain.load_state_dict(model.state_dict())
+        plain.set_attn_implementation("eager")
+        torch.testing.assert_close(
+            expected[0], plain.eval()(tokens).logits[0, -1], rtol=1e-4, atol=1e-4
+        )
 
 
 def test_what_means_something_else_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
