@@ -84,9 +84,7 @@ def _verify(jobs: Seq[Job], out: StepOutput, runner: ModelRunner) -> None:
     if out.best is not None and all(job.sequence.plain for job in jobs):
         walks = walk_all(out.best, trees)
     else:
-        by_kernel = runner.eager.geometry is not None and all(
-            by_temperature_alone(job.sequence.request.params) for job in jobs
-        )
+        by_kernel = runner.eager.geometry is not None
         groups = [_row_group(job, by_kernel) for job in jobs]
         walks = verify(out.logits, groups, trees, out.best, by_kernel=by_kernel)
     for job, walk in zip(jobs, walks, strict=True):
@@ -107,7 +105,8 @@ def _row_group(job: Job, by_kernel: bool) -> RowGroup:
     sequence, tree = job.sequence, job.tree
     params, position = sequence.request.params, len(sequence.tokens)
     noise = histories = None
-    if sequence.noise is not None and not by_kernel:  # the kernel makes its own
+    kernels_noise = by_kernel and by_temperature_alone(params)
+    if sequence.noise is not None and not kernels_noise:
         noise = sequence.noise.rows(position, tree.max_depth + 1)
         if not tree.is_chain:
             noise = noise[[0, *tree.depths]]
@@ -192,7 +191,7 @@ def _keep_states(jobs: Seq[Job], out: StepOutput, drafting: Drafting) -> None:
             rows = out.aux[start:end]
             if job.decodes:  # else all rows are final
                 rows = rows[[0, *(node + 1 for node in job.accepted)]]
-            sequence.aux.add(job.rows.positions[0], rows.clone())
+            sequence.aux.add(job.rows.positions[0], rows)
 
 
 def _time(

@@ -80,8 +80,6 @@ class StepGraphs:
                 except Exception as error:  # a model that waits for the GPU in its forward pass
                     self.reason = f"a step of {rows} rows: {type(error).__name__}: {error}"
                     log.warning("no CUDA graph for %s", self.reason)
-                    if not isinstance(error, torch.OutOfMemoryError):
-                        break
         self._rows = sorted(self._steps)
         self.bytes = _used_bytes(self._model.device) - before
 

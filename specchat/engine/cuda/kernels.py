@@ -75,11 +75,11 @@ def attend(
         tables["pages"], tables["ancestors"], tables["positions"],
         query.stride(0), query.stride(1), scale, softcap, window, splits,
         HEADS=heads, KV_HEADS=geometry.kv_heads, DIM=dim, BLOCK_DIM=block_dim,
-        BLOCK_M=size.block, BLOCK_N=64 if block_dim <= 128 and not precise else 32,
+        BLOCK_M=size.block, BLOCK_N=keys_at_once(block_dim, precise),
         PAGE=geometry.page_size, HAS_SINKS=sinks is not None,
         HAS_CAP=softcap != 0.0, HAS_WINDOW=window != 0,
         PRECISION="ieee" if precise else "tf32",
-        num_warps=8 if size.block >= 128 else 4, num_stages=2 if block_dim <= 128 else 1,
+        **launch_options(size.block, block_dim),
     )  # fmt: skip
     if splits > 1:
         _join_kernel[(rows, heads)](
@@ -90,11 +90,21 @@ def attend(
     return out
 
 
+def keys_at_once(block_dim: int, precise: bool) -> int:
+    """Keys that a program of the attention kernel holds at a time."""
+    return 64 if block_dim <= 128 and not precise else 32
+
+
+def launch_options(block: int, block_dim: int) -> dict[str, int]:
+    """Warps and stages of the attention kernel with a block of so many rows."""
+    return {"num_warps": 8 if block >= 128 else 4, "num_stages": 2 if block_dim <= 128 else 1}
+
+
 def sample(
     logits: torch.Tensor, rows: torch.Tensor, keys: torch.Tensor, temperatures: torch.Tensor
 ) -> torch.Tensor:
     """`argmax(logits / temperature + Gumbel noise)` `[n]` int64 of some rows of `logits`;
-    `NO_TOKEN` where that score is not finite.
+    `NO_TOKEN` where that score is not finite, or one of the row's is no number.
 
     `rows [n]` int64 picks them, `keys [n]` int64 are their noise keys (`noise.noise_key`),
     `temperatures [n]` float32 are above 0. The noise is that of `noise.gumbel_noise` up to
@@ -305,8 +315,9 @@ def _sample_kernel(
         wait = tl.where(uniform < 0.02, small, -tl.log(1.0 - uniform))
         score = tl.load(line + token, mask=inside, other=float("-inf")).to(tl.float32)
         score = score / temperature - tl.log(wait)
-        sound = inside & (score == score)  # a number
-        score = tl.where(sound, score, float("-inf"))
+        # What is no number is infinite here, so that the row is seen to have gone wrong.
+        score = tl.where(score == score, score, float("inf"))
+        score = tl.where(inside, score, float("-inf"))
         high = tl.max(score, 0)
         spot = at + tl.argmax(score, 0)
         where = tl.where(high > best, spot.to(tl.int64), where)

@@ -25,6 +25,17 @@ KEYS_PER_SPLIT = 128
 
 MAX_SPLITS = 64
 
+BLOCKS = (16, 32, 64, 128)
+"""Query rows x heads of a group that one program of the attention kernel may handle."""
+
+
+def largest_block(head_dim: int, dtype: torch.dtype) -> int:
+    """The largest of `BLOCKS` whose shared memory every GPU since Ampere has (99 KiB on 8.6 and
+    8.9): `compile_kernels.py` of the tests has the figures."""
+    if dtype.itemsize <= 2:
+        return 128 if head_dim <= 256 else 32
+    return 128 if head_dim <= 64 else 64 if head_dim <= 128 else 32 if head_dim <= 256 else 16
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
@@ -34,6 +45,7 @@ class Geometry:
     kv_heads: int
     page_size: int
     processors: int  # multiprocessors of the GPU
+    largest_block: int = 128  # of query rows x heads of a group: one of `BLOCKS`
 
     @property
     def group(self) -> int:
@@ -57,7 +69,7 @@ class TableSize:
         """For any division of `rows` rows among at most `requests` requests."""
         flat = rows * geometry.group
         # A block that one request's few rows do not fill multiplies in vain; long chunks fill it.
-        block = 16 if flat <= 16 else 32 if rows < 256 else 128
+        block = min(16 if flat <= 16 else 32 if rows < 256 else 128, geometry.largest_block)
         programs = geometry.kv_heads * math.ceil(flat / block)
         splits = min(MAX_SPLITS, max(1, math.ceil(2 * geometry.processors / programs)))
         return cls(rows, requests, pages, block, flat // block + min(requests, rows), splits)

@@ -46,6 +46,7 @@ class NoiseTape:
     """One request's noise, made in blocks of positions so that a step pays little for it."""
 
     BLOCK = 16
+    BLOCK_ON_GPU = 2  # a row of a large vocabulary is half a megabyte, which no plan counts
 
     def __init__(self, seed: int, vocab: int, device: torch.device) -> None:
         self._seed, self._vocab, self._device = seed, vocab, device
@@ -59,7 +60,8 @@ class NoiseTape:
             self._start, have = start, start
             self._rows = self._rows[:0]
         if start + count > have:
-            more = max(self.BLOCK, start + count - have)
+            block = self.BLOCK if self._device.type == "cpu" else self.BLOCK_ON_GPU
+            more = max(block, start + count - have)
             new = gumbel_noise(self._seed, have, more, self._vocab, self._device)
             self._rows = torch.cat([self._rows[start - self._start :], new])
             self._start = start

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -43,17 +44,63 @@ def verify(
     by_kernel: bool = False,
 ) -> list[Walk]:
     """One walk per request. `logits [rows, vocab]` holds, request after request, the root's row and
-    one row per node; `best` the largest of each, where that is known already. `by_kernel` samples
-    on a GPU in one launch; every group must be `by_temperature_alone`, and none needs noise."""
+    one row per node; `best` the largest of each, where that is known already. With `by_kernel` a
+    GPU samples those that are `by_temperature_alone` in one launch; they need no noise.
+
+    How a request's tokens are chosen depends on its own parameters: who else is in the step changes
+    no bit of it."""
     if best is not None and all(takes_largest(group.params) for group in groups):
         return walk_all(best, trees)
+    quick = [by_kernel or best is not None for _ in groups]
+    quick = [
+        able and by_temperature_alone(group.params)
+        for able, group in zip(quick, groups, strict=True)
+    ]
+    parts = {kind: [i for i, own in enumerate(quick) if own == kind] for kind in set(quick)}
+    walks: list[Walk | None] = [None] * len(groups)
+    for kind, places in parts.items():
+        rows = None if len(parts) == 1 else _rows_of(groups, places)
+        part = _Part(
+            logits if rows is None else logits[rows],
+            [groups[i] for i in places],
+            [trees[i] for i in places],
+            best if best is None or rows is None else [best[row] for row in rows],
+        )
+        for i, found in zip(
+            places, _quickly(part, by_kernel) if kind else _by_scores(part), strict=True
+        ):
+            walks[i] = found
+    return [found for found in walks if found is not None]
+
+
+class _Part(NamedTuple):
+    """Some requests of a step; see `verify`."""
+
+    logits: torch.Tensor
+    groups: Sequence[RowGroup]
+    trees: Sequence[DraftTree]
+    best: Sequence[int] | None
+
+
+def _rows_of(groups: Sequence[RowGroup], places: Sequence[int]) -> list[int]:
+    """The rows of some groups."""
+    starts = [0, *accumulate(group.count for group in groups)]
+    return [row for i in places for row in range(starts[i], starts[i + 1])]
+
+
+def _quickly(part: _Part, by_kernel: bool) -> list[Walk]:
+    """For groups that are `by_temperature_alone`: in one launch or call."""
     if by_kernel:
-        return walk_all(choose_by_kernel(logits, groups, trees, best), trees)
-    if best is not None and all(by_temperature_alone(group.params) for group in groups):
-        choices = choose_natively(logits, groups)
-        if choices is not None:
-            return walk_all(choices, trees)
-    targets = target_logits(logits, groups)
+        return walk_all(
+            choose_by_kernel(part.logits, part.groups, part.trees, part.best), part.trees
+        )
+    choices = choose_natively(part.logits.contiguous(), part.groups)
+    return _by_scores(part) if choices is None else walk_all(choices, part.trees)
+
+
+def _by_scores(part: _Part) -> list[Walk]:
+    groups, trees = part.groups, part.trees
+    targets = target_logits(part.logits, groups)
     told = [  # without the noise that is added in place
         None if group.params.logprobs is None else rows.clone()
         for group, rows in zip(groups, targets.split([g.count for g in groups]), strict=True)

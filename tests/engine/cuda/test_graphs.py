@@ -146,6 +146,25 @@ def test_a_model_that_cannot_be_recorded_stays_eager(caplog: pytest.LogCaptureFi
     assert "no CUDA graph" in caplog.text
 
 
+@pytest.mark.parametrize("bad", [1, 4, 8])
+def test_a_size_that_cannot_be_recorded_costs_that_size_alone(bad: int) -> None:
+    sizes = iter([8, 4, 1])  # in which they are recorded
+
+    def record(function: Callable[[], Any]) -> Recording:
+        if next(sizes) == bad:
+            raise RuntimeError("out of resource: shared memory")
+        return replay_on_cpu(function)
+
+    runner = llama_runner()
+    runner.eager.geometry = Geometry(4, 2, 4, 2)
+    runner.graphs = StepGraphs(runner.eager, (1, 4, 8), record)
+    runner.graphs.compile()
+    for size in (1, 4, 8):
+        larger = {1: 4, 4: 8, 8: None}[size]
+        assert runner.graphs.bucket(size) == (larger if size == bad else size)
+    assert f"a step of {bad} rows" in (runner.graphs.reason or "")
+
+
 def test_an_engine_on_recorded_steps_answers_as_an_eager_one(
     engines: Engines, keep_all_drafts: None
 ) -> None:

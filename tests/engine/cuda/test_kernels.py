@@ -142,21 +142,32 @@ def test_a_row_that_is_not_finite_samples_no_token() -> None:
     assert min(found[0], found[2]) >= 0
 
 
+@pytest.mark.parametrize("strange", [math.nan, math.inf])
+@pytest.mark.parametrize("place", [0, 1023, 1024, 4999])
+def test_one_number_that_is_none_spoils_its_row(place: int, strange: float) -> None:
+    logits = torch.randn(2, 5000)
+    logits[0, place] = strange
+    logits[1, place] = -math.inf  # a token that is ruled out
+    keys = torch.tensor([noise_key(1, p) for p in range(2)])
+    found = kernels.sample(logits, torch.arange(2), keys, torch.full((2,), 0.8)).tolist()
+    assert found[0] == NO_TOKEN
+    assert found[1] >= 0
+
+
 ROOT = Path(__file__).resolve().parents[3]
-COMPILED = Path(__file__).with_name("compile_kernels.py")
 
 
 def test_the_kernels_compile_for_a_gpu() -> None:
-    """Down to machine code of compute capability 9.0; needs no GPU."""
+    """Down to machine code, within the shared memory of each; needs no GPU."""
     own = {"TRITON_INTERPRET": "0", "TRITON_DEFAULT_FP_FUSION": "1", "PYTHONPATH": str(ROOT)}
     code = subprocess.run(
-        [sys.executable, str(COMPILED)],
+        [sys.executable, "-m", "tests.engine.cuda.compile_kernels"],
         env=os.environ | own,
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     assert code.returncode == 0, code.stderr
-    assert code.stdout.split() == [
+    assert [line.split()[1] for line in code.stdout.splitlines()] == [
         "attention", "attention", "join", "write", "sample", "norm", "gate", "rotate"
     ]  # fmt: skip

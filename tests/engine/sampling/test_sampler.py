@@ -249,6 +249,22 @@ def test_the_native_choice_is_that_of_torch() -> None:
     assert choose_natively(logits, groups) == choose(logits, groups)
 
 
+@pytest.mark.parametrize("place", [0, 15, 16, 38, 39])
+def test_one_number_that_is_none_spoils_its_row_natively(place: int) -> None:
+    native.load_library()
+    logits = torch.randn(2, 40, generator=torch.Generator().manual_seed(3))
+    logits[0, place] = math.nan
+    logits[1, place] = -math.inf  # a token that is ruled out
+    for temperature in (0.0, 0.8):
+        noise = None if temperature == 0 else gumbel_noise(7, 5, 2, 40, CPU)
+        found = choose_natively(
+            logits, [RowGroup(SamplingParams(temperature=temperature), 2, noise, None)]
+        )
+        assert found is not None
+        assert found[0] == NO_TOKEN
+        assert found[1] >= 0
+
+
 def test_a_row_without_a_finite_score_chooses_no_token_natively() -> None:
     native.load_library()
     logits = torch.randn(3, 40, generator=torch.Generator().manual_seed(3))

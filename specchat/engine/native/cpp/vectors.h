@@ -222,19 +222,30 @@ static inline float largest(Vec v) {
 
 static const int64_t NO_TOKEN = -1;
 
-// Where the largest number stands, the first of them; NO_TOKEN where it is not finite.
+// Where the largest number stands, the first of them; NO_TOKEN where it is not finite or one of them
+// is no number.
 static inline int64_t first_of_largest(const float* x, int64_t n) {
     float most = x[0];
     int64_t i = 0;
+    bool strange = false;
     if (n >= LANES) {
         Vec best = load(x);
-        for (i = LANES; i + LANES <= n; i += LANES) best = larger(best, load(x + i));
+        Ints none = best != best;
+        for (i = LANES; i + LANES <= n; i += LANES) {
+            Vec next = load(x + i);
+            none |= next != next;
+            best = larger(best, next);
+        }
+        for (int lane = 0; lane < LANES; lane++) strange |= none[lane] != 0;
         most = largest(best);
     }
-    for (; i < n; i++) most = x[i] > most ? x[i] : most;
-    for (i = 0; i < n; i++)
-        if (x[i] == most) return std::isfinite(most) ? i : NO_TOKEN;
-    return NO_TOKEN;  // not a number anywhere
+    for (; i < n; i++) {
+        strange |= x[i] != x[i];
+        most = x[i] > most ? x[i] : most;
+    }
+    if (strange || !std::isfinite(most)) return NO_TOKEN;
+    for (i = 0; x[i] != most;) i++;
+    return i;
 }
 
 // Four by four in each four lanes of four vectors: lane i of the four of v[j] becomes lane j of those
