@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.output.end_of_turn import end_of_turn
 from specchat.engine.snapshot import ModelInfo
 from specchat.pretrained.packed import unpacked
-from specchat.speculators.registry import Target, load_speculator, spell_out
+from specchat.speculators.registry import Needs, Target, load_speculator, needs, spell_out
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ PREFILL_ROWS = {"cpu": 64, "cuda": 512}
 PAGE_SIZE = 16
 DEFAULT_CPU_KV_BYTES = 512 * 2**20
 DEFAULT_GPU_KV_SHARE = 0.6
+NOTHING_BESIDE = Needs()
 QUESTION_TOKENS = 256
 """Of the context, that the longest answer must leave for the question and what stands before it."""
 
@@ -100,7 +102,10 @@ def load(options: LoadOptions) -> LoadedModel:
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
     _keep_compiled_work()
     queue = CompileQueue(options.compile, in_background=device.type == "cpu")
-    pages, memory = plan_memory(options, model, shape)
+    family = _family(options.model, directory)
+    entries = spell_out(options.speculators, options.model, family)
+    drafters = needs(entries, options.model, family, dtype)
+    pages, memory = plan_memory(options, model, shape, drafters)
     runner = ModelRunner(
         model,
         pages=pages,
@@ -110,10 +115,8 @@ def load(options: LoadOptions) -> LoadedModel:
     )
     context = min(shape.context_length, pages * PAGE_SIZE)
     _check_room(options.answer_tokens, context)
-    target = Target(
-        options.model, directory, _family(options.model, directory), tokenizer, runner, queue
-    )
-    speculators, skipped = _speculators(options, target)
+    target = Target(options.model, directory, family, tokenizer, runner, queue)
+    speculators, skipped = _speculators(options, entries, target)
     info = ModelInfo(
         name=options.model,
         vocab_size=shape.vocab_size,
@@ -174,19 +177,31 @@ def _family(model: str, directory: Path) -> Path:
     return BUNDLED / model if model in (ASSISTANT, SMALL) else directory.parent
 
 
-def _speculators(options: LoadOptions, target: Target) -> tuple[list[Speculator], list[str]]:
+def _speculators(
+    options: LoadOptions, entries: Sequence[str], target: Target
+) -> tuple[list[Speculator], list[str]]:
     """The speculators asked for, and the problems of those that were skipped."""
     made: list[Speculator] = []
     problems: list[str] = []
-    for entry in spell_out(options.speculators, target):
+    for entry in entries:
         try:
-            made.append(load_speculator(entry, target))
+            made.append(_speculator(entry, target))
         except ModelLoadError as error:
             if not options.skip_what_fails:
                 raise
             log.warning("speculator %s is skipped: %s", entry, error)
             problems.append(f"Speculator {entry} is not used: {error}")
     return made, problems
+
+
+def _speculator(entry: str, target: Target) -> Speculator:
+    try:
+        return load_speculator(entry, target)
+    except torch.OutOfMemoryError as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelLoadError(
+            f"speculator {entry} does not fit beside the model: {reason}"
+        ) from None
 
 
 def _check_vocabulary(tokenizer: Any, vocab_size: int, directory: Path) -> None:
@@ -241,7 +256,10 @@ def _device(name: str) -> torch.device:
 
 def _dtype(name: str, device: torch.device, directory: Path) -> torch.dtype:
     """`auto` is bfloat16 where the device multiplies it and, on a CPU, the weights are stored in
-    it: float32 would hold the same weights and take longer."""
+    it: float32 would hold the same weights and take longer. On a GPU that does not (before Ampere)
+    it is float16."""
+    if name == "auto" and device.type == "cuda" and not _gpus_multiply_bf16(device):
+        return torch.float16
     if name == "auto":
         stored = device.type != "cpu" or (
             multiplies_bf16() and _stored_dtype(directory) == "bfloat16"
@@ -252,6 +270,17 @@ def _dtype(name: str, device: torch.device, directory: Path) -> torch.dtype:
     return DTYPES[name]
 
 
+def _gpus_multiply_bf16(device: torch.device) -> bool:
+    """Whether all GPUs that may be used have instructions for bfloat16: emulated it is slow, and
+    Triton refuses it."""
+    gpus = range(torch.cuda.device_count()) if device.index is None else [device.index]
+    for gpu in gpus:
+        with torch.cuda.device(gpu):
+            if not torch.cuda.is_bf16_supported(including_emulation=False):
+                return False
+    return True
+
+
 def _stored_dtype(directory: Path) -> str | None:
     try:
         config = json.loads((directory / "config.json").read_text())
@@ -260,8 +289,11 @@ def _stored_dtype(directory: Path) -> str | None:
     return config.get("dtype") or config.get("torch_dtype")
 
 
-def plan_memory(options: LoadOptions, model: Any, shape: ModelShape) -> tuple[int, MemoryPlan]:
-    """Pages of the KV cache beside a loaded model, and the account of its memory.
+def plan_memory(
+    options: LoadOptions, model: Any, shape: ModelShape, drafters: Needs = NOTHING_BESIDE
+) -> tuple[int, MemoryPlan]:
+    """Pages of the KV cache beside a loaded model and its `drafters`, which are loaded after it,
+    and the account of its memory.
 
     Raises:
         ModelLoadError: the cache does not fit.
@@ -279,13 +311,16 @@ def plan_memory(options: LoadOptions, model: Any, shape: ModelShape) -> tuple[in
             vocab=shape.vocab_size, dtype=shape.kv.dtype,
         )  # fmt: skip
     elif wanted is None and share is None:
-        wanted = min(DEFAULT_CPU_KV_BYTES, where[0].free_bytes // 4)
+        wanted = min(DEFAULT_CPU_KV_BYTES, (where[0].free_bytes - drafters.weights) // 4)
     pages = page_count(
         {device: each * layers.count(device) for device in dict.fromkeys(layers)}, where,
-        work=work, wanted_bytes=wanted, share=share or DEFAULT_GPU_KV_SHARE,
+        work=work + drafters.weights, wanted_bytes=wanted, share=share or DEFAULT_GPU_KV_SHARE,
+        beside=drafters.cache_share,
     )  # fmt: skip
     weights = stored_bytes([*model.parameters(), *model.buffers()])
-    memory = MemoryPlan(weights, work, pages * shape.kv.page_bytes(PAGE_SIZE))
+    cache = pages * shape.kv.page_bytes(PAGE_SIZE)
+    beside = drafters.weights + int(drafters.cache_share * cache)
+    memory = MemoryPlan(weights, work, cache, beside)
     log.info("memory: %s", memory)
     return pages, memory
 

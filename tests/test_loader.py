@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from specchat import loader
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.kv.memory_plan import Device
+from specchat.engine.kv.memory_plan import Device, weights_bytes
 from specchat.engine.request import Request, SamplingParams
 from specchat.loader import BUNDLED, LoadedModel, LoadOptions, load, resolve
 from specchat.pretrained.packed import unpacked
@@ -388,6 +389,64 @@ def test_bad_speculators_may_be_skipped_and_are_then_reported(
         assert problem.startswith(f"Speculator {entry} is not used: ")
     stream = model.engine.submit(Request((5, 6, 7), SamplingParams(max_tokens=4, ignore_eos=True)))
     assert sum(len(delta.tokens) for delta in stream) == 4
+
+
+def test_speculators_are_counted_before_the_pages(
+    loaded: Loader, copied: Path, tiny_model_dir: Path
+) -> None:
+    save_mlp(copied.parent / "mlp_speculator", vocab_of(copied), 64)
+    alone = loaded(model=str(copied), speculators=()).memory
+    memory = loaded(model=str(copied), speculators=("mlp", "ngram")).memory
+    assert alone is not None
+    assert memory is not None
+    assert alone.speculators == 0
+    assert memory.speculators == 4 * (2 * vocab_of(copied) * 8 + 8 * 64 + 2 * 8)
+    drafted = loaded(model=str(copied), speculators=(f"draft:{tiny_model_dir}",)).memory
+    assert drafted is not None
+    own = weights_bytes(tiny_model_dir, torch.float32)
+    assert drafted.speculators == own + drafted.pages // 4
+    assert "speculators" in str(drafted)
+
+
+def test_a_speculator_that_does_not_fit_on_the_gpu_is_no_crash(
+    loaded: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(entry: str, target: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 6.00 GiB\nsee more")
+
+    monkeypatch.setattr(loader, "load_speculator", full)
+    with pytest.raises(ModelLoadError, match="ngram does not fit beside the model: CUDA out of"):
+        loaded()
+    model = loaded(skip_what_fails=True)
+    assert model.engine.info.speculators == ()
+    assert "ngram does not fit" in model.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "wanted"), [([True], torch.bfloat16), ([False], torch.float16),
+                         ([True, False], torch.float16)]
+)  # fmt: skip
+def test_a_gpu_without_bfloat16_computes_in_float16(
+    monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path, gpus: list[bool], wanted: torch.dtype
+) -> None:
+    """A T4, for example; and one among others."""
+    current: list[int] = []
+
+    @contextmanager
+    def on(gpu: int) -> Iterator[None]:
+        current[:] = [gpu]
+        yield
+
+    def supported(*, including_emulation: bool) -> bool:
+        return including_emulation or gpus[current[0]]
+
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(gpus))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert loader._dtype("auto", torch.device("cuda"), tiny_model_dir) == wanted
+    assert loader._dtype("auto", torch.device("cuda", 0), tiny_model_dir) == (
+        torch.bfloat16 if gpus[0] else torch.float16
+    )
 
 
 def test_a_missing_suffix_store_is_named(loaded: Loader) -> None:

@@ -31,6 +31,7 @@ class NgramSpeculator(Speculator):
     """Drafts from the conversation itself; costs microseconds."""
 
     name = "ngram"
+    noise_ahead = 0
 
     MOST_PLACES = 64
     """Latest ends of an n-gram to look back from: a text may say one thing over and over."""

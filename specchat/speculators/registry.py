@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.kv.memory_plan import weights_bytes
 from specchat.engine.model.compiled import CompileQueue
 from specchat.engine.model.pretrained import MODEL_FILES, find_files
 from specchat.engine.model.runner import ModelRunner
@@ -32,6 +34,7 @@ from specchat.speculators.medusa import heads
 from specchat.speculators.medusa.speculator import load_medusa
 from specchat.speculators.mlp.speculator import load_mlp
 from specchat.speculators.ngram import NgramSpeculator
+from specchat.speculators.shared.own_cache import CACHE_SHARE
 from specchat.speculators.suffix.speculator import SuffixSpeculator
 from specchat.speculators.suffix.store_file import load_store, vocabulary_of
 from specchat.speculators.suffix.suffix_array import SuffixOptions, frequent_tokens
@@ -68,17 +71,46 @@ class Target:
     queue: CompileQueue  # not started yet
 
 
-def spell_out(entries: Sequence[str], target: Target) -> list[str]:
-    """The entries with `auto` replaced by what belongs to the model; each once."""
+def spell_out(entries: Sequence[str], name: str, family: Path) -> list[str]:
+    """The entries with `auto` replaced by what belongs to the model of that name, whose speculators
+    lie in `family`; each once."""
     spelled: list[str] = []
     for entry in entries:
         if entry != "auto":
             spelled.append(entry)
             continue
-        if (target.family / MLP_DIRECTORY).is_dir() or target.name in KNOWN_MLP:
+        if (family / MLP_DIRECTORY).is_dir() or name in KNOWN_MLP:
             spelled.append("mlp")
         spelled += ["suffix", "ngram"]
     return list(dict.fromkeys(spelled))
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Memory that speculators take beside their target."""
+
+    weights: int = 0  # bytes
+    cache_share: float = 0.0  # of the target's KV cache, for caches of their own
+
+
+def needs(entries: Sequence[str], name: str, family: Path, dtype: torch.dtype) -> Needs:
+    """What speculators spelled out will take, weights in `dtype`, before any is loaded. One that
+    is not found counts nothing: loading it says what is wrong."""
+    weights, caches = 0, 0
+    for entry in entries:
+        kind, _, where = entry.partition(":")
+        if kind not in _NEURAL:
+            continue
+        try:
+            directory = weights_directory(kind, where, name, family)
+        except ModelLoadError:
+            continue
+        legacy = (directory / file for file in (heads.LEGACY_FILE, checkpoint.LEGACY_FILE))
+        weights += weights_bytes(directory, dtype) or sum(
+            file.stat().st_size for file in legacy if file.is_file()
+        )
+        caches += kind in ("eagle3", "draft")
+    return Needs(weights, CACHE_SHARE * caches)
 
 
 def load_speculator(entry: str, target: Target) -> Speculator:
@@ -128,7 +160,7 @@ def _read_store(path: Path, target: Target) -> list[npt.NDArray[np.int32]]:
 def _load_mlp(where: str, target: Target) -> Speculator:
     runner = target.runner
     return load_mlp(
-        _mlp_directory(where, target),
+        _directory("mlp", where, target),
         vocab_size=runner.shape.vocab_size,
         hidden_size=runner.shape.hidden_size,
         dtype=runner.dtype,
@@ -141,7 +173,7 @@ def _load_mlp(where: str, target: Target) -> Speculator:
 def _load_medusa(where: str, target: Target) -> Speculator:
     runner = target.runner
     return load_medusa(
-        _beside(MEDUSA_DIRECTORY, "Medusa heads", "medusa", where, target),
+        _directory("medusa", where, target),
         vocab_size=runner.shape.vocab_size,
         hidden_size=runner.shape.hidden_size,
         dtype=runner.dtype,
@@ -150,13 +182,12 @@ def _load_medusa(where: str, target: Target) -> Speculator:
 
 
 def _load_eagle3(where: str, target: Target) -> Speculator:
-    directory = _beside(EAGLE3_DIRECTORY, "EAGLE-3 head", "eagle3", where, target)
-    return load_eagle3(directory, target.runner)
+    return load_eagle3(_directory("eagle3", where, target), target.runner)
 
 
 def _load_draft(where: str, target: Target) -> Speculator:
     return load_draft_model(
-        _beside(DRAFT_DIRECTORY, "draft model", "draft", where, target),
+        _directory("draft", where, target),
         target.runner,
         target.tokenizer,
         target_name=target.name,
@@ -177,35 +208,43 @@ _LOADERS: dict[str, Callable[[str, Target], Speculator]] = {
 _NEURAL = ("mlp", "medusa", "eagle3", "draft")
 
 
-def _beside(name: str, what: str, entry: str, where: str, target: Target) -> Path:
-    """The directory named by the user, or the one of that name beside the target."""
+def weights_directory(kind: str, where: str, name: str, family: Path) -> Path:
+    """Where the weights of a speculator lie: the directory or Hub name given, or what belongs to
+    the target of that name, whose speculators lie in `family`.
+
+    Raises:
+        ModelLoadError: there are none.
+    """
     if where:
         return _speculator_files(where)
-    directory = target.family / name
-    if not directory.is_dir():
+    folder, what = _BESIDE[kind]
+    beside = family / folder
+    if beside.is_dir():
+        return beside
+    if kind == "mlp" and name in KNOWN_MLP:
+        return _speculator_files(KNOWN_MLP[name])
+    if kind == "mlp":
         raise ModelLoadError(
-            f"no {what} of its own found for {target.name!r}; name one as '{entry}:PATH'"
+            f"no MLP speculator is known for {name!r}; name one as 'mlp:PATH' or use 'ngram' alone"
         )
-    return directory
+    raise ModelLoadError(f"no {what} of its own found for {name!r}; name one as '{kind}:PATH'")
+
+
+_BESIDE = {
+    "mlp": (MLP_DIRECTORY, "MLP speculator"),
+    "medusa": (MEDUSA_DIRECTORY, "Medusa heads"),
+    "eagle3": (EAGLE3_DIRECTORY, "EAGLE-3 head"),
+    "draft": (DRAFT_DIRECTORY, "draft model"),
+}
+
+
+def _directory(kind: str, where: str, target: Target) -> Path:
+    return weights_directory(kind, where, target.name, target.family)
 
 
 def _speculator_files(where: str) -> Path:
     legacy = heads.LEGACY_FILE, checkpoint.LEGACY_FILE
     return find_files(where, "speculator", (*MODEL_FILES, *legacy))
-
-
-def _mlp_directory(where: str, target: Target) -> Path:
-    if where:
-        return _speculator_files(where)
-    beside = target.family / MLP_DIRECTORY
-    if beside.is_dir():
-        return beside
-    if target.name in KNOWN_MLP:
-        return _speculator_files(KNOWN_MLP[target.name])
-    raise ModelLoadError(
-        f"no MLP speculator is known for {target.name!r}; name one as 'mlp:PATH' "
-        "or use 'ngram' alone"
-    )
 
 
 def _draft_vocabulary(target: Target) -> list[int] | None:

@@ -44,9 +44,13 @@ class MemoryPlan:
     weights: int
     work: int  # kept free for a step's activations, and for CUDA graphs on a GPU
     pages: int  # of the KV cache
+    speculators: int = 0  # their weights, and KV caches of their own
 
     def __str__(self) -> str:
-        parts = {"weights": self.weights, "steps": self.work, "KV cache": self.pages}
+        parts = {
+            "weights": self.weights, "speculators": self.speculators, "steps": self.work,
+            "KV cache": self.pages,
+        }  # fmt: skip
         return ", ".join(f"{name} {gib(size)}" for name, size in parts.items())
 
 
@@ -125,10 +129,12 @@ def page_count(
     work: int,
     wanted_bytes: int | None,
     share: float,
+    beside: float = 0.0,
 ) -> int:
     """Pages of a cache of `wanted_bytes`, or else of a share of what is free besides `work`.
 
-    `page_bytes` is what one page takes on each device.
+    `page_bytes` is what one page takes on each device; `beside` is what other caches take that grow
+    with this one, as a share of it.
 
     Raises:
         ModelLoadError: fewer than two pages, or they do not fit; the message says by how much.
@@ -136,7 +142,9 @@ def page_count(
     one = sum(page_bytes.values())
     free = {device.device: max(0, device.free_bytes - work) for device in where}
     if wanted_bytes is None:
-        count = min(int(share * free[device]) // size for device, size in page_bytes.items())
+        count = min(
+            int(share * free[device] / (1 + beside)) // size for device, size in page_bytes.items()
+        )
         if count < 2:
             raise ModelLoadError(
                 f"the KV cache needs at least {2 * one} bytes (two pages), got {share:.0%} of "
@@ -149,7 +157,7 @@ def page_count(
             f"the KV cache needs at least {2 * one} bytes (two pages), got {wanted_bytes}"
         )
     for device, size in page_bytes.items():
-        short = count * size - free[device]
+        short = int(count * size * (1 + beside)) - free[device]
         if short > 0:
             raise ModelLoadError(
                 f"a KV cache of {gib(wanted_bytes)} does not fit: {describe_hardware(device)} has "

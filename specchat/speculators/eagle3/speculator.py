@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from specchat.engine.cuda.step_tables import build
+from specchat.engine.cuda.triton_check import usable
 from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.kv.cache import KVCache, KVShape
 from specchat.engine.model import attention
@@ -75,6 +77,10 @@ class Eagle3Speculator(ChainDrafter[_Draft]):
         layer = network.config.layer
         self._scale = layer.head_dim**-0.5
         shape = KVShape(1, layer.num_key_value_heads, layer.head_dim, dtype)
+        self._geometry = usable(
+            layer.num_attention_heads, shape.kv_heads, shape.head_dim, dtype,
+            page_size=page_size, device=self._device,
+        )  # fmt: skip
         self._kv = KVCache(shape, pages, page_size, [self._device])
         super().__init__(OwnCache(pages, page_size), depth, least_chance)
 
@@ -140,7 +146,10 @@ class Eagle3Speculator(ChainDrafter[_Draft]):
             Rows(d.rows.table, d.tokens, d.positions, None, (len(d.tokens) - 1,)) for d in drafts
         ]
         batch = pack(parts, self._device)
-        attention.set_step(attention.StepContext(self._kv, batch.slots, batch.segments))
+        tables = None
+        if self._geometry is not None:
+            tables = build(batch.segments, batch.rows, self._geometry, self._device)
+        attention.set_step(attention.StepContext(self._kv, batch.slots, batch.segments, tables))
         embeds = F.embedding(batch.input_ids, self._embedding)
         hidden = torch.cat([draft.states for draft in drafts])
         out = self._network(embeds[None], hidden[None], batch.positions[None], self._attend)

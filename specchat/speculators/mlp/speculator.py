@@ -52,6 +52,7 @@ class MlpSpeculator(Speculator):
         config = heads.config
         self._depth, self._vocab = config.n_predict, config.vocab_size
         self._dtype = heads.head[0].dtype
+        self.noise_ahead = self._depth
         self._neutral = torch.ones(1, 1, device=device), torch.zeros(1, 1, 1, device=device)
         self._siblings = many = min(MAX_SIBLINGS, config.vocab_size)
         self._parents = stage_parents(self._depth, many)

@@ -72,6 +72,15 @@ def test_a_full_gpu_has_no_room_for_two_pages() -> None:
         page_count({A: GIB}, gpus(4), work=5 * GIB, wanted_bytes=None, share=0.5)
 
 
+def test_what_grows_with_the_cache_is_counted_beside_it() -> None:
+    gpu, wanted = gpus(50), 20 * GIB
+    count = page_count({A: GIB}, gpu, work=0, wanted_bytes=None, share=0.5, beside=0.25)
+    assert count == 20
+    assert page_count({A: GIB}, gpu, work=0, wanted_bytes=wanted, share=0.5, beside=1.5) == 20
+    with pytest.raises(ModelLoadError, match=r"does not fit"):
+        page_count({A: GIB}, gpu, work=0, wanted_bytes=wanted, share=0.5, beside=1.6)
+
+
 def test_work_grows_with_the_rows_and_the_vocabulary() -> None:
     sizes = {"hidden": 4096, "inner": 14336, "layers": 32, "dtype": torch.bfloat16}
     small = work_bytes([1, 64], vocab=4096, **sizes)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from specchat.engine.cuda.step_tables import Geometry
 from specchat.engine.drafting.aux_states import AuxTape
 from specchat.engine.drafting.draft_tree import ROOT, DraftTree
 from specchat.engine.drafting.speculator import DraftContext
@@ -100,6 +101,31 @@ def head(tmp_path: Path, tensors: Tensors) -> Eagle3Speculator:
 @pytest.fixture
 def reference(tensors: Tensors) -> Reference:
     return Reference(tensors, EMBEDDING)
+
+
+def test_kernels_give_the_drafts_of_gathered_pages(head: Eagle3Speculator) -> None:
+    """As on a GPU; here by Triton's interpreter."""
+
+    def drafted(geometry: Geometry | None) -> list[list[DraftTree]]:
+        head._geometry = geometry
+        name = "kernels" if geometry else "gathered"
+        texts = [Text(length, seed=length, name=f"{name}{length}") for length in (3, 11)]
+        found = []
+        for _ in range(2):  # the second time behind rows that are kept
+            for text in texts:
+                text.tell()
+            found.append(list(head.propose([text.context() for text in texts])))
+            for text in texts:
+                text.grow([5, 6])
+        return found
+
+    layer = head._network.config.layer
+    kernels = Geometry(layer.num_attention_heads, layer.num_key_value_heads, 4, 2)
+    for mine, theirs in zip(drafted(kernels), drafted(None), strict=True):
+        assert [tree.tokens for tree in mine] == [tree.tokens for tree in theirs]
+        for one, other in zip(mine, theirs, strict=True):
+            assert len(one) > 0
+            assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
