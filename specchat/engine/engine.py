@@ -15,9 +15,11 @@ import torch
 
 from specchat.engine import step as steps
 from specchat.engine.counters import EngineCounters
+from specchat.engine.drafting.aux_states import AuxRoom, AuxTape
 from specchat.engine.drafting.propose import Drafting
 from specchat.engine.drafting.speculator import Speculator
 from specchat.engine.errors import EngineClosedError, RequestError
+from specchat.engine.hardware import is_device_lost
 from specchat.engine.job import Job
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.model.compiled import CompileQueue
@@ -43,7 +45,7 @@ from specchat.engine.scheduling.scheduler import Scheduler
 from specchat.engine.scheduling.scoring import Scoring
 from specchat.engine.scheduling.waiting import Waiting
 from specchat.engine.sequence import Sequence, TokenStream
-from specchat.engine.snapshot import EngineSnapshot, ModelInfo
+from specchat.engine.snapshot import EngineSnapshot, ModelInfo, taken_snapshot
 from specchat.engine.validation import Validation
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,8 @@ class Engine:
     thread.
 
     A step that raises fails the requests that ran in it with that error; the engine goes on with a
-    fresh pool for those that waited and for the next ones.
+    fresh pool for those that waited and for the next ones. Where the GPU itself is lost it ends:
+    nothing is accepted any more, and `snapshot` says so.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Engine:
         self._drafting = Drafting(speculators, policy, info.vocab_size)
         self._sequences: dict[str, Sequence] = {}
         self._delivery = Delivery()
+        self._aux_room = AuxRoom()
+        self._failure: str | None = None
         runner.meanwhile = self._delivery.hand_over
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
@@ -124,28 +129,16 @@ class Engine:
 
     def snapshot(self) -> EngineSnapshot:
         """The state as of the last step."""
-        pool, scheduler, counters = self.pool, self._scheduler, self._counters
-        return EngineSnapshot(
-            running=len(scheduler.running),
-            waiting=len(scheduler.waiting),
-            pages_total=pool.total,
-            pages_free=pool.free,
-            pages_cached=pool.cached,
-            pages_held=pool.held,
-            pages_shared=pool.shared_pages,
-            page_size=pool.page_size,
-            prefix_hit_tokens=counters.prefix_hit_tokens,
-            prefix_query_tokens=counters.prefix_query_tokens,
-            pages_evicted=counters.evicted_pages,
-            pages_copied=self._runner.cache.pages_copied,
-            rows_moved=self._runner.cache.rows_moved,
-            steps=counters.steps,
-            failed_steps=counters.failed_steps,
-            preemptions=counters.preemptions,
-            refused=counters.refused,
-            backend="native" if self._runner.native.ready else self._queue.description,
-            ready=self._queue.done,
-        )
+        return taken_snapshot(
+            self.pool, self._scheduler, self._counters, self._runner.cache,
+            backend=self._backend, ready=self._queue.done, failure=self._failure,
+        )  # fmt: skip
+
+    @property
+    def _backend(self) -> str:
+        if self._failure is not None:
+            return f"stopped ({self._failure})"
+        return "native" if self._runner.native.ready else self._queue.description
 
     @property
     def rows_per_request(self) -> int:
@@ -224,7 +217,7 @@ class Engine:
             return
         self._queue.stop()
         # A thread that is in C++ when the interpreter ends takes the process down with it.
-        if self._queue.wait(LAST_JOB_S):
+        if self._queue.wait(LAST_JOB_S) and self._failure is None:
             self._runner.cache.release()
         self._drafting.close()
 
@@ -254,12 +247,19 @@ class Engine:
                     self._step()
                 except Exception as error:  # one bad step must not end the service
                     log.exception("an engine step failed")
+                    if is_device_lost(error, self._runner.cache.devices):
+                        self._failure = f"the GPU has failed: {str(error).partition(chr(10))[0]}"
+                        break
                     self._fail_running(error)
             while self._inbox:  # first, so that a request queued at the last moment is ended too
                 self._inbox.popleft()()
+            ended = EngineClosedError(self._failure or "the engine is closed")
+            if self._failure is not None:  # every further call on the GPU would fail too
+                log.error("%s; nothing is answered any more, restart", self._failure)
+                self._end_by(ended, list(self._sequences))
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
-            self._scoring.fail(EngineClosedError("the engine is closed"))
+            self._scoring.fail(ended)
             self._delivery.close()
 
     def _step(self) -> None:
@@ -302,6 +302,7 @@ class Engine:
         # Numbers that are not finite may have reached the rows before them.
         self._scheduler.remove(sequence, sound=reason is not FinishReason.ERROR)
         self._drafting.forget(sequence.request.request_id)
+        sequence.aux.take()
         del self._sequences[sequence.request.request_id]
         self._delivery.put(sequence.stream, sequence.final_delta(reason, emitted, draft))
 
@@ -314,14 +315,19 @@ class Engine:
     def _fail_running(self, error: Exception) -> None:
         """End what ran in a failed step. What waited goes on waiting, unless nothing ran: then the
         error is none of a step's, and would come again for ever."""
-        self._delivery.hand_over()
         waiting = self._scheduler.waiting if self._scheduler.running else None
         kept = {sequence.request.request_id for sequence in waiting or ()}
-        for request_id in [name for name in self._sequences if name not in kept]:
-            self._drafting.forget(request_id)
-            self._delivery.put(self._sequences.pop(request_id).stream, error)
+        self._end_by(error, [name for name in self._sequences if name not in kept])
         self._counters.failed_steps += 1
         self._new_pool(waiting)
+
+    def _end_by(self, error: Exception, request_ids: Seq[str]) -> None:
+        self._delivery.hand_over()
+        for request_id in request_ids:
+            self._drafting.forget(request_id)
+            sequence = self._sequences.pop(request_id)
+            sequence.aux.take()
+            self._delivery.put(sequence.stream, error)
 
     def _add(self, request: Request, stream: TokenStream) -> None:
         if request.request_id in self._sequences:
@@ -337,6 +343,7 @@ class Engine:
             max_new_tokens=params.max_tokens,
             noise=noise_of(params, self.info.vocab_size, self._runner.device),
             order=self._order,
+            aux=AuxTape(self._aux_room),
             urgent=request.interactive,
         )
         self._scheduler.add(sequence)
@@ -363,8 +370,8 @@ class Engine:
 
     def _post(self, task: Callable[[], None]) -> None:
         with self._wake:
-            if self._closed:
-                raise EngineClosedError("the engine is closed")
+            if self._closed or self._failure is not None:
+                raise EngineClosedError(self._failure or "the engine is closed")
             self._inbox.append(task)
             self._wake.notify()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import platform
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,20 @@ def on_cuda_device(device: torch.device) -> AbstractContextManager[Any]:
     """Makes `device` the current GPU, for what goes to the current one: kernels, streams and
     graphs. Does nothing for a CPU."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def is_device_lost(error: Exception, devices: Iterable[torch.device]) -> bool:
+    """Whether one of the GPUs has failed for good, as after an illegal access or an assertion in a
+    kernel: each further call on it fails then, which one that was merely too large does not."""
+    gpus = [device for device in devices if device.type == "cuda"]
+    if not gpus:
+        return isinstance(error, torch.AcceleratorError)
+    try:
+        for gpu in gpus:
+            torch.cuda.synchronize(gpu)
+    except Exception:
+        return True
+    return False
 
 
 def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from specchat.engine.counters import EngineCounters
+    from specchat.engine.kv.cache import KVCache
+    from specchat.engine.kv.page_pool import PagePool
+    from specchat.engine.scheduling.scheduler import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +49,39 @@ class EngineSnapshot:
     refused: int  # by the full queue
     backend: str  # "native", "eager" or "compiled 5/7"
     ready: bool  # nothing is left to compile
+    failure: str | None = None  # why the engine has stopped for good: it must be started anew
+
+
+def taken_snapshot(
+    pool: PagePool,
+    scheduler: Scheduler,
+    counters: EngineCounters,
+    cache: KVCache,
+    *,
+    backend: str,
+    ready: bool,
+    failure: str | None,
+) -> EngineSnapshot:
+    """The state that these parts of an engine are in."""
+    return EngineSnapshot(
+        running=len(scheduler.running),
+        waiting=len(scheduler.waiting),
+        pages_total=pool.total,
+        pages_free=pool.free,
+        pages_cached=pool.cached,
+        pages_held=pool.held,
+        pages_shared=pool.shared_pages,
+        page_size=pool.page_size,
+        prefix_hit_tokens=counters.prefix_hit_tokens,
+        prefix_query_tokens=counters.prefix_query_tokens,
+        pages_evicted=counters.evicted_pages,
+        pages_copied=cache.pages_copied,
+        rows_moved=cache.rows_moved,
+        steps=counters.steps,
+        failed_steps=counters.failed_steps,
+        preemptions=counters.preemptions,
+        refused=counters.refused,
+        backend=backend,
+        ready=ready,
+        failure=failure,
+    )

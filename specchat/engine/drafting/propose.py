@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from typing import NamedTuple
 
+import torch
+
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.merging import BestTrees, DraftMerger, Wish
 from specchat.engine.drafting.speculator import DraftContext, Speculator
@@ -19,9 +21,6 @@ from specchat.engine.request import SamplingParams
 from specchat.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
-
-NOISE_AHEAD = 8
-"""Positions of noise that a sampled request's drafters get to see."""
 
 
 class Drafts(NamedTuple):
@@ -179,6 +178,11 @@ class Drafting:
         never the answer; then False."""
         self._asked.update(those)
         batch = [contexts[i] for i in those]
+        if speculator.noise_ahead:
+            batch = [
+                c._replace(gumbel=_noise(sequences[i], speculator.noise_ahead))
+                for i, c in zip(those, batch, strict=True)
+            ]
         if speculator.needs_hidden:
             batch = [
                 c._replace(hidden=sequences[i].hidden) for i, c in zip(those, batch, strict=True)
@@ -213,14 +217,16 @@ def _who_wants(name: str, sequences: Seq[Sequence], wanting: Seq[int]) -> Seq[in
     return [i for i, own in zip(wanting, chosen, strict=True) if own is None or name in own]
 
 
+def _noise(sequence: Sequence, count: int) -> torch.Tensor | None:
+    if sequence.noise is None:
+        return None
+    return sequence.noise.rows(len(sequence.tokens), count)
+
+
 def _context(sequence: Sequence) -> DraftContext:
-    """What everybody may read; the hidden state is added for those who need it."""
+    """What everybody may read; noise and hidden state are added for those who need them."""
     params = sequence.request.params
     depth = sequence.remaining - 1
-    at = len(sequence.tokens)
-    gumbel = None
-    if sequence.noise is not None:
-        gumbel = sequence.noise.rows(at, NOISE_AHEAD)
     return DraftContext(
         request_id=sequence.request.request_id,
         tokens=sequence.tokens,
@@ -228,7 +234,7 @@ def _context(sequence: Sequence) -> DraftContext:
         salt=sequence.request.salt,
         hidden=None,
         temperature=params.temperature,
-        gumbel=gumbel,
+        gumbel=None,
         max_depth=depth,
         aux=sequence.aux,
     )

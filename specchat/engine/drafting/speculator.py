@@ -24,7 +24,9 @@ class DraftContext(NamedTuple):
     """[hidden_size], post-final-norm state that produced the root, for a drafter that
     `needs_hidden`."""
     temperature: float
-    gumbel: torch.Tensor | None  # [depths, vocab] noise of the next positions; None when greedy
+    gumbel: torch.Tensor | None
+    """[noise_ahead, vocab] noise of the next positions; None when greedy, and for a drafter that
+    reads none."""
     max_depth: int  # longest useful candidate: tokens still wanted, minus the target's own
     aux: AuxTape | None = None
     """States of the target's inner layers, where a speculator asked the runner to collect them;
@@ -41,6 +43,8 @@ class Speculator(ABC):
     name: str
     needs_hidden = False  # reads `DraftContext.hidden`
     needs_aux = False  # takes from `DraftContext.aux`
+    noise_ahead = 8
+    """Positions of a sampled request's noise that it reads, `DraftContext.gumbel`; 0: none."""
 
     @abstractmethod
     def propose(self, batch: Sequence[DraftContext]) -> Sequence[DraftTree]:

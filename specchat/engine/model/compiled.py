@@ -149,7 +149,8 @@ class CompileQueue:
         self._started = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.failure: str | None = None
+        self.failure: str | None = None  # why nothing is compiled
+        self._failed: dict[str, str] = {}  # jobs that failed, and of what
 
     def add(self, job: CompileJob) -> None:
         """Queue a job; only before `start`."""
@@ -164,7 +165,11 @@ class CompileQueue:
             return "eager"
         wanted = [job for job in self._jobs if job.ready or job.wanted()]
         word = "compiled" if self._in_background else "recorded"
-        return f"{word} {sum(job.ready for job in wanted)}/{len(wanted)}"
+        done = f"{word} {sum(job.ready for job in wanted)}/{len(wanted)}"
+        if not self._failed:
+            return done
+        kinds = ", ".join(sorted(set(self._failed.values())))
+        return f"{done} ({len(self._failed)} failed: {kinds})"
 
     @property
     def done(self) -> bool:
@@ -210,17 +215,21 @@ class CompileQueue:
             self.stop()  # again: what a job catches and goes on from does not end it
 
     def _run(self) -> None:
+        """A job that fails costs what it would have made. In the background, where each takes many
+        seconds, no other of its kind is tried then."""
+        given_up: set[type] = set()
         for job in self._jobs:
             if self._stop.is_set():
                 return
-            if not job.wanted():
+            if not job.wanted() or type(job) in given_up:
                 continue
             try:
                 job.compile()
             except Exception as error:  # compilers raise many kinds; eager mode stays right
-                log.warning("compiling %s failed, staying eager", job.name, exc_info=True)
-                self.failure = f"compiling failed: {type(error).__name__}"
-                return
+                log.warning("compiling %s failed, going on without", job.name, exc_info=True)
+                self._failed[job.name] = type(error).__name__
+                if self._in_background:
+                    given_up.add(type(job))
 
 
 class CompiledSteps:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from specchat.engine.drafting.aux_states import AuxStates
+from specchat.engine.drafting.aux_states import AuxRoom, AuxStates, AuxTape
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.errors import ModelLoadError
@@ -163,3 +163,45 @@ def _collecting(init: Any) -> Any:
         self.collect(LAYERS)
 
     return wrapped
+
+
+def test_states_that_nobody_takes_are_bounded_over_all_requests() -> None:
+    row = torch.ones(1, 8)
+    room = AuxRoom(most_bytes=10 * row.nbytes)
+    one, other = AuxTape(room), AuxTape(room)
+    for position in range(7):
+        one.add(position, row)
+    for position in range(20):
+        other.add(position, row)
+    assert room.used_bytes == room.most_bytes
+    assert [part.start for part in other.take()] == [17, 18, 19]  # its newest
+    assert [part.start for part in one.take()] == list(range(7))
+    assert room.used_bytes == 0
+
+
+def test_states_larger_than_the_room_are_not_kept() -> None:
+    room = AuxRoom(most_bytes=10)
+    tape = AuxTape(room)
+    tape.add(0, torch.ones(4, 8))
+    assert (tape.take(), room.used_bytes) == ([], 0)
+
+
+def test_a_request_that_ends_gives_its_room_back(engines: Engines) -> None:
+    engine = engines(Unasked())
+    engine._runner.collect(LAYERS)
+    for prompt in prompts(3, 20):
+        ask(engine, prompt, max_tokens=4)
+    assert engine._aux_room.used_bytes == 0
+
+
+class Unasked(Scripted):
+    """Reads inner states, but takes none."""
+
+    name = "unasked"
+    needs_aux = True
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def draft(self, tokens: tuple[int, ...], truth: tuple[int, ...]) -> DraftTree:
+        return DraftTree()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from specchat.engine.policy.asking import Round
 from specchat.engine.request import Request, SamplingParams
 from specchat.engine.sequence import Counters
 from tests.engine.drafting.drafts import OTHER, SURE, VOCAB, chain, policy
-from tests.engine.running import Oracle
+from tests.engine.running import Engines, Oracle, Scripted, ask
 
 
 @pytest.fixture(params=["merged", "unmerged"], autouse=True)
@@ -201,3 +202,26 @@ def test_of_many_speculators_no_more_are_asked_than_can_be_weighed(one: Any) -> 
     drafts = Drafting(many, policy(0.0), VOCAB).propose([one], 0)
     assert sum(len(script.asked) for script in many) == 6
     assert len(drafts.trees[0]) == 4
+
+
+class Ahead(Scripted):
+    """Keeps how much noise it is shown."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__({})
+        self.name, self.noise_ahead = f"ahead{count}", count
+        self.shown: list[int | None] = []
+
+    def draft(self, tokens: tuple[int, ...], truth: tuple[int, ...]) -> DraftTree:
+        return DraftTree()
+
+    def propose(self, batch: Sequence[DraftContext]) -> list[DraftTree]:
+        self.shown += [None if c.gumbel is None else len(c.gumbel) for c in batch]
+        return super().propose(batch)
+
+
+def test_a_drafter_is_shown_as_much_noise_as_it_reads(engines: Engines) -> None:
+    drafters = [Ahead(count) for count in (0, 3, 11)]
+    engine = engines(*drafters)
+    ask(engine, list(range(5, 20)), max_tokens=6, temperature=0.9, adaptive=False)
+    assert [set(each.shown) for each in drafters] == [{None}, {3}, {11}]

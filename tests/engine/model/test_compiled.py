@@ -57,6 +57,38 @@ def test_a_queue_that_is_switched_off_compiles_nothing() -> None:
     assert runner.place(4) == ("eager", 4)
 
 
+class Job:
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name, self.error, self.ready = name, error, False
+
+    def wanted(self) -> bool:
+        return True
+
+    def compile(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.ready = True
+
+
+class Another(Job):
+    pass
+
+
+@pytest.mark.parametrize("in_background", [False, True])
+def test_a_job_that_fails_costs_no_job_of_another_kind(in_background: bool) -> None:
+    first, second = Job("one", ValueError("no")), Job("two")
+    others = Another("three"), Another("four")
+    queue = CompileQueue(enabled=True, in_background=in_background)
+    for job in (first, second, *others):
+        queue.add(job)
+    queue.start()
+    assert queue.wait(10)
+    assert [job.ready for job in others] == [True, True]
+    assert second.ready != in_background  # there its like are given up, as each takes long
+    word = "compiled 2/4" if in_background else "recorded 3/4"
+    assert queue.description == f"{word} (1 failed: ValueError)"
+
+
 ENDS_WHILE_COMPILING = """
 import time
 import torch
