@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -62,6 +64,23 @@ def private_memory(size: int) -> mmap.mmap:
     if kind is None:  # Windows
         return mmap.mmap(-1, size)
     return mmap.mmap(-1, size, flags=kind | mmap.MAP_ANONYMOUS)
+
+
+def page_out(tensors: Iterable[torch.Tensor]) -> None:
+    """Give back the memory of CPU tensors that are mapped from files and hardly read any more; what
+    is read again comes from the file. Memory of other kinds stays as it is."""
+    if not sys.platform.startswith("linux"):
+        return
+    advise, page = ctypes.CDLL(None).madvise, mmap.PAGESIZE
+    for tensor in tensors:
+        if tensor.device.type == "cpu":
+            start = -(-tensor.data_ptr() // page) * page
+            size = (tensor.data_ptr() + tensor.nbytes - start) // page * page
+            if size > 0:
+                advise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_PAGEOUT)
+
+
+_MADV_PAGEOUT = 21  # of Linux 5.4; an older one refuses it
 
 
 def multiplies_bf16() -> bool:

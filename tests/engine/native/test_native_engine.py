@@ -194,3 +194,11 @@ def test_answers_preempted_on_the_native_step_are_the_same(engines: Engines, pag
     assert [a.tokens for a in answers] == list(truth.values())
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.accepted for a in answers) > 0
+
+
+def test_a_size_that_was_not_timed_lies_between_those_that_were() -> None:
+    steps = NativeSteps(None)  # type: ignore[arg-type]
+    assert steps.prior_ms(1) is None
+    steps._prior_ms = {1: 10.0, 2: 11.0, 4: 15.0, 8: 20.0}
+    found = [steps.prior_ms(rows) for rows in (1, 2, 3, 4, 6, 8, 12)]
+    assert found == [10.0, 11.0, 13.0, 15.0, 17.5, 20.0, 25.0]
