@@ -17,13 +17,13 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Text,
     TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from storage.records import TurnMetrics
+from storage.text import AnyText
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -57,7 +57,7 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map: ClassVar = {
-        str: Text,
+        str: AnyText,
         datetime: UtcDateTime,
         date: Date,
         list[Any]: JSON,
@@ -122,7 +122,7 @@ METRIC_TYPES: dict[str, Any] = {
 }
 """What the fields of `TurnMetrics` hold."""
 
-_COLUMN_TYPES: dict[Any, Any] = {str: Text, int: Integer, float: Double, float | None: Double}
+_COLUMN_TYPES: dict[Any, Any] = {str: AnyText, int: Integer, float: Double, float | None: Double}
 
 for _name, _type in METRIC_TYPES.items():
     if _name not in Metrics.__table__.columns:  # tuples and mappings are JSON

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, cast, get_origin
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -24,6 +26,7 @@ from storage.records import (
     TurnKind,
     TurnRow,
 )
+from storage.text import folded
 
 _EXCERPT = 200  # characters of a race's prompt
 _MOST_WORDS = 8  # of a search
@@ -33,10 +36,14 @@ def conversations(
     session: Session, owner: str, limit: int, search: str = ""
 ) -> list[ConversationRow]:
     """An owner's conversations, last used first; with `search` those that hold all its words."""
-    words = search.split()[:_MOST_WORDS]
-    found = _conversation_query(Conversation.owner == owner, *map(_holds, words))
-    ordered = found.order_by(Conversation.updated_at.desc(), Conversation.id).limit(limit)
-    return [ConversationRow(**row._mapping) for row in session.execute(ordered)]
+    found = _conversation_query(Conversation.owner == owner)
+    ordered = found.order_by(Conversation.updated_at.desc(), Conversation.id)
+    words = folded(search).split()[:_MOST_WORDS]
+    if not words:
+        return [ConversationRow(**row._mapping) for row in session.execute(ordered.limit(limit))]
+    held = _holding(session, owner, words)
+    rows = (row for row in session.execute(ordered) if row.id in held)
+    return [ConversationRow(**row._mapping) for row in islice(rows, limit)]
 
 
 def conversation(session: Session, conversation_id: str, owner: str) -> ConversationRow | None:
@@ -134,15 +141,25 @@ def facets(session: Session) -> Facets:
     )
 
 
-def _holds(word: str) -> ColumnElement[bool]:
-    """The title or a text of the conversation has the word in it, in any case."""
-    in_turn = select(Turn.id).where(
-        Turn.conversation_id == Conversation.id,
-        Turn.removed.is_(False),
-        Turn.question.icontains(word, autoescape=True)
-        | Turn.answer.icontains(word, autoescape=True),
+def _holding(session: Session, owner: str, words: Sequence[str]) -> set[str]:
+    """Conversations of the owner in whose title or texts each of the folded words occurs.
+
+    Compared here and not in the database, so that every database finds the same: what one owner
+    wrote is little.
+    """
+    titles = select(Conversation.id, Conversation.title).where(Conversation.owner == owner)
+    said = (
+        select(Turn.conversation_id, Turn.question, Turn.answer)
+        .join(Conversation, Conversation.id == Turn.conversation_id)
+        .where(Conversation.owner == owner, Turn.removed.is_(False))
     )
-    return Conversation.title.icontains(word, autoescape=True) | in_turn.exists()
+    missing: defaultdict[str, set[str]] = defaultdict(lambda: set(words))
+    for conversation_id, *texts in (*session.execute(titles), *session.execute(said)):
+        left = missing[conversation_id]
+        if left:
+            text = folded("\n".join(texts))
+            left.difference_update([word for word in left if word in text])
+    return {conversation_id for conversation_id, left in missing.items() if not left}
 
 
 def _conversation_query(*where: ColumnElement[bool]) -> Select[Any]:

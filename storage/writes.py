@@ -6,7 +6,6 @@ Each can be repeated: a turn, race or audit that is stored already is left as it
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,15 +23,8 @@ from storage.records import (
     TurnMetrics,
     TurnRecord,
 )
+from storage.text import storable
 from storage.writer import Outcome
-
-_UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
-"""Lone surrogates (no UTF-8 form; the driver raises) and NUL (PostgreSQL refuses it)."""
-
-
-def storable(text: str) -> str:
-    """The text with every character a database cannot hold replaced by U+FFFD."""
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def add_conversation(
@@ -44,8 +36,8 @@ def add_conversation(
     session.add(
         Conversation(
             id=conversation_id,
-            owner=storable(owner),
-            title=storable(title),
+            owner=owner,
+            title=title,
             created_at=now,
             updated_at=now,
         )
@@ -57,7 +49,7 @@ def add_conversation(
 def rename_conversation(session: Session, conversation_id: str, title: str) -> Outcome:
     """Change a title."""
     session.execute(
-        update(Conversation).where(Conversation.id == conversation_id).values(title=storable(title))
+        update(Conversation).where(Conversation.id == conversation_id).values(title=title)
     )
     return Outcome()
 
@@ -80,9 +72,9 @@ def add_turn(session: Session, record: TurnRecord) -> Outcome:
             position=position,
             kind=record.kind,
             status=record.status,
-            question=storable(record.question),
-            answer=storable(record.answer),
-            written=storable(record.written),
+            question=record.question,
+            answer=record.answer,
+            written=record.written,
             removed=False,
             created_at=record.created_at,
             **_grounds(record.grounds),
@@ -114,8 +106,8 @@ def add_race(session: Session, record: RaceRecord) -> Outcome:
     session.add(
         Race(
             id=record.race_id,
-            owner=storable(record.owner),
-            prompt=storable(record.prompt),
+            owner=record.owner,
+            prompt=record.prompt,
             identical=record.identical,
             first=record.first,
             plain_turn_id=record.plain.turn_id,
@@ -135,7 +127,7 @@ def add_audit(session: Session, record: AuditRecord) -> Outcome:
         Audit(
             id=record.audit_id,
             created_at=record.created_at,
-            model=storable(record.model),
+            model=record.model,
             speculators=[storable(name) for name in record.speculators],
             temperature=record.temperature,
             seed=record.seed,

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from storage.care.records import FeedbackRecord, HandoffRecord, HandoffStatus, OrderRow
 from storage.models import Conversation, Feedback, Handoff, Order, Turn
 from storage.writer import Outcome
-from storage.writes import storable
 
 
 def add_feedback(session: Session, record: FeedbackRecord) -> Outcome:
@@ -37,7 +36,7 @@ def add_feedback(session: Session, record: FeedbackRecord) -> Outcome:
             turn_id=record.turn_id,
             kind=record.kind,
             score=record.score,
-            comment=storable(record.comment),
+            comment=record.comment,
             created_at=record.created_at,
         )
     )
@@ -57,7 +56,7 @@ def add_handoff(session: Session, record: HandoffRecord) -> Outcome:
             ticket=record.ticket,
             conversation_id=record.conversation_id,
             reason=record.reason,
-            summary=storable(record.summary),
+            summary=record.summary,
             status="waiting",
             created_at=record.created_at,
             taken_at=None,

@@ -16,7 +16,6 @@ from storage.models import Base, Conversation, Erasure, Feedback, Handoff, Race,
 from storage.personal.records import Actor, ErasureRow, Extent, Subject
 from storage.records import new_id
 from storage.writer import Outcome
-from storage.writes import storable
 
 _AT_ONCE = 500  # ids in one statement
 _ERASE_LOCK = 7_239_119  # PostgreSQL advisory lock: any number no other program uses
@@ -37,7 +36,7 @@ def scope_of(subject: Subject) -> Scope:
     """All of one conversation, or of one owner: conversations and races."""
     if subject.conversation_id is not None:
         return _scope(Conversation.id == subject.conversation_id, false())
-    owner = storable(subject.owner or "")
+    owner = subject.owner or ""
     return _scope(Conversation.owner == owner, Race.owner == owner)
 
 

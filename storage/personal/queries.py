@@ -12,7 +12,6 @@ from storage.care import queries as care_queries
 from storage.models import Conversation, Metrics, Race, Turn
 from storage.personal.records import StoredConversation, StoredData, StoredRace, Subject
 from storage.records import ConversationRow, MetricRow
-from storage.writes import storable
 
 _EVERYTHING = 10**9  # no limit: an export is of all there is
 
@@ -32,7 +31,7 @@ def _conversations(session: Session, subject: Subject) -> list[StoredConversatio
     if subject.conversation_id is not None:
         wanted = Conversation.id == subject.conversation_id
     elif subject.owner is not None:
-        wanted = Conversation.owner == storable(subject.owner)
+        wanted = Conversation.owner == subject.owner
     rows = session.scalars(select(Conversation).where(wanted).order_by(Conversation.created_at))
     return [_conversation(session, row) for row in rows]
 
@@ -56,7 +55,7 @@ def _conversation(session: Session, row: Conversation) -> StoredConversation:
 
 
 def _races(session: Session, subject: Subject) -> list[StoredRace]:
-    wanted = true() if subject.owner is None else Race.owner == storable(subject.owner)
+    wanted = true() if subject.owner is None else Race.owner == subject.owner
     rows = session.scalars(select(Race).where(wanted).order_by(Race.created_at))
     return [_race(session, row) for row in rows]
 

@@ -93,6 +93,9 @@ def test_the_dashboard_and_search_read_it(store: Store) -> None:
     assert set(store.facets().kinds) == {"chat", "race"}
     assert [row.id for row in store.conversations("ann", search="lamp 100% refund")] == [lamp]
     assert store.conversations("ann", search="_amp") == []
+    assert store.conversations("ann", search="\ud800 \x00") == []
+    transfer = store.create_conversation("ann", "ÜBERWEISUNG")
+    assert [row.id for row in store.conversations("ann", search="u\u0308berweisung")] == [transfer]
 
 
 def test_care_and_erasure(store: Store) -> None:

@@ -119,6 +119,66 @@ def test_search_finds_words_in_titles_and_texts_of_one_owner(store: Store) -> No
     assert found("  ") == [shoes, lamp]
 
 
+@pytest.mark.parametrize(
+    ("said", "searched"),
+    [
+        ("Überweisung fehlt", "überweisung"),
+        ("Überweisung fehlt", "U\u0308BERWEISUNG"),
+        ("u\u0308berweisung fehlt", "ÜBERWEISUNG"),
+        ("Überweisung fehlt", "uberweisung"),
+        ("Maße und Straße", "STRASSE"),
+        ("ПОСЫЛКА не пришла", "посылка"),
+        ("Η ΠΑΡΑΓΓΕΛΙΑ ΜΟΥ ΤΗΣ ΠΕΜΠΤΗΣ", "παραγγελία της"),
+        ("İADE istiyorum", "iade"),
+        ("kapı kırık", "KAPI"),
+        ("ｏｒｄｅｒ　４４１７", "order 4417"),
+        ("コーヒー が ﾃﾞｶｲ", "デカイ"),
+        ("my la\u00admp", "lamp"),
+        ("طلبي لم يصل", "طلبي"),
+        ("zamówienie z Łodzi", "lodzi"),
+    ],
+)
+def test_a_search_finds_a_word_in_any_case_and_any_form_of_its_letters(
+    store: Store, said: str, searched: str
+) -> None:
+    found = store.create_conversation("ann")
+    titled = store.create_conversation("ann", said)
+    other = store.create_conversation("ann", "Something else")
+    store.record_turn(turn(found, question=said))
+    store.record_turn(turn(titled))
+    store.record_turn(turn(other))
+    assert store.flush()
+    rows = store.conversations("ann", search=searched)
+    assert {row.id for row in rows} == {found, titled}
+
+
+def test_a_search_counts_what_it_finds_and_not_what_it_reads(store: Store) -> None:
+    made = [
+        store.create_conversation("ann", f"{'lamp' if i % 2 else 'shoe'} {i}") for i in range(9)
+    ]
+    rows = store.conversations("ann", limit=2, search="LAMP")
+    assert [row.id for row in rows] == [made[7], made[5]]
+
+
+@pytest.mark.parametrize("broken", ["\ud800", "lamp \udfff", "\x00", "a\ud83d"])
+def test_text_that_no_database_holds_is_searched_kept_and_compared(
+    store: Store, broken: str
+) -> None:
+    named = store.create_conversation(f"ann {broken}", broken)
+    assert [row.id for row in store.conversations(f"ann {broken}")] == [named]
+    assert store.conversations("ann", search=broken) == []
+    store.rename_conversation(named, f"ann {broken}", f"title {broken}")
+    assert store.conversation(named, f"ann {broken}").title == f"title {broken}".replace(
+        broken[-1], "\ufffd"
+    )
+    with pytest.raises(LookupError):
+        store.conversation(broken, "ann")
+    with pytest.raises(LookupError):
+        store.care.desk(broken)
+    assert store.care.handoff_of(broken) is None
+    assert store.care.order(broken) is None
+
+
 def test_a_deleted_owner_takes_feedback_and_hand_offs_along(store: Store, path: Path) -> None:
     conversation = store.create_conversation("ann", MARK)
     store.record_turn(turn(conversation, turn_id="t", question=MARK))
