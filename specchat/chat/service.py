@@ -49,6 +49,7 @@ __all__ = [
 
 _DEFAULT = AnswerOptions()
 BEST_SCORE = 5  # of a conversation
+PATIENCE_S = 3.0  # for answers to end when the chat is closed
 
 
 class ChatService:
@@ -97,6 +98,13 @@ class ChatService:
     def company(self) -> Company:
         """The shop that the chat speaks for."""
         return self._company
+
+    def close(self, patience_s: float = PATIENCE_S) -> None:
+        """Stop every answer and take no further question; each turn is stored when this returns.
+
+        Before the engine is closed, so that what was said so far is measured, and before the store.
+        """
+        self._responder.close(patience_s)
 
     # -- conversations -------------------------------------------------------------------------
 

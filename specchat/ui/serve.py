@@ -39,11 +39,13 @@ class Parts:
 
     loaded: LoadedModel
     store: Store
+    service: ChatService
     page: gr.Blocks
     company: Company
 
     def close(self) -> None:
         """Stop answering, then store what is queued."""
+        self.service.close()
         self.loaded.engine.close()
         self.store.close()
 
@@ -81,7 +83,7 @@ def compose(settings: Settings) -> Parts:
         raise
     problems = (*loaded.problems, *(found.problems if found else ()))
     page = build_app(service, loaded.engine, store, settings, problems)
-    return Parts(loaded, store, page, company)
+    return Parts(loaded, store, service, page, company)
 
 
 def launch(settings: Settings) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from specchat.chat.types import ChatError
+from specchat.chat.types import AnswerUpdate, ChatError
 from specchat.engine.errors import EngineClosedError, QueueFullError
 from specchat.engine.request import FinishReason
 from storage import StoreError
@@ -104,6 +106,43 @@ def test_the_chat_goes_on_when_the_store_does_not(
     assert last.status == "completed"
     assert "cannot be saved" in last.notes[0]
     assert [turn.answer for turn in chat.service.history(conversation, OWNER)] == ["Hello there."]
+
+
+@pytest.mark.parametrize("updates_read", [1, 2, 3])
+def test_closing_the_chat_stores_every_turn_once(chat: Chat, updates_read: int) -> None:
+    """Also of an answer that nobody reads on, whose stream is left or closed later."""
+    chat.engine.says(("Hello", "target"), pause(0.05), (" there", "target"), (" you", "target"))
+    conversation = chat.service.new_conversation(OWNER)
+    stream = chat.service.answer(conversation, "hi there", owner=OWNER)
+    for _ in range(updates_read):
+        next(stream)
+    chat.service.close(patience_s=0.1)
+    (row,) = stored(chat, conversation)
+    assert row.status == "cancelled"
+    assert row.answer.startswith("" if updates_read == 1 else "Hello")
+    stream.close()
+    assert len(stored(chat, conversation)) == 1
+    assert chat.store.health().lost == 0
+    with pytest.raises(ChatError, match="being closed"):
+        ask(chat, "and now?")
+
+
+def test_closing_the_chat_waits_for_an_answer_that_is_read(chat: Chat) -> None:
+    conversation = chat.service.new_conversation(OWNER)
+    chat.engine.says(*[part for _ in range(200) for part in (("word ", "target"), pause(0.01))])
+    updates: list[AnswerUpdate] = []
+    reader = threading.Thread(
+        target=lambda: updates.extend(chat.service.answer(conversation, "hi", owner=OWNER))
+    )
+    reader.start()
+    while not updates:
+        time.sleep(0.01)
+    chat.service.close()
+    chat.store.close()
+    reader.join(10)
+    assert updates[-1].status == "cancelled"
+    assert chat.store.health().lost == 0
+    assert chat.store.health().written == 2  # the conversation and its turn
 
 
 # -- bad input ---------------------------------------------------------------------------------

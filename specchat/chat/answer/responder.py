@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import threading
+import time
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
@@ -18,12 +20,34 @@ from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.turns.doubts import doubts
 from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.turn_metrics import metrics_from
-from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatTurn
+from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError, ChatTurn
 from specchat.engine.errors import EngineError
 from storage import HandoffRow, TurnGrounds, TurnMetrics
 
 if TYPE_CHECKING:
     from specchat.engine.engine import Engine
+
+
+_LOOK_S = 0.02  # between two looks for answers that have not ended
+
+
+@dataclass(eq=False)
+class Ending:
+    """The end of an answer. It comes once, whoever brings it about: who reads the answer to its
+    end or leaves, or the chat that closes."""
+
+    answering: StreamedAnswer
+    finish: Callable[[], AnswerUpdate]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    update: AnswerUpdate | None = None
+
+    def bring(self) -> AnswerUpdate:
+        """Settle the answer and keep its turn; the same update again when that is done."""
+        with self.lock:
+            if self.update is None:
+                self.answering.settle()
+                self.update = self.finish()
+            return self.update
 
 
 class Responder:
@@ -40,6 +64,20 @@ class Responder:
         self._preparation = preparation
         self._repository = repository
         self._handoffs = handoffs
+        self._endings: set[Ending] = set()
+        self._closed = False
+
+    def close(self, patience_s: float) -> None:
+        """Stop every answer and take no further question; returns when the turn of each is stored,
+        also of those that nobody reads on, which get `patience_s` to end by themselves."""
+        self._closed = True
+        deadline = time.monotonic() + patience_s
+        while self._endings and time.monotonic() < deadline:
+            for ending in list(self._endings):
+                ending.answering.stop()
+            time.sleep(_LOOK_S)
+        for ending in list(self._endings):
+            ending.bring()
 
     def to(
         self, live: LiveConversation, text: str, options: AnswerOptions
@@ -61,8 +99,12 @@ class Responder:
         replaces: tuple[LiveTurn, ...] = (),
     ) -> Generator[AnswerUpdate, None, None]:
         """Let the model answer; the new turn takes the place of `replaces`."""
+        if self._closed:
+            raise ChatError(say.CLOSING)
         task = self._preparation.task(live, text, replaces)
         answering = self._preparation.answering(live, task, options, _unsaved(live))
+        ending = Ending(answering, lambda: self._finish(live, answering, task))
+        self._endings.add(ending)
         finished: list[AnswerUpdate] = []
         live.stop = answering.stop
         try:
@@ -75,8 +117,10 @@ class Responder:
             raise
         finally:
             live.stop = None
-            answering.settle()
-            finished.append(self._finish(live, answering, task))
+            try:
+                finished.append(ending.bring())
+            finally:
+                self._endings.discard(ending)
         yield finished[0]
 
     def _finish(

@@ -63,12 +63,13 @@ class ConversationRepository:
 
     def keep(self, live: LiveConversation) -> None:
         """From now on the store keeps what is said, redacted."""
-        if live.kept:
-            return
-        live.kept, live.saved = True, False
-        with suppress(StoreError):
-            self._store.create_conversation(live.owner, conversation_id=live.id)
-            live.saved = True
+        with live.ending:
+            if live.kept or live.erased:
+                return
+            live.kept, live.saved = True, False
+            with suppress(StoreError):
+                self._store.create_conversation(live.owner, conversation_id=live.id)
+                live.saved = True
 
     def open(self, conversation_id: str, owner: str) -> LiveConversation:
         """The conversation, read back from the store when it has to be.
@@ -121,20 +122,17 @@ class ConversationRepository:
         return self.redacted(text, live) if live.kept else Redaction("")
 
     def add(self, live: LiveConversation, turn: LiveTurn, question: Redaction) -> None:
-        """Append a turn and store it."""
+        """Append a turn and store it; nothing is kept or learned of a conversation that was erased
+        meanwhile."""
         live.asked = max(live.asked, turn.position + 1)
         live.append(turn)
         answer = self.storable(turn.shown.answer, live)
         written = self._written(live, turn, answer)
-        self.store(live, turn.shown, question, answer, written)
-        cost = turn.shown.footer_stats
-        if self._learning is not None and written and cost is not None:
-            whole = cost.completion_tokens < cost.max_tokens
-            self._learning.add(
-                WrittenAnswer(
-                    turn.shown.turn_id, live.id, live.owner, question.text, written, whole
-                )
-            )
+        with live.ending:
+            if live.erased and live.kept:
+                return
+            self.store(live, turn.shown, question, answer, written)
+            self._learn(live, turn.shown, question, written)
 
     def store(
         self,
@@ -164,6 +162,17 @@ class ConversationRepository:
             if live.kept and not live.titled and question.text:
                 live.titled = True
                 self._store.rename_conversation(live.id, live.owner, title(question.text))
+
+    def _learn(
+        self, live: LiveConversation, turn: ChatTurn, question: Redaction, written: str
+    ) -> None:
+        cost = turn.footer_stats
+        if self._learning is None or not written or cost is None:
+            return
+        whole = cost.completion_tokens < cost.max_tokens
+        self._learning.add(
+            WrittenAnswer(turn.turn_id, live.id, live.owner, question.text, written, whole)
+        )
 
     def remove(self, live: LiveConversation, turns: Iterable[str]) -> None:
         """Take turns out; their texts are erased, their measurements stay."""
@@ -254,8 +263,11 @@ class ConversationRepository:
         return replace(grounds, unsupported=tuple(redacted))
 
     def _end(self, live: LiveConversation) -> None:
-        if live.stop is not None:
-            live.stop()
+        with live.ending:
+            live.erased = True
+        stop = live.stop
+        if stop is not None:
+            stop()
         self._live.discard(live.id)
 
     def _read_back(self, conversation_id: str, owner: str) -> LiveConversation:

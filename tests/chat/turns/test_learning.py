@@ -183,3 +183,42 @@ def test_a_chat_that_does_not_learn_teaches_nothing(make_chat: Callable[..., Cha
     assert chat.service.learning is None
     ask(chat, "Where is my order 4417?")
     assert chat.engine.learned == []
+
+
+@pytest.mark.parametrize("erases", ["conversation", "owner", "store"])
+def test_an_answer_that_ends_while_it_is_erased_is_neither_learned_nor_stored(
+    learning: Chat, erases: str
+) -> None:
+    """Its stream does not hear of the erasure: it completes."""
+    service = learning.service
+    conversation = service.new_conversation("ann")
+
+    def erase() -> None:
+        if erases == "conversation":
+            service.delete_conversation(conversation, owner="ann")
+        elif erases == "owner":
+            service.forget("ann")
+        else:
+            learning.store.delete_owner("ann")
+            service.forget_erased()
+        learning.engine.streams[-1].cancelled.clear()
+
+    learning.engine.says(*ANSWER, erase)
+    updates = list(service.answer(conversation, "Where is my order 4417?", owner="ann"))
+    assert updates[-1].status == "completed"
+    assert taught(learning) == []
+    assert learning.store.flush()
+    assert learning.store.turns(conversation) == []
+    assert learning.store.conversations("ann") == []
+    assert learning.store.health().lost == 0
+
+
+def test_a_conversation_that_was_forgotten_is_not_kept_again(learning: Chat) -> None:
+    """Asking for a person keeps a conversation, but not one that was erased meanwhile."""
+    service = learning.service
+    conversation = service.new_conversation("ann", keep=False)
+    learning.engine.says(*ANSWER, lambda: service.forget("ann"))
+    list(service.answer(conversation, "I want to talk to a person", owner="ann"))
+    assert learning.store.flush()
+    assert learning.store.conversations("ann") == []
+    assert service.handoffs.queue() == []
