@@ -24,6 +24,7 @@ DICTIONARY = "language/de.json"
 
 
 _SCRIPTS = (
+    "identity.js",
     "german.js",
     "language.js",
     "language_charts.js",

@@ -29,7 +29,7 @@ from specchat.ui.race.events import RaceEvents
 from specchat.ui.race.tab import bind_race, build_race_tab, linked, opener
 from specchat.ui.shared.alerts import notes
 from specchat.ui.shared.format import figure, model_name
-from specchat.ui.shared.identity import STORAGE_KEY, STORAGE_SECRET
+from specchat.ui.shared.identity import identity_box
 from specchat.ui.shared.sampling_controls import EngineQueue
 from specchat.ui.shared.theme import LOGO
 from storage import Store
@@ -55,7 +55,7 @@ def build_app(
     sampling = (settings.max_tokens, settings.temperature)
     races = RaceEvents(service, engine, store)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        identity = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_SECRET)
+        identity = identity_box()
         sidebar = build_sidebar()
         gr.HTML(header_html(engine.info, service.company.name), elem_id="sc-header")
         if problems:

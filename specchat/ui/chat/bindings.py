@@ -17,6 +17,7 @@ from specchat.ui.chat.tab import ChatTab
 from specchat.ui.chat.view import ChatView
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
+from specchat.ui.shared.identity import reading
 from specchat.ui.shared.sampling_controls import EngineQueue
 
 
@@ -28,28 +29,37 @@ def bind_chat(tab: ChatTab, service: ChatService, queue: EngineQueue, page: gr.B
     quick = {**queue.quick(), "outputs": tab.outputs(), "show_progress": "hidden"}
     who = tab.identity
     _bind_answers(tab, bound, queue)
-    tab.chatbot.undo(bound.single(events.undo), who, **quick)
-    tab.chatbot.like(bound.like, who, **quick)
-    tab.stop.click(bound.single(events.stop), who, **quick)
-    gr.on([tab.sidebar.new.click, tab.chatbot.clear], bound.single(view.new), who, **quick)
+    tab.chatbot.undo(bound.single(events.undo), **reading(who), **quick)
+    tab.chatbot.like(bound.like, **reading(who), **quick)
+    tab.stop.click(bound.single(events.stop), **reading(who), **quick)
+    gr.on(
+        [tab.sidebar.new.click, tab.chatbot.clear], bound.single(view.new), **reading(who), **quick
+    )
     latest = {**quick, **queue.latest()}
     tab.sidebar.conversations.input(
-        bound.single(view.open), [tab.sidebar.conversations, who], **latest
+        bound.single(view.open), **reading(who, tab.sidebar.conversations, who), **latest
     )
-    tab.person.click(bound.single(care.person), [tab.offer, who], **quick)
-    tab.back.click(bound.single(care.back), who, **quick)
-    tab.end.click(bound.single(care.end), who, **quick)
+    tab.accept.click(bound.single(care.accept), **reading(who), **quick)
+    tab.person.click(bound.single(care.person), **reading(who), **quick)
+    tab.back.click(bound.single(care.back), **reading(who), **quick)
+    tab.end.click(bound.single(care.end), **reading(who), **quick)
     rating = tab.rating
     rating.send.click(
-        bound.single(care.rate_conversation), [rating.score, rating.comment, who], **quick
+        bound.single(care.rate_conversation),
+        **reading(who, rating.score, rating.comment, who),
+        **quick,
     )
-    rating.skip.click(bound.single(care.skip_rating), who, **quick)
+    rating.skip.click(bound.single(care.skip_rating), **reading(who), **quick)
     _bind_consent(tab, bound, care, quick)
-    tab.sidebar.keep.input(bound.single(care.consent), [tab.sidebar.keep, who], **latest)
+    tab.sidebar.keep.input(
+        bound.single(care.consent),
+        **reading(who, tab.sidebar.keep, who, before="specchatIdentity.consent(values[0]); "),
+        **latest,
+    )
     _bind_timer(tab, bound, queue)
     sidebar = SidebarEvents(service, view)
     bind_sidebar(tab.sidebar, who, sidebar, queue, bound.single, tab.outputs())
-    page.load(bound.single(view.load), who, **quick)
+    page.load(bound.single(view.load), **reading(who), **quick)
 
 
 class _Bound:
@@ -121,18 +131,23 @@ class _Bound:
 
 def _bind_answers(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:
     answering = {**queue.answering(), "outputs": tab.outputs(), "show_progress": "hidden"}
-    settings = [tab.identity, *tab.options.inputs()]
-    gr.on([tab.box.submit, tab.send.click], bound.ask, [tab.box, *settings], **answering)
-    tab.chatbot.example_select(bound.topic, settings, **answering)
-    tab.chatbot.retry(bound.retry, settings, **answering)
-    tab.chatbot.edit(bound.edit, settings, **answering)
+    who = tab.identity
+    settings = [who, *tab.options.inputs()]
+    gr.on(
+        [tab.box.submit, tab.send.click], bound.ask, **reading(who, tab.box, *settings), **answering
+    )
+    tab.chatbot.example_select(bound.topic, **reading(who, *settings), **answering)
+    tab.chatbot.retry(bound.retry, **reading(who, *settings), **answering)
+    tab.chatbot.edit(bound.edit, **reading(who, *settings), **answering)
 
 
 def _bind_consent(tab: ChatTab, bound: _Bound, care: CareEvents, quick: dict[str, Any]) -> None:
     who = tab.identity
     for button, keeps in ((tab.consent.yes, True), (tab.consent.no, False)):
         button.click(
-            bound.single(lambda stored, keeps=keeps: care.consent(keeps, stored)), who, **quick
+            bound.single(lambda stored, keeps=keeps: care.consent(keeps, stored)),
+            **reading(who, before=f"specchatIdentity.consent({str(keeps).lower()}); "),
+            **quick,
         )
 
 
@@ -145,7 +160,7 @@ def _bind_timer(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:
 
     tab.timer.tick(
         tick,
-        [tab.identity, seen],
+        **reading(tab.identity, tab.identity, seen),
         outputs=[*tab.outputs(), seen],
         show_progress="hidden",
         **queue.quick(),

@@ -14,6 +14,7 @@ from specchat.ui.chat.view import ChatView, is_open, turn_at
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import identity_of
+from storage.care.records import HandoffReason
 
 _OPINIONS = {text.LIKE: 1, text.DISLIKE: -1, True: 1, False: -1}
 
@@ -65,13 +66,18 @@ class CareEvents:
 
     # -- a person ------------------------------------------------------------------------------
 
-    def person(self, offered: str | None, stored: Any) -> ChatViewState:
-        """The customer wants a person; `offered` is the offer on the page, if there is one."""
+    def person(self, stored: Any) -> ChatViewState:
+        """The customer wants a person."""
+        return self._handed_over(stored, "asked")
+
+    def accept(self, stored: Any) -> ChatViewState:
+        """The customer takes the offer of a person."""
+        return self._handed_over(stored, "unsure")
+
+    def _handed_over(self, stored: Any, reason: HandoffReason) -> ChatViewState:
         opened = self._view.opened(identity_of(stored))
         who = opened.who
-        handoff = self._service.request_person(
-            who.conversation, owner=who.owner, reason="unsure" if offered else "asked"
-        )
+        handoff = self._service.request_person(who.conversation, owner=who.owner, reason=reason)
         return ChatViewState(
             identity=who,
             alert="",
@@ -121,7 +127,10 @@ class CareEvents:
 
         What is said from then on is kept, or else a conversation begins that is not.
         """
-        who = identity_of(stored).consenting(bool(keeps))
+        asked = identity_of(stored)
+        if keeps and asked.forgetful:
+            return ChatViewState(keeps=False, alert=say.alert(text.BROWSER_KEEPS_NOTHING))
+        who = asked.consenting(bool(keeps))
         kept = {key for _, key in self._view.titles(who)}
         if keeps and who.conversation:
             with suppress(LookupError):
@@ -129,4 +138,4 @@ class CareEvents:
         elif who.conversation in kept:
             shown = self._view.show(who.opened(""))
             return replace(shown, notes=say.notes([text.NO_LONGER_KEPT]))
-        return ChatViewState(identity=who, asks_consent=False)
+        return ChatViewState(keeps=bool(who.keeps), asks_consent=False)

@@ -104,6 +104,7 @@ def on_day(value: date) -> str:
 
 # -- a person ----------------------------------------------------------------------------------
 
+ACCEPT_OFFER = "Yes, a person please"
 BACK_TO_ASSISTANT = "Back to the assistant"
 
 
@@ -153,6 +154,10 @@ PAST = "Past conversations"
 PAST_INFO = "Kept for this browser only"
 SEARCH = "Search"
 SEARCH_HINT = "Words in your conversations"
+BROWSER_KEEPS_NOTHING = (
+    "Your browser lets this page store nothing, so this conversation is not kept: it is gone when "
+    "the page is closed."
+)
 NONE_KEPT = "No conversation is kept yet."
 NONE_FOUND = "No conversation has these words."
 OPENED = "Open conversation"

@@ -10,6 +10,7 @@ import gradio as gr
 
 from specchat.ui.chat import labels as text
 from specchat.ui.chat.sidebar_events import SidebarEvents
+from specchat.ui.shared.identity import reading
 from specchat.ui.shared.sampling_controls import EngineQueue
 
 SAVE_FILE = """(file) => {
@@ -103,7 +104,7 @@ def build_sidebar() -> Sidebar:
 
 def bind_sidebar(
     sidebar: Sidebar,
-    identity: gr.BrowserState,
+    identity: gr.Textbox,
     events: SidebarEvents,
     queue: EngineQueue,
     handled: Callable[..., Callable[..., Any]],
@@ -116,21 +117,21 @@ def bind_sidebar(
     gr.on(
         [sidebar.search.submit, sidebar.search.change],
         handled(events.search),
-        inputs=[sidebar.search, identity],
+        **reading(identity, sidebar.search, identity),
         **{**quick, **queue.latest()},
     )
     gr.on(
         [sidebar.rename.click, sidebar.title.submit],
         handled(events.rename),
-        inputs=[sidebar.title, identity],
+        **reading(identity, sidebar.title, identity),
         **quick,
     )
-    sidebar.delete.yes.click(handled(events.delete), inputs=identity, **quick)
-    sidebar.forget.yes.click(handled(events.forget), inputs=identity, **quick)
+    sidebar.delete.yes.click(handled(events.delete), **reading(identity), **quick)
+    sidebar.forget.yes.click(handled(events.forget), **reading(identity), **quick)
     for button, form in ((sidebar.save_json, "json"), (sidebar.save_markdown, "markdown")):
         saved = button.click(
             handled(lambda title, stored, form=form: events.save(form, title, stored)),
-            inputs=[sidebar.title, identity],
+            **reading(identity, sidebar.title, identity),
             **quick,
         )
         saved.then(None, inputs=sidebar.download, js=SAVE_FILE)

@@ -12,7 +12,7 @@ from specchat.ui.chat import labels as text
 from specchat.ui.chat.view import ChatView
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
-from specchat.ui.shared.identity import Identity, identity_of, new_owner
+from specchat.ui.shared.identity import identity_of
 
 _FILES = {"json": ("json", "application/json"), "markdown": ("md", "text/markdown")}
 
@@ -76,7 +76,7 @@ class SidebarEvents:
         """Erase everything of this customer, who is a new one from now on."""
         who = identity_of(stored)
         self._service.forget(who.owner)
-        shown = self._view.show(Identity(new_owner(), keeps=who.keeps))
+        shown = self._view.show(who.forgotten())
         return replace(shown, notes=say.notes([text.FORGOTTEN]), box="")
 
 

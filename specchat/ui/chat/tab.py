@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -44,7 +45,7 @@ class Consent:
 class ChatTab:
     """The components of the chat that events read or change."""
 
-    identity: gr.BrowserState
+    identity: gr.Textbox
     consent: Consent
     chatbot: gr.Chatbot
     panel: gr.HTML
@@ -52,6 +53,7 @@ class ChatTab:
     alert: gr.HTML
     notes: gr.HTML
     offer: gr.HTML
+    accept: gr.Button
     box: gr.Textbox
     send: gr.Button
     stop: gr.Button
@@ -66,7 +68,7 @@ class ChatTab:
         """Everything that `rendered` may change."""
         side = self.sidebar
         return [
-            self.chatbot, self.box, self.identity, self.alert, self.notes, self.offer,
+            self.chatbot, self.box, self.identity, self.alert, self.notes, self.offer, self.accept,
             self.panel, self.back, self.send, self.stop, self.timer,
             self.rating.group, self.rating.score, self.rating.comment, self.consent.group,
             side.conversations, side.listed, side.opened, side.title, side.download, side.keep,
@@ -87,11 +89,14 @@ class ChatTab:
         changes: dict[Any, Any] = {
             part: value for part, value in plain.items() if value is not None
         }
+        if view_state.offer is not None:
+            changes[self.accept] = gr.update(visible=bool(view_state.offer))
         if view_state.messages is not None or view_state.opinions is not None:
             changes[self.chatbot] = _chatbot(view_state)
         if view_state.identity is not None:
-            changes[self.identity] = view_state.identity.stored()
-            changes[side.keep] = bool(view_state.identity.keeps)
+            changes[self.identity] = json.dumps(view_state.identity.stored())
+        if view_state.keeps is not None:
+            changes[side.keep] = view_state.keeps
         if view_state.answering is not None:
             changes[self.send] = gr.update(visible=not view_state.answering)
             changes[self.stop] = gr.update(visible=view_state.answering)
@@ -113,13 +118,17 @@ class ChatTab:
 
 def build_chat_tab(
     sidebar: Sidebar,
-    identity: gr.BrowserState,
+    identity: gr.Textbox,
     company: Company,
     max_tokens: int,
     temperature: float,
 ) -> ChatTab:
     """Lay the chat out; events are bound by `bind_chat`."""
     gr.HTML(f'<div class="sc-disclosure" role="note">{text.disclosure(escape(company.name))}</div>')
+    gr.HTML(
+        f'<div class="sc-note" role="note">{text.BROWSER_KEEPS_NOTHING}</div>',
+        elem_id="sc-keeps-nothing",
+    )
     consent = _build_consent()
     chatbot = _build_chatbot(company)
     panel = gr.HTML("", elem_id="sc-panel")
@@ -127,6 +136,7 @@ def build_chat_tab(
     alert = gr.HTML("", elem_id="sc-alert")
     notes = gr.HTML("", elem_id="sc-notes")
     offer = gr.HTML("", elem_id="sc-offer")
+    accept = gr.Button(text.ACCEPT_OFFER, size="sm", visible=False, elem_id="sc-accept")
     rating = _build_rating()
     with gr.Row(equal_height=True, elem_id="sc-ask"):
         box = gr.Textbox(
@@ -156,6 +166,7 @@ def build_chat_tab(
         alert=alert,
         notes=notes,
         offer=offer,
+        accept=accept,
         box=box,
         send=send,
         stop=stop,

@@ -50,6 +50,7 @@ class ChatView:
             messages=shown.messages or None,
             opinions=shown.opinions if shown.messages else None,
             identity=None if shown.identity == who else shown.identity,
+            keeps=bool(who.keeps),
             conversations=shown.conversations,
             current=who.conversation,
             listed=shown.listed,
@@ -93,6 +94,7 @@ class ChatView:
             waits=is_open(handoff),
             offer="",
             rating=False,
+            keeps=bool(who.keeps),
             asks_consent=who.keeps is None,
         )
 

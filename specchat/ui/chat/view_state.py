@@ -16,6 +16,7 @@ class ChatViewState:
     opinions: list[str | None] | None = None  # thumbs, one for each run of the shop's messages
     box: str | None = None  # the text in the question box
     identity: Identity | None = None
+    keeps: bool | None = None  # whether the browser agrees that conversations are kept
     alert: str | None = None  # HTML
     notes: str | None = None  # HTML
     conversations: list[tuple[str, str]] | None = None  # (title, id), last used first

@@ -16,7 +16,7 @@ from specchat.ui.race.link import Limits, wish_of
 from specchat.ui.race.replay import race_board
 from specchat.ui.race.tour import tour
 from specchat.ui.shared import alerts as say
-from specchat.ui.shared.identity import Identity, identity_of
+from specchat.ui.shared.identity import identity_of, reading
 from specchat.ui.shared.sampling_controls import (
     EngineQueue,
     SamplingControls,
@@ -40,7 +40,7 @@ class RaceTab:
     board: gr.HTML
     timeline: gr.Plot
     options: SamplingControls
-    identity: gr.BrowserState
+    identity: gr.Textbox
 
     def outputs(self) -> list[Any]:
         """In the order of `rendered`."""
@@ -53,12 +53,11 @@ class RaceTab:
             self.stop,
             self.start_all,
             self.results,
-            self.identity,
         ]
 
 
 def build_race_tab(
-    identity: gr.BrowserState,
+    identity: gr.Textbox,
     speculators: Sequence[str],
     max_tokens: int,
     temperature: float,
@@ -110,14 +109,14 @@ def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
     running = gr.on(
         [tab.question.submit, tab.start.click],
         _race(events, tab.options),
-        inputs=[tab.question, tab.identity, *tab.options.inputs()],
+        **reading(tab.identity, tab.question, tab.identity, *tab.options.inputs()),
         outputs=tab.outputs(),
         show_progress="hidden",
         **queue.racing(),
     )
     running_all = tab.start_all.click(
         _race_all(events, tab.options),
-        inputs=[tab.identity, *tab.options.inputs()],
+        **reading(tab.identity, tab.identity, *tab.options.inputs()),
         outputs=tab.outputs(),
         show_progress="hidden",
         **queue.racing(),
@@ -170,12 +169,12 @@ def _screens(
     screens = race(who.owner, read, keeps=bool(who.keeps))
     try:
         for view_state in screens:
-            yield rendered(view_state, who if view_state.finished and not stored else None)
+            yield rendered(view_state)
     finally:
         screens.close()
 
 
-def rendered(view_state: RaceViewState, who: Identity | None = None) -> tuple[Any, ...]:
+def rendered(view_state: RaceViewState) -> tuple[Any, ...]:
     """A screen as values for `RaceTab.outputs`."""
     keep = gr.skip()
     figure = view_state.timeline
@@ -188,7 +187,6 @@ def rendered(view_state: RaceViewState, who: Identity | None = None) -> tuple[An
         keep if view_state.racing is None else gr.update(visible=view_state.racing),
         keep if view_state.racing is None else gr.update(interactive=not view_state.racing),
         keep if view_state.results is None else view_state.results,
-        keep if who is None else who.stored(),
     )
 
 

@@ -1,16 +1,19 @@
-"""Who is at this browser: a random id that the browser keeps, never the session hash."""
+"""Who is at this browser: a random id that the browser makes and keeps, never the session hash.
+
+`assets/style/identity.js` keeps the id and the consent for all tabs of a browser, and for each tab
+the conversation that is open. Every event reads them when it is sent, so that two tabs are one
+customer and a click on "Keep them" counts for what is sent right after it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
-STORAGE_KEY = "specchat-identity"
-STORAGE_SECRET = "specchat"
-"""Gradio sends this to every browser, so it hides nothing: the 128 random bits of the owner id
-are what protects conversations. It is fixed so that ids outlive a restart."""
+import gradio as gr
 
 _OWNER = re.compile(r"[0-9a-f]{32}")
 
@@ -22,10 +25,18 @@ class Identity:
     owner: str
     conversation: str = ""
     keeps: bool | None = None  # whether conversations may be kept; None: not asked yet
+    forgetful: bool = False  # the browser keeps nothing, so nobody would find again what is kept
+    replaces: str = ""  # the owner that was forgotten
 
     def stored(self) -> dict[str, str | bool | None]:
-        """The form kept in the browser."""
-        return {"owner": self.owner, "conversation": self.conversation, "keeps": self.keeps}
+        """The form that the browser takes."""
+        return {
+            "owner": self.owner,
+            "conversation": self.conversation,
+            "keeps": self.keeps,
+            "forgetful": self.forgetful,
+            "replaces": self.replaces,
+        }
 
     def opened(self, conversation: str) -> Identity:
         """The same owner with another conversation open."""
@@ -33,7 +44,29 @@ class Identity:
 
     def consenting(self, keeps: bool) -> Identity:
         """The same owner, having agreed or not."""
-        return replace(self, keeps=keeps)
+        return replace(self, keeps=keeps and not self.forgetful)
+
+    def forgotten(self) -> Identity:
+        """A new owner in the place of this one, with the same consent."""
+        return Identity(
+            new_owner(), keeps=self.keeps, forgetful=self.forgetful, replaces=self.owner
+        )
+
+
+def identity_box() -> gr.Textbox:
+    """Holds who is at the browser, unseen. What events write into it the browser keeps."""
+    box = gr.Textbox(visible="hidden", elem_id="sc-identity")
+    box.change(None, box, None, js="(who) => specchatIdentity.take(who)", api_visibility="private")
+    return box
+
+
+def reading(box: gr.Textbox, *inputs: Any, before: str = "") -> dict[str, Any]:
+    """Options of an event with these inputs, the `box` among them: it is read when the event is
+    sent. `before` is a statement that runs first, on all values as `values`."""
+    listed = list(inputs) or [box]
+    place = listed.index(box)
+    given = f"specchatIdentity.given(values.slice(0, {len(listed)}), {place})"
+    return {"inputs": listed, "js": f"(...values) => {{ {before}return {given}; }}"}
 
 
 def new_owner() -> str:
@@ -48,11 +81,19 @@ def is_owner(text: str) -> bool:
 
 def identity_of(stored: Any) -> Identity:
     """The identity a browser sent; a fresh one when it sent none or something else."""
-    if isinstance(stored, dict) and is_owner(str(stored.get("owner", ""))):
-        keeps = stored.get("keeps")
-        return Identity(
-            stored["owner"],
-            str(stored.get("conversation") or ""),
-            keeps if isinstance(keeps, bool) else None,
-        )
-    return Identity(new_owner())
+    if isinstance(stored, str):
+        try:
+            stored = json.loads(stored)
+        except ValueError:
+            stored = None
+    if not isinstance(stored, dict) or not is_owner(str(stored.get("owner", ""))):
+        return Identity(new_owner())
+    keeps, forgetful = stored.get("keeps"), stored.get("forgetful") is True
+    if forgetful:
+        keeps = False
+    return Identity(
+        stored["owner"],
+        str(stored.get("conversation") or ""),
+        keeps if isinstance(keeps, bool) else None,
+        forgetful,
+    )

@@ -178,7 +178,7 @@ def test_doubt_offers_a_person_and_the_way_back(new_context: New, site: Site) ->
     ask(page, "Which moons orbit the planet Saturn?")
     finished(page)
     expect(page.locator("#sc-offer")).to_contain_text("says that it does not know")
-    page.locator("#sc-person").click()
+    page.locator("#sc-accept").click()
     expect(page.locator("#sc-panel")).to_contain_text("You are next")
     expect(page.locator("#sc-offer [role]")).to_have_count(0)
     assert site.service.handoffs.queue()[0].reason == "unsure"

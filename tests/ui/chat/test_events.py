@@ -94,8 +94,8 @@ def test_agreeing_keeps_what_is_said_from_then_on(
 ) -> None:
     who = asked(events, "Where is it?")[-1].identity
     assert who is not None
-    agreed = care.consent(True, who.stored()).identity
-    assert agreed is not None
+    assert care.consent(True, who.stored()).keeps is True
+    agreed = who.consenting(True)
     last = asked(events, "And when?", agreed.stored())[-1]
     assert last.conversations is not None
     assert [name for name, _ in last.conversations] == ["And when?"]
@@ -149,7 +149,7 @@ def test_a_conversation_that_is_gone_is_said_to_be(
 ) -> None:
     gone = {**kept(), "conversation": "0" * 32}
     first, *_, last = asked(events, "Where is it?", gone)
-    for view_state in (first, last, view.load(gone), care.person("", gone)):
+    for view_state in (first, last, view.load(gone), care.person(gone)):
         assert "no longer there" in (view_state.notes or "")
     assert last.identity is not None
     assert asked(events, "And when?", last.identity.stored())[-1].notes == ""
@@ -215,7 +215,7 @@ def test_the_desk_does_nothing_without_its_key(
     waits: list[float] = []
     monkeypatch.setattr(desk_events, "time", SimpleNamespace(sleep=waits.append))
     desk = DeskEvents(service.handoffs, "a long key", service.company)
-    who = care.person("", kept()).identity
+    who = care.person(kept()).identity
     assert who is not None
     (waiting,) = service.handoffs.queue()
     for key in ("", "wrong", None):
@@ -247,7 +247,7 @@ def test_a_case_that_cannot_be_closed_is_said_to_stay(
     def refuse(*_: object) -> None:
         raise StoreError("the database is locked")
 
-    care.person("", kept())
+    care.person(kept())
     (waiting,) = service.handoffs.queue()
     monkeypatch.setattr(store.care, "move_handoff", refuse)
     desk = DeskEvents(service.handoffs, "a long key", service.company)

@@ -58,7 +58,7 @@ def test_other_addresses_wish_nothing() -> None:
 
 def track(temperature: float = 0.0) -> RaceTab:
     with gr.Blocks():
-        return build_race_tab(gr.BrowserState(None), ["mlp"], 64, temperature, 16)
+        return build_race_tab(gr.Textbox(), ["mlp"], 64, temperature, 16)
 
 
 def test_the_longest_answer_is_the_usual_one() -> None:
