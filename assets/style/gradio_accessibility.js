@@ -9,8 +9,8 @@
     document.querySelectorAll("input.search-input:not([aria-label])").forEach((search) => {
       search.setAttribute("aria-label", "Search");
     });
-    // A card would be read out as its HTML; its words are inside.
-    document.querySelectorAll('#sc-chat [aria-label*="message: <"]').forEach((message) => {
+    // A message would be read out as its source, twice; its words are inside.
+    document.querySelectorAll('#sc-chat [aria-label*="message: "]').forEach((message) => {
       message.setAttribute("aria-label", message.getAttribute("aria-label").split(":")[0]);
     });
     // A list without items, and a label on an element without a role.

@@ -5,7 +5,7 @@ window.specchat = (() => {
   const { usual } = LANGUAGE;
   const LEFT_ALONE = "script, style, code, textarea, .api-docs, .js-plotly-plot, .sc-lane-text, .sc-node text, .sc-marked, "
     + "#sc-chat [data-testid=user], #sc-conversations .wrap label, .sc-said, .sc-quoted";
-  const OURS = ".title, .sc-card, .sc-sources, .sc-evidence, strong, em"; // inside an answer
+  const OURS = ".title, .sc-card, .sc-sources, .sc-evidence, .sc-colleague > b, em"; // inside an answer
   const NAMES = ["aria-label", "placeholder", "title"];
   const MENU = "input[role=combobox][readonly]";
   const KEY = "specchat-language";

@@ -25,6 +25,7 @@ DICTIONARY = "language/de.json"
 
 _SCRIPTS = (
     "identity.js",
+    "conversation.js",
     "german.js",
     "language.js",
     "language_charts.js",

@@ -18,6 +18,7 @@ from specchat.chat.company.profile import Company, load_company
 from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
 from specchat.settings import Settings
+from specchat.ui.delivery import middleware
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
 from specchat.ui.shared.theme import HEAD, STYLE_SHEET, theme
@@ -127,7 +128,7 @@ def launch_options(settings: Settings, company: Company) -> dict[str, Any]:
         "theme": theme(),
         "css_paths": [STYLE_SHEET],
         "head": HEAD + language_head(company),
-        "app_kwargs": {"routes": [dictionary_route(company)]},
+        "app_kwargs": {"routes": [dictionary_route(company)], "middleware": middleware()},
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,

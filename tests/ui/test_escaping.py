@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from specchat.chat.company.orders import OrderLookup
 from specchat.chat.types import ChatTurn, Segment, Source
 from specchat.engine.errors import RequestError
 from specchat.ui.chat import cards
+from specchat.ui.chat.said import formatted, typed, typed_text, written
 from specchat.ui.chat.tab import build_chat_tab  # noqa: F401  (imports must not need a page)
 from specchat.ui.chat.transcript import colleague_message, transcript
 from specchat.ui.desk.events import case_html
@@ -84,8 +86,8 @@ def test_the_question_and_the_evidence_of_a_turn(payload: str) -> None:
     )  # fmt: skip
     question, _, evidence = transcript([turn]).messages
     assert_harmless(evidence["content"])
-    assert Elements(question["content"]).tags == set()
-    assert Elements(question["content"]).text == payload
+    assert assert_harmless(question["content"]).text == payload.replace("\n", "")
+    assert typed_text(question["content"]) == payload
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -111,7 +113,7 @@ def test_cards_and_the_desk(payload: str) -> None:
     assert_harmless(cards.sources([entry], read=True))
     assert_harmless(cards.handoff_panel(handoff))
     assert_harmless(case_html(Desk(handoff=handoff, turns=(said,))))
-    assert Elements(colleague_message(payload)["content"]).tags == set()
+    assert_harmless(colleague_message(payload)["content"])
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -121,3 +123,42 @@ def test_the_header_and_a_race(payload: str) -> None:
     )
     assert_harmless(header_html(info, payload))
     assert_harmless(headline_html(pair(plain_stats(), stats()), payload))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "5*3*2 pieces", "# 4417 is my order", "3 < 5 & 7 > 2", "&lt;b&gt; &#42;", "1. a\n2. b",
+        "    four spaces\tand a tab", "a\r\n\r\nb\rc\u2028d", "`code` ~~no~~ __no__ [x](y) ![x](y)",
+        "```mermaid\ngraph TD\n```", "> quoted\n\n- item", "www.example.com a@b.example", "\\*",
+        "|a|b|\n|-|-|",
+    ],
+)  # fmt: skip
+def test_what_is_typed_comes_back_as_it_was_typed(said: str) -> None:
+    html = typed(said)
+    assert len(html.splitlines()) == 1
+    assert typed_text(html) == re.sub("\r\n|[\r\u2028]", "\n", said)
+    assert Elements(html).tags <= {"div", "br"}
+
+
+def test_a_colleagues_address_can_be_followed_and_nothing_else() -> None:
+    html = written("See https://example.com/a?b=1&c=2, or javascript:alert(1).")
+    assert 'href="https://example.com/a?b=1&amp;c=2"' in html
+    assert html.count("<a ") == 1
+    assert typed_text("See this") == "See this"
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize(
+    "frame", ["{}", "`{}`", "```html\n{}\n```", "```\n{}", "\\`{}\\`", "**{}**"]
+)
+def test_a_models_html_stays_text(payload: str, frame: str) -> None:
+    seen = Elements(formatted(frame.format(payload)))
+    assert seen.tags <= {"code", "pre"}
+    assert not seen.handlers
+
+
+def test_a_models_picture_and_drawing_stay_text() -> None:
+    assert "![" not in formatted("![x](http://a.example/p.png) [![y](http://b)](http://c) ![z][z]")
+    assert "mermaid" not in formatted("```mermaid\ngraph TD\n```")
+    assert formatted("**bold** and\n- a list") == "**bold** and\n- a list"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from html import escape
 
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.types import Source
@@ -28,23 +27,23 @@ def order_cards(lookups: Sequence[OrderLookup]) -> str:
 def _unknown(number: str) -> str:
     return (
         f'<div class="sc-card sc-card-unknown"><div class="sc-card-head"><b>{text.ORDER} '
-        f"{escape(number)}</b></div><p>{text.ORDER_UNKNOWN}</p></div>"
+        f"{one_line(number)}</b></div><p>{text.ORDER_UNKNOWN}</p></div>"
     )
 
 
 def _card(order: OrderRow) -> str:
-    rows = [(text.ORDERED_ON, _day(order.ordered_on)), (text.TOTAL, escape(order.total))]
+    rows = [(text.ORDERED_ON, _day(order.ordered_on)), (text.TOTAL, one_line(order.total))]
     if order.due_on is not None:
         rows.insert(0, (text.ORDER_DUE[order.status], _day(order.due_on)))
     if order.carrier:
-        rows += [(text.CARRIER, escape(order.carrier)), (text.TRACKING, escape(order.tracking))]
-    facts = "".join(f"<span><small>{escape(name)}</small> {html}</span>" for name, html in rows)
+        rows += [(text.CARRIER, one_line(order.carrier)), (text.TRACKING, one_line(order.tracking))]
+    facts = "".join(f"<span><small>{one_line(name)}</small> {html}</span>" for name, html in rows)
     return (
         f'<div class="sc-card sc-card-{order.status}">'
-        f'<div class="sc-card-head"><b>{text.ORDER} {escape(order.number)}</b>'
+        f'<div class="sc-card-head"><b>{text.ORDER} {one_line(order.number)}</b>'
         f'<span class="sc-state">{text.ORDER_STATES[order.status]}</span></div>'
         f"{_steps(order)}"
-        f'<p>{escape(" · ".join(order.items))}</p><div class="sc-card-facts">{facts}</div></div>'
+        f'<p>{one_line(" · ".join(order.items))}</p><div class="sc-card-facts">{facts}</div></div>'
     )
 
 
@@ -73,7 +72,7 @@ def sources(entries: Sequence[Source], *, read: bool, quoted: bool = False) -> s
     if quoted:
         heading = text.SOURCES_QUOTED
     shown = "".join(
-        f"<details><summary>{escape(entry.title)}</summary><p>{one_line(entry.text)}</p></details>"
+        f"<details><summary>{one_line(entry.title)}</summary><p>{one_line(entry.text)}</p></details>"
         for entry in entries
     )
     return f'<div class="sc-sources"><b>{heading}</b>{shown}</div>'
@@ -90,7 +89,7 @@ def handoff_panel(handoff: HandoffRow | None) -> str:
     }[handoff.status]
     return (
         f'<div class="sc-handoff sc-handoff-{handoff.status}" role="status">'
-        f"{escape(sentence)}</div>"
+        f"{one_line(sentence)}</div>"
     )
 
 
@@ -98,4 +97,4 @@ def offer(doubts: Sequence[str]) -> str:
     """Why a person may help more; "" without a doubt."""
     if not doubts:
         return ""
-    return f'<div class="sc-offer" role="status">{escape(text.offer(doubts))}</div>'
+    return f'<div class="sc-offer" role="status">{one_line(text.offer(doubts))}</div>'

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from html import unescape
 from typing import Any
 
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError, ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
+from specchat.ui.chat.said import typed_text
 from specchat.ui.chat.transcript import Message, answer_messages, transcript, user_message
 from specchat.ui.chat.view import ChatView, is_open, turn_at
 from specchat.ui.chat.view_state import ChatViewState
@@ -74,7 +74,7 @@ class ChatEvents:
     ) -> Generator[ChatViewState, None, None]:
         """Ask the question of message `index` differently; what came after it goes."""
         who = identity_of(stored)
-        said = unescape(changed)
+        said = typed_text(changed)
         try:
             turns = self._turns_to_change(who)
             turn_id = turn_at(turns, index)

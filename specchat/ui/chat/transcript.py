@@ -11,6 +11,7 @@ from specchat.chat.company.orders import OrderLookup
 from specchat.chat.types import ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
+from specchat.ui.chat.said import formatted, typed, written
 from specchat.ui.shared.format import count, duration, footer, percent
 from specchat.ui.shared.token_highlights import Run, legend, marked_text, style_of
 from storage import TurnMetrics
@@ -72,25 +73,28 @@ def answer_messages(answer: str, lookups: Sequence[OrderLookup] = ()) -> list[Me
 
 def user_message(said: str) -> Message:
     """What the customer typed, shown as typed: markup in it stays text."""
-    return {"role": "user", "content": said.replace("&", "&amp;").replace("<", "&lt;")}
+    return {"role": "user", "content": typed(said)}
 
 
 def assistant_message(said: str) -> Message:
     """The answer, so far or whole."""
-    return {"role": "assistant", "content": said}
+    return _shop(formatted(said))
 
 
 def colleague_message(said: str) -> Message:
     """What a person wrote, shown as written."""
-    body = said.replace("&", "&amp;").replace("<", "&lt;")
-    return assistant_message(f"**{text.COLLEAGUE}** {body}")
+    return _shop(f'<div class="sc-colleague"><b>{text.COLLEAGUE}</b>{written(said)}</div>')
+
+
+def _shop(content: str) -> Message:
+    return {"role": "assistant", "content": content}
 
 
 def _sources(turn: ChatTurn) -> list[Message]:
     if not turn.sources:
         return []
     quoted = turn.grounds is not None and turn.grounds.state == "page"
-    return [assistant_message(cards.sources(turn.sources, read=turn.in_context, quoted=quoted))]
+    return [_shop(cards.sources(turn.sources, read=turn.in_context, quoted=quoted))]
 
 
 def _evidence_message(turn: ChatTurn) -> Message:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Protocol
 
 TARGET = "target"
+LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class Run(Protocol):
@@ -63,7 +65,7 @@ def _marked(run: Run) -> str:
 
 def one_line(text: str) -> str:
     """Escaped text whose line ends are `<br>`, so that Markdown sees one HTML block."""
-    return escape(text).replace("\r\n", "\n").replace("\n", "<br>")
+    return LINE_END.sub("<br>", escape(text))
 
 
 def legend(sources: Iterable[str]) -> str:
