@@ -75,7 +75,7 @@ class _Bound:
 
         def handle(*arguments: Any) -> Any:
             try:
-                return self._tab.rendered(event(*arguments))
+                return self._tab.rendered(event(*say.well_formed(arguments)))
             except say.EXPECTED as error:
                 return self._tab.rendered(ChatViewState(alert=say.problem(error)))
 
@@ -88,7 +88,8 @@ class _Bound:
     def ask(self, question: str, stored: Any, *options: Any) -> Generator[Any, None, None]:
         """The question in the box."""
         read = self._tab.options.read
-        yield from self._all(lambda: self._events.ask(question, stored, read(*options)))
+        (asked,) = say.well_formed([question])
+        yield from self._all(lambda: self._events.ask(asked, stored, read(*options)))
 
     def topic(
         self, chosen: gr.SelectData, stored: Any, *options: Any
@@ -103,7 +104,7 @@ class _Bound:
 
     def edit(self, edited: gr.EditData, stored: Any, *options: Any) -> Generator[Any, None, None]:
         """Another question in the place of an old one."""
-        read, said = self._tab.options.read, str(edited.value)
+        read, (said,) = self._tab.options.read, say.well_formed([str(edited.value)])
         yield from self._all(lambda: self._events.edit(edited.index, said, stored, read(*options)))
 
     def tick(self, stored: Any, seen: str) -> tuple[dict[Any, Any], str]:

@@ -158,6 +158,8 @@ BROWSER_KEEPS_NOTHING = (
     "Your browser lets this page store nothing, so this conversation is not kept: it is gone when "
     "the page is closed."
 )
+MORE_KEPT = "Only the 50 last used are shown here. A search finds the others."
+MORE_FOUND = "More than 50 have these words. More words find fewer."
 NONE_KEPT = "No conversation is kept yet."
 NONE_FOUND = "No conversation has these words."
 OPENED = "Open conversation"

@@ -27,12 +27,9 @@ class SidebarEvents:
     def search(self, words: str | None, stored: Any) -> ChatViewState:
         """Conversations in which all the words occur; all without a word."""
         who = identity_of(stored)
-        found = self._view.titles(who, words or "")
-        nothing = text.NONE_FOUND if (words or "").strip() else text.NONE_KEPT
+        listing = self._view.listing(who, words or "")
         return ChatViewState(
-            conversations=found,
-            current=who.conversation,
-            listed="" if found else say.hint(nothing),
+            conversations=listing.titles, current=who.conversation, listed=listing.said
         )
 
     def rename(self, title: str | None, stored: Any) -> ChatViewState:

@@ -18,6 +18,7 @@ from specchat.ui.shared.identity import Identity, identity_of
 from storage import HandoffRow
 
 TITLE_LENGTH = 48
+MOST_LISTED = 50  # past conversations at a time; a search finds the others
 SETTLE_S = 5.0
 """How long a reloaded page waits for the answer it broke off."""
 
@@ -28,6 +29,14 @@ class Opened:
 
     who: Identity
     note: str = ""  # why it is not the one that was open before
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Past conversations in the list."""
+
+    titles: list[tuple[str, str]]  # (title, id), last used first
+    said: str  # HTML: why there is none, or that there are more
 
 
 class ChatView:
@@ -78,7 +87,8 @@ class ChatView:
             who, turns, note = who.opened(""), [], say.notes([text.BEGUN_ANEW])
         shown = transcript(turns)
         handoff = self.handoff(who)
-        titles = self.titles(who)
+        listing = self.listing(who)
+        titles = listing.titles
         return ChatViewState(
             messages=shown.messages,
             opinions=shown.opinions,
@@ -87,7 +97,7 @@ class ChatView:
             notes=note,
             conversations=titles,
             current=who.conversation,
-            listed="" if titles else say.hint(text.NONE_KEPT),
+            listed=listing.said,
             title=next((name for name, key in titles if key == who.conversation), ""),
             answering=False,
             panel=cards.handoff_panel(handoff) if is_open(handoff) else "",
@@ -100,8 +110,17 @@ class ChatView:
 
     def titles(self, who: Identity, search: str = "") -> list[tuple[str, str]]:
         """(title, id) of the stored conversations, last used first."""
-        rows = self._service.conversations(who.owner, search=search)
-        return [(_shortened(row.title), row.id) for row in rows]
+        return self.listing(who, search).titles
+
+    def listing(self, who: Identity, search: str = "") -> Listing:
+        """The stored conversations that are shown, and what is to be said of the list."""
+        rows = self._service.conversations(who.owner, MOST_LISTED + 1, search=search)
+        titles = [(_shortened(row.title), row.id) for row in rows[:MOST_LISTED]]
+        if len(rows) > MOST_LISTED:
+            said = text.MORE_FOUND if search.strip() else text.MORE_KEPT
+        else:
+            said = "" if titles else text.NONE_FOUND if search.strip() else text.NONE_KEPT
+        return Listing(titles, say.hint(said))
 
     def opened(self, who: Identity) -> Opened:
         """A conversation that exists and is the owner's: the one that is open, or a new one."""

@@ -10,6 +10,7 @@ import gradio as gr
 
 from specchat.ui.desk import labels as text
 from specchat.ui.desk.events import DeskEvents, DeskViewState
+from specchat.ui.shared import alerts as say
 from specchat.ui.shared.sampling_controls import EngineQueue
 
 REFRESH_S = 3.0
@@ -113,7 +114,7 @@ def bind_desk(tab: DeskTab, events: DeskEvents, queue: EngineQueue) -> None:
     guarded = {**queue.guarded(), **shape}
 
     def shown(event: Callable[..., DeskViewState]) -> Callable[..., dict[Any, Any]]:
-        return lambda *arguments: tab.rendered(event(*arguments))
+        return lambda *arguments: tab.rendered(event(*say.well_formed(arguments)))
 
     chosen = [tab.key, tab.customers]
     gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **guarded)

@@ -140,7 +140,8 @@ def _race(
     events: RaceEvents, options: SamplingControls
 ) -> Callable[..., Generator[Any, None, None]]:
     def run_both(question: str, stored: Any, *controls: Any) -> Generator[Any, None, None]:
-        yield from _screens(partial(events.race, question), stored, options, controls)
+        (asked,) = say.well_formed([question])
+        yield from _screens(partial(events.race, asked), stored, options, controls)
 
     return run_both
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from specchat.chat.types import ChatError
 from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
 from storage import StoreError
+from storage.text import storable
 
 QUEUE_FULL = "Too many people are asking right now. Please send it again in a few seconds."
 ENGINE_STOPPED = "The engine has stopped and cannot answer. Whoever runs this has to restart it."
@@ -35,6 +37,12 @@ def sentence(error: BaseException) -> str:
         return str(error)
     log.error("unexpected error in an event of the page", exc_info=error)
     return FAULT
+
+
+def well_formed(values: Sequence[Any]) -> list[Any]:
+    """What a browser sent, its lone surrogates replaced: nothing can be written or sent that has
+    one."""
+    return [storable(each) if isinstance(each, str) else each for each in values]
 
 
 def alert(text: str) -> str:

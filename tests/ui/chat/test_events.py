@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import gradio as gr
 import pytest
-from transformers import AutoTokenizer
 
 from specchat.chat.company.profile import load_company
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, ChatError
-from specchat.loader import LoadOptions
 from specchat.ui.chat.care_events import CareEvents
 from specchat.ui.chat.events import ChatEvents
+from specchat.ui.chat.said import typed_text
 from specchat.ui.chat.sidebar import build_sidebar
 from specchat.ui.chat.sidebar_events import SidebarEvents
 from specchat.ui.chat.tab import build_chat_tab
@@ -28,49 +24,9 @@ from specchat.ui.desk.tab import bind_desk, build_desk_tab
 from specchat.ui.race.events import RaceEvents
 from specchat.ui.shared.identity import identity_of, new_owner
 from specchat.ui.shared.sampling_controls import EngineQueue, build_sampling_controls, read_options
-from storage import Store, StoreError, open_store
+from storage import Store, StoreError
+from tests.ui.chat.asked import OPTIONS, asked, kept
 from tests.ui.double import ScriptedEngine
-
-OPTIONS = AnswerOptions()
-
-
-@pytest.fixture
-def engine() -> ScriptedEngine:
-    return ScriptedEngine(step_s=0.0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(f"sqlite:///{tmp_path / 'events.db'}") as opened:
-        yield opened
-
-
-@pytest.fixture
-def service(engine: ScriptedEngine, store: Store, tiny_model_dir: Path) -> ChatService:
-    tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
-    loaded: Any = SimpleNamespace(
-        engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
-    )
-    return ChatService(loaded, store, load_company())
-
-
-@pytest.fixture
-def view(service: ChatService) -> ChatView:
-    return ChatView(service)
-
-
-@pytest.fixture
-def events(service: ChatService, view: ChatView) -> ChatEvents:
-    return ChatEvents(service, view)
-
-
-@pytest.fixture
-def care(service: ChatService, view: ChatView) -> CareEvents:
-    return CareEvents(service, view)
-
-
-def asked(events: ChatEvents, question: str, stored: object = None) -> list[ChatViewState]:
-    return list(events.ask(question, stored, OPTIONS))
 
 
 def test_a_question_is_answered_and_the_box_let_go(events: ChatEvents) -> None:
@@ -82,11 +38,6 @@ def test_a_question_is_answered_and_the_box_let_go(events: ChatEvents) -> None:
     assert "tok/s" in last.messages[2]["metadata"]["title"]
     assert last.asks_consent
     assert last.conversations == []  # not kept before the customer agrees
-
-
-def kept() -> dict[str, object]:
-    """A customer who has agreed that conversations are kept."""
-    return {"owner": new_owner(), "conversation": "", "keeps": True}
 
 
 def test_agreeing_keeps_what_is_said_from_then_on(
@@ -128,7 +79,7 @@ def test_an_earlier_conversation_keeps_no_more_than_was_agreed_to(
     assert "not agreed" in (last.notes or "")
     assert last.identity is not None
     assert last.identity.conversation not in ("", earlier)
-    assert [m["content"] for m in last.messages or [] if m["role"] == "user"] == [
+    assert [typed_text(m["content"]) for m in last.messages or [] if m["role"] == "user"] == [
         "Where is my walrus?"
     ]
     again = asked(events, "And when?", last.identity.stored())[-1]
@@ -170,8 +121,8 @@ def test_thumbs_and_edits_find_their_turn(
     assert store.care.feedback() == []
     *_, edited = events.edit(0, "Can I pay &lt;later&gt;?", who.stored(), OPTIONS)
     assert edited.messages is not None
-    assert [m["content"] for m in edited.messages if m["role"] == "user"] == [
-        "Can I pay &lt;later>?"
+    assert [typed_text(m["content"]) for m in edited.messages if m["role"] == "user"] == [
+        "Can I pay &lt;later&gt;?"
     ]
     with pytest.raises(LookupError):
         care.rate_answer(99, True, who.stored())
@@ -334,7 +285,7 @@ def test_retry_answers_the_same_question(events: ChatEvents) -> None:
     last = list(events.retry(who.stored(), OPTIONS))[-1]
     assert last.messages is not None
     question, _, sources, evidence = last.messages
-    assert question["content"] == "How do I pay?"
+    assert typed_text(question["content"]) == "How do I pay?"
     assert "Ways to pay" in sources["content"]
     assert "tok/s" in evidence["metadata"]["title"]
 

@@ -33,7 +33,15 @@ SHOWN = (
     "assets/style/connection.js",
 )
 """Where all that reads as a sentence is shown."""
-NOT_SHOWN = ("__init__.py", "api.py", "german.py", "identity.py", "serve.py", "theme.py")
+NOT_SHOWN = (
+    "__init__.py",
+    "api.py",
+    "delivery.py",
+    "german.py",
+    "identity.py",
+    "serve.py",
+    "theme.py",
+)
 """The API's documentation is English; the others say nothing, or say it to the log."""
 RAISED = ("specchat/chat/question.py", "specchat/chat/answer/prompt.py")
 """Where sentences are only raised, and all else is for the model."""
@@ -41,7 +49,7 @@ SAID = (
     "specchat/bench/load/*.py", "specchat/bench/speculator_comparison.py",
     "specchat/chat/company/orders.py", "specchat/chat/redaction/redact.py",
     "specchat/chat/types.py", "specchat/engine/**/*.py", "specchat/evidence/scenario.py",
-    "specchat/commands/bench.py", "specchat/loader.py",
+    "specchat/commands/bench.py", "specchat/loader.py", "storage/store.py", "storage/writer.py",
 )  # fmt: skip
 """Where words come from that sentences are made of."""
 COMPOSED = {"at most {n:number} and {more:number} more tokens"}
