@@ -40,7 +40,8 @@ _LEANS = re.compile(
 )
 _TELLS = re.compile(
     r"(?:(?:hi|hello|hey|so|ok|well)[ ,!]+)*"
-    r"(?:i|i['’]?(?:m|ve|d|ll)|we(?:['’](?:re|ve|d|ll))?|my|our|there|it|this|that|you|your|the \w+ (?:is|was|has|did|does|came|arrived)|"
+    r"(?:i|i['’]?(?:m|ve|d|ll)|we(?:['’](?:re|ve|d|ll))?|my|our|there|it|this|that|you|your|"
+    r"the \w+ (?:is|was|has|did|does|came|arrived)|"
     r"ich|wir|mein\w*|unser\w*|es|das|die|der)\b",
     re.IGNORECASE,
 )
