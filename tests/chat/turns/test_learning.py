@@ -217,8 +217,10 @@ def test_a_conversation_that_was_forgotten_is_not_kept_again(learning: Chat) -> 
     """Asking for a person keeps a conversation, but not one that was erased meanwhile."""
     service = learning.service
     conversation = service.new_conversation("ann", keep=False)
-    learning.engine.says(*ANSWER, lambda: service.forget("ann"))
-    list(service.answer(conversation, "I want to talk to a person", owner="ann"))
+    updates = service.answer(conversation, "I want to talk to a person", owner="ann")
+    next(updates)
+    service.forget("ann")
+    list(updates)
     assert learning.store.flush()
     assert learning.store.conversations("ann") == []
     assert service.handoffs.queue() == []
