@@ -146,6 +146,32 @@ def test_what_a_colleague_said_is_part_of_the_conversation(chat: Chat) -> None:
     assert last.text == "You get 20 EUR by Friday."
 
 
+def test_a_colleagues_word_is_newer_than_records_and_pages(make_chat: Make) -> None:
+    chat = make_chat(uses_slots=False, orders=True)
+    conversation = chat.service.new_conversation(OWNER)
+    says(chat, "It is on its way.")
+    ask(chat, "Where is order 4417?", conversation)
+    handoff = chat.service.request_person(conversation, owner=OWNER)
+    chat.service.handoffs.reply(handoff.handoff_id, "I refund 20 EUR by Friday.")
+    chat.service.handoffs.close(handoff.handoff_id)
+    quoted = f"{say.COLLEAGUE_SAID}“I refund 20 EUR by Friday.”"
+    last = ask(chat, "by when exactly is my refund?", conversation)[-1]
+    assert last.text.startswith(quoted)
+    assert last.lookups == ()
+    assert quoted in chat.service.export(conversation, "json", owner=OWNER)
+    for question in ("where is order 4417?", "do you sell lamps?"):
+        assert quoted not in ask(chat, question, conversation)[-1].text
+
+
+def test_a_german_question_behind_a_colleagues_word_is_told_it(chat: Chat) -> None:
+    conversation = chat.service.new_conversation(OWNER)
+    handoff = chat.service.request_person(conversation, owner=OWNER)
+    chat.service.handoffs.reply(handoff.handoff_id, "I refund 20 EUR by Friday.")
+    chat.service.handoffs.close(handoff.handoff_id)
+    last = ask(chat, "Wann kommt das Geld?", conversation)[-1]
+    assert last.text.startswith(f"{say.COLLEAGUE_SAID}“I refund 20 EUR by Friday.”")
+
+
 # -- what is shown -----------------------------------------------------------------------------
 
 

@@ -283,7 +283,12 @@ def _reply(question: str, grounds: Grounds | None) -> str:
         return say.WORDLESS
     if intent == "person":
         return say.PERSON_IN_GERMAN if asks_in_german(question) else say.PERSON
-    return _in_german(grounds) if grounds is not None and grounds.german else ""
+    if grounds is None:
+        return ""
+    if grounds.told and not (grounds.passages or grounds.lookups):
+        return _quoted(grounds.told)
+    said = _in_german(grounds) if grounds.german else ""
+    return f"{_quoted(grounds.told)}\n\n{said}" if said and grounds.told else said
 
 
 def _in_german(grounds: Grounds) -> str:
@@ -307,4 +312,9 @@ def _preface(grounds: Grounds | None) -> str:
         return ""
     german = f"{say.GERMAN} " if grounds.german else ""
     unsure = grounds.passages and not grounds.lookups and grounds.chance < UNSURE
-    return f"{german}{say.UNSURE}\n\n" if unsure else german
+    told = f"{_quoted(grounds.told)}\n\n" if grounds.told else ""
+    return f"{told}{german}{say.UNSURE}\n\n" if unsure and not told else told + german
+
+
+def _quoted(told: str) -> str:
+    return f"{say.COLLEAGUE_SAID}“{told}”"

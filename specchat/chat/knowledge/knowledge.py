@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -136,6 +137,15 @@ class Knowledge:
     def sources(self) -> list[SourceRow]:
         """The imported documents, by name. Raises StoreError."""
         return self._store.knowledge.sources()
+
+    def nearness(self, question: str, text: str) -> float:
+        """How near a text is to a question, 1 at the most: by their meanings, or by how many of the
+        question's words are in it."""
+        if self._vectors is not None:
+            asked = self._vectors.encode_questions([question])[0]
+            return float(asked @ self._vectors.encode([text])[0])
+        words = set(re.findall(r"\w{4,}", question.lower()))
+        return len(words & set(re.findall(r"\w{4,}", text.lower()))) / max(1, len(words))
 
     def passages(self) -> tuple[Passage, ...]:
         """Everything that is searched: the company's own first."""
