@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from transformers.utils import output_capturing
 
 from specchat.engine.cuda.fused import FusedModules, fuse
 from specchat.engine.cuda.step_tables import build
@@ -15,6 +16,10 @@ from specchat.engine.model.batch import Batch
 from specchat.engine.model.segment import Segment
 from specchat.engine.model.shape import layer_devices, read_shape
 from specchat.engine.model.step_output import StepOutput
+
+_CHOOSES = hasattr(output_capturing, "resolve_hidden_states_indices")
+"""Whether transformers keeps the hidden states of some layers alone, counted as among all of them;
+older versions keep all, or count otherwise."""
 
 
 class EagerModel:
@@ -60,8 +65,7 @@ class EagerModel:
             position_ids=positions[None],
             use_cache=False,
             logits_to_keep=0 if wanted is None else wanted,
-            # All of them where transformers does not choose.
-            output_hidden_states=[*self.aux_layers, -1],
+            output_hidden_states=[*self.aux_layers, -1] if _CHOOSES else True,
         )
         aux = None
         if self.aux_layers:
