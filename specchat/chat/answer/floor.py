@@ -86,8 +86,8 @@ def settled(answer: str, grounds: Grounds) -> Settled:
 
 
 def replied(text: str, grounds: Grounds) -> Settled:
-    """What the chat says without asking the model: pages in their own words, what a colleague wrote,
-    or that nobody knows."""
+    """What the chat says without asking the model: pages in their own words, what a colleague
+    wrote, or that nobody knows."""
     used = tuple(Source(page.id, page.title, page.text) for page in grounds.passages)
     state = _state(grounds, "page" if used else "", declined=not used)
     state = "grounded" if grounds.told and not used else state

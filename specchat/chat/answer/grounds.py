@@ -102,7 +102,7 @@ class Grounder:
     def _told(self, question: str, earlier: Sequence[ChatTurn]) -> str:
         """What a colleague wrote lately, where the question is about it."""
         lately = [turn.answer for turn in earlier[-LATELY:] if turn.by_person and turn.answer]
-        if lately and earlier[-1].by_person and language_of(question) == "de":
+        if lately and earlier[-1].by_person and asks_in_german(question):
             return lately[-1].strip()  # the vectors know no German
         near = [(self._knowledge.nearness(question, text), text) for text in lately]
         best = max(near, default=(0.0, ""))
