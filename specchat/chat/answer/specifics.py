@@ -67,7 +67,7 @@ _DIGITS = (
     rf"(?:\d{{1,3}}(?:{_SEPARATOR}\d{{3}})+(?!\d)(?:[.,]\d{{1,2}}(?!\d))?|\d+(?:[.,]\d+)?)(?!\d)"
 )
 _COUNT = rf"(?:(?<![\d.,]){_DIGITS}|{_WORD}|\bone\b)"
-_SPAN = r"\s*(?:-|–|—|\bto\b|\bor\b|\band\b|\bbis\b|\boder\b|\bund\b)\s*"
+_SPAN = r"[^\S\n]*(?:-|–|—|\bto\b|\bor\b|\band\b|\bbis\b|\boder\b|\bund\b)[^\S\n]*"  # on one line
 
 
 def amount(text: str) -> str:
@@ -170,7 +170,7 @@ _DAY = re.compile(
 _ANY_DAY = rf"(?:{_DAY.pattern}|\b(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun|Mo|Di|Mi|Do|Fr|Sa|So)\b)"
 _SHORT_DAY = re.compile(_ANY_DAY.replace("(?:mon|tues", "(?i:mon|tues", 1), re.NOFLAG)
 _DAY_SPAN = re.compile(
-    rf"(?P<first>{_ANY_DAY})\.?\s*(?:-|–|—|to|through|until|bis)\s*(?P<last>{_ANY_DAY})",
+    rf"(?P<first>{_ANY_DAY})\.?[^\S\n]*(?:-|–|—|to|through|until|bis)[^\S\n]*(?P<last>{_ANY_DAY})",
     re.IGNORECASE,
 )
 _SEVERAL_DAYS = (

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specchat.chat.knowledge.asked import Query
 from specchat.chat.knowledge.passage import Found, Passage
@@ -25,7 +26,7 @@ class Calibration:
     none: float  # "none of them" weighs as a passage of this score
 
 
-WITH_VECTORS = Calibration(scale=18.7, none=0.436)
+WITH_VECTORS = Calibration(scale=20.4, none=0.362)
 WORDS_ALONE = Calibration(scale=6.7, none=0.64)  # on bm25 / (bm25 + 2)
 DECLINE = 0.2
 UNSURE = 0.5
@@ -110,21 +111,29 @@ Likelihoods = Callable[[str, Sequence[Passage]], Sequence[float]]
 def read(
     query: Query, found: Sequence[Found], likelihoods: Likelihoods, *, vectors: bool
 ) -> list[Found]:
-    """What was found in the order in which the target believes it; what leans on an earlier turn is
+    """What was found in the order in which the target believes it. Whether any of it answers is the
+    search's to say, so the best stay as likely as the best were; what leans on an earlier turn is
     left as it is."""
     first = list(found[:READ])
-    sure = chances(found, WITH_VECTORS if vectors else WORDS_ALONE)[:1]
+    calibration = WITH_VECTORS if vectors else WORDS_ALONE
+    sure = chances(found, calibration)[:1]
     if len(first) < 2 or len(query.texts) > 1 or sure[0].chance >= SURE:
         return list(found)
     likely = likelihoods(query.text, [each.passage for each in first])
     if len(likely) != len(first) or not all(map(math.isfinite, likely)):
         return list(found)
-    mean = sum(likely) / len(likely)
-    weighed = [
-        replace(each, score=each.score + READ_WEIGHT * (how - mean))
-        for each, how in zip(first, likely, strict=True)
-    ]
+    before = np.array([each.score for each in first])
+    after = before + READ_WEIGHT * np.array(likely)
+    after += _level(before, calibration) - _level(after, calibration)
+    weighed = [replace(each, score=float(score)) for each, score in zip(first, after, strict=True)]
     return sorted([*weighed, *found[READ:]], key=lambda each: -each.score)
+
+
+def _level(scores: NDArray[np.float64], calibration: Calibration) -> float:
+    """The score that weighs as much against "none of them" as the best ones together."""
+    best = np.sort(scores)[-MOST_PASSAGES:]
+    powers = calibration.scale * (best - best[-1])
+    return float(best[-1] + np.log(np.exp(powers).sum()) / calibration.scale)
 
 
 def chances(found: Sequence[Found], calibration: Calibration) -> list[Found]:

@@ -47,7 +47,7 @@ class Recipe:
     strangers: float = 0.05  # share of the questions put to another company
     rank: int = 16
     alpha: float = 32.0
-    layers: tuple[int, ...] = (2, 3, 4, 5)  # of six; those below stay as they are
+    layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     learning_rate: float = 5e-4  # at the peak, see `_pace`
     scale: float = 15.0  # similarities are multiplied by it before the softmax; learned
     none: float = 0.45  # the similarity at which no page fits any more; learned

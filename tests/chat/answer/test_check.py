@@ -101,3 +101,10 @@ def test_the_assistant_is_no_person() -> None:
     assert claims_to_be_a_person("I'm afraid not. I'm a person.")
     assert claims_to_be_a_person("I am not a bot.")
     assert not claims_to_be_a_person("I'm not a person: I'm a computer program.")
+
+
+def test_an_items_mark_is_no_range() -> None:
+    page = "Example:\n- 3 hours at £3.10\n- 8 hours at £1\nOpen Mon\n- Fri closed"
+    assert check("It is £3.10 an hour, then £1.", [page]).unsupported == ()
+    assert check("£3.10 for 3 hours.", [page]).unsupported == ()
+    assert check("It costs £2.", [page]).unsupported == ("£2",)
