@@ -18,6 +18,7 @@ and 55, 80: 89 and 57; the nearest sentence and those around it, 60 words: 81 an
 pages, of up to 160 words: 90 and 57.
 """
 
+MOST_BARE_WORDS = 6  # of a line that only announces what follows
 _STEM = 5  # letters by which words are compared
 _ITEM = re.compile(r"(?:[-*•]|\d+[.)])\s")
 
@@ -34,10 +35,11 @@ def excerpt(text: str, nearness: Sequence[float], most: int) -> str:
         return text.strip()
     near = [*nearness, *[float("-inf")] * len(said)][: len(said)]
     above = _announced_by(text, said)
+    bare = {place for place in above.values() if _says_nothing(said[place])}
     kept: set[int] = set()
     left = most
     for place in sorted(range(len(said)), key=lambda place: -near[place]):
-        if place in above.values():
+        if place in bare:
             continue
         wanted = {place, above.get(place, place)} - kept
         cost = sum(lengths[each] for each in wanted)
@@ -86,6 +88,11 @@ def _announced_by(text: str, said: Sequence[str]) -> dict[int, int]:
         elif opening >= 0:
             found[place] = opening
     return found
+
+
+def _says_nothing(opening: str) -> bool:
+    """True for "You need:", not for "Workshops, 90 minutes, €60:"."""
+    return len(opening.split()) <= MOST_BARE_WORDS and not any(map(str.isdigit, opening))
 
 
 def _line_starts(text: str, said: Sequence[str]) -> list[bool]:

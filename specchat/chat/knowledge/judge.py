@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specchat.chat.knowledge.asked import Query
 from specchat.chat.knowledge.passage import Found, Passage
@@ -62,6 +61,8 @@ weights 0, 0.15 and 0.5 (SmolLM2-135M-Instruct as it is, all eight read): Fernho
 .83 .93, .86 .93, .81 .90; Tollgrove 79 .71 .84, .76 .89, .79 .90; Harwick 42 .79 .91, .86 .95,
 .86 .98. Whether any page answers it does not tell (AUC .55; the vectors' score .84).
 """
+
+_LEAST_ROOM = 0.02
 
 TWIN = 0.8
 """Of the words of the shorter passage, how many the other has when both say the same."""
@@ -122,18 +123,24 @@ def read(
     likely = likelihoods(query.text, [each.passage for each in first])
     if len(likely) != len(first) or not all(map(math.isfinite, likely)):
         return list(found)
-    before = np.array([each.score for each in first])
-    after = before + READ_WEIGHT * np.array(likely)
-    after += _level(before, calibration) - _level(after, calibration)
-    weighed = [replace(each, score=float(score)) for each, score in zip(first, after, strict=True)]
-    return sorted([*weighed, *found[READ:]], key=lambda each: -each.score)
+    likely = [*likely, *[min(likely)] * len(found[READ:])]  # what was not read is no likelier
+    weighed = [
+        replace(each, score=each.score + READ_WEIGHT * how)
+        for each, how in zip(found, likely, strict=True)
+    ]
+    weighed.sort(key=lambda each: -each.score)
+    shift = _levelled(weighed, _chance(chances(found, calibration)), calibration)
+    return [replace(each, score=each.score + shift) for each in weighed]
 
 
-def _level(scores: NDArray[np.float64], calibration: Calibration) -> float:
-    """The score that weighs as much against "none of them" as the best ones together."""
-    best = np.sort(scores)[-MOST_PASSAGES:]
-    powers = calibration.scale * (best - best[-1])
-    return float(best[-1] + np.log(np.exp(powers).sum()) / calibration.scale)
+def _levelled(weighed: Sequence[Found], chance: float, calibration: Calibration) -> float:
+    """What added to all scores, the best first, makes `chance` that of the best that could be
+    given; where they are too much alike for that, it stays below."""
+    scores = np.array([each.score for each in weighed])
+    powers = np.exp(calibration.scale * (scores - scores[0]))
+    best, total = float(powers[:MOST_PASSAGES].sum()), float(powers.sum())
+    room = max(best - chance * total, _LEAST_ROOM * total)
+    return math.log(chance / room) / calibration.scale + calibration.none - float(scores[0])
 
 
 def chances(found: Sequence[Found], calibration: Calibration) -> list[Found]:

@@ -38,6 +38,8 @@ def test_what_announces_a_list_comes_with_its_items_and_not_alone() -> None:
     assert excerpt(text, [0.9, 0.8, 0.1, 0.2, 0.3, 0.1, 0.1], 5) == "Bring:\n- your card"
     assert excerpt(text, [0.1, 0.1, 0.1, 0.8, 0.9, 0.1, 0.1], 4) == "We open at nine."
     assert excerpt(text, [0.1, 0.1, 0.1, 0.1, 0.9, 0.1, 0.8], 5) == "In winter:\nRing twice."
+    priced = "Workshops, 90 minutes, $60:\n- a long one about stones\n- another one about ships"
+    assert excerpt(priced, [0.9, 0.1, 0.1], 5) == "Workshops, 90 minutes, $60:"
 
 
 def test_of_two_questions_each_has_its_sentence_first() -> None:

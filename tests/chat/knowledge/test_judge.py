@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specchat.chat.knowledge.asked import Query
-from specchat.chat.knowledge.judge import DECLINE, WITH_VECTORS, chances, judged
+from specchat.chat.knowledge.judge import DECLINE, READ, WITH_VECTORS, chances, judged, read
 from specchat.chat.knowledge.passage import Found, Passage
 
 
@@ -83,6 +83,29 @@ def test_an_unanswered_question_beside_an_answered_one_is_named() -> None:
     )
     assert [each.id for each in judgement.passages] == ["a"]
     assert judgement.unanswered == ("y",)
+
+
+@given(
+    st.lists(st.floats(0.2, 0.5), min_size=2, max_size=7),
+    st.lists(st.floats(-9, -0.1), min_size=READ, max_size=READ),
+)
+def test_reading_makes_no_answer_likelier(scores: list[float], likely: list[float]) -> None:
+    pages = [found(str(place), score) for place, score in enumerate(sorted(scores)[::-1])]
+    after = read(asked("x"), pages, lambda _, some: likely[: len(some)], vectors=True)
+    assert sorted(each.passage.id for each in after) == sorted(each.passage.id for each in pages)
+    before, then = (
+        sum(each.chance for each in chances(some, WITH_VECTORS)[:2]) for some in (pages, after)
+    )
+    assert then <= before + 1e-6
+
+
+def test_the_page_that_a_question_is_likelier_behind_comes_first() -> None:
+    pages = [found("a", 0.40), found("b", 0.38), found("c", 0.1)]
+    after = read(asked("x"), pages, lambda *_: [-5.0, -3.0, -5.0], vectors=True)
+    assert [each.passage.id for each in after] == ["b", "a", "c"]
+    sums = [sum(each.chance for each in chances(some, WITH_VECTORS)[:2]) for some in (pages, after)]
+    assert sums[0] == pytest.approx(sums[1])
+    assert read(asked("x"), pages, lambda *_: [], vectors=True) == pages
 
 
 @pytest.mark.parametrize("vectors", [True, False])
