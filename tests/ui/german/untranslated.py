@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from specchat.chat import wording as say
 from tests.ui.german.source_texts import HOLE, pieces, python_texts, script_texts
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,6 +60,10 @@ ELSEWHERE = {
     "at most", "Order",  # beginnings
     "server was lost",  # Gradio's, to be recognised
     "Cache-Control",
+    *say.TALK_IN_GERMAN.values(),
+    say.PERSON_IN_GERMAN,
+    say.GERMAN_PAGE,
+    say.GERMAN_UNSURE,
     "Leider kann ich nur auf Englisch antworten.",
     "Leider kann ich nur auf Englisch antworten. Fragen Sie gern auf Englisch, oder möchten Sie "
     "mit einem Menschen sprechen?",
