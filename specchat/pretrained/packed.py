@@ -19,7 +19,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from specchat.engine.errors import ModelLoadError
-from specchat.pretrained.cache import keep_newest, kept
 from specchat.pretrained.installed import sha256_of
 
 WEIGHTS = "model.safetensors"
@@ -59,6 +58,10 @@ def unpacked(folder: Path) -> Path:
     file = folder / PACKED
     if not file.is_file():
         return folder
+    try:
+        from specchat.pretrained.cache import keep_newest, kept
+    except ImportError:  # a machine that has what the engine needs alone
+        return _for_this_process(folder)
     name = f"unpacked/{folder.parent.name}-{sha256_of(file)[:12]}"
     try:
         made = kept(name, lambda empty: _unpack(folder, empty))

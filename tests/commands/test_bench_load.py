@@ -111,7 +111,7 @@ def test_prompts_that_do_not_fit_are_left_out_and_a_packed_file_is_read(
         (["--kv-memory", "much"], "--kv-memory must be an amount of memory"),
         (["--concurrency", "999"], "--concurrency must be at most 320 (running and waiting)"),
         (["--reserve-tokens", "9999"], "--reserve-tokens must be at most the context of 2048"),
-        (["--ablation", "--kv-memory", "200KiB"], "holds no reservation of 2048; raise"),
+        (["--kv-memory", "200KiB", "--reserve-tokens", "999"], "at most the context of 400"),
         (["--max-tokens", "2047"], "no prompt fits into 1 tokens beside an answer of 2047"),
         (["--speculators", "none"], "no speculator is loaded; choose one with --speculators"),
         (["--out", "no/such/load.json"], "there is no directory no/such"),

@@ -83,7 +83,7 @@ def assistant_message(said: str) -> Message:
 
 def colleague_message(said: str) -> Message:
     """What a person wrote, shown as written."""
-    return _shop(f'<div class="sc-colleague"><b>{text.COLLEAGUE}</b>{written(said)}</div>')
+    return _shop(f'<div class="sc-colleague"><b>{text.COLLEAGUE}</b> {written(said)}</div>')
 
 
 def _shop(content: str) -> Message:
