@@ -7,9 +7,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.ui.conftest import Site
 
 
-def open_page(page: Page, site: Site, *, consent: bool | None = None) -> Page:
-    """Open the page; answer the question for consent when it is to be answered."""
-    page.goto(site.url)
+def open_page(page: Page, site: Site, *, consent: bool | None = None, view: str = "demo") -> Page:
+    """Open a view; answer the question for consent when it is to be answered."""
+    page.goto(f"{site.url}/{view}")
     expect(page.locator("#sc-question textarea")).to_be_visible()
     expect(page.locator("#sc-chat")).to_be_visible()
     if consent is not None:
@@ -27,6 +27,11 @@ def ask(page: Page, question: str) -> None:
 def finished(page: Page, count: int = 1) -> None:
     """Wait until so many answers are there to their end."""
     expect(page.locator("#sc-chat .thought-group .title")).to_have_count(count)
+
+
+def finished_for_customer(page: Page, count: int = 1) -> None:
+    """The same in the customers' view, where an answer says how long it took."""
+    expect(page.locator("#sc-chat .sc-answered")).to_have_count(count)
 
 
 def bot(page: Page) -> Locator:

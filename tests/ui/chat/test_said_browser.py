@@ -67,19 +67,19 @@ def test_no_text_of_a_chat_is_fetched(new_context: New, site: Site) -> None:
     expect(bot(page).last).to_contain_text("n.png")
     open_sidebar(page)
 
-    desk.goto(site.url)
-    desk.get_by_role("tab", name="Desk").click()
+    desk.goto(f"{site.url}/desk")
     desk.locator("#sc-key input").fill(DESK_KEY)
     desk.locator("#sc-desk-open").click()
     desk.locator("#sc-customers label").first.click()
     expect(desk.locator("#sc-case")).to_contain_text("n.png")
     site.engine.answer = LEAKS[0]
+    desk.goto(f"{site.url}/demo")
     desk.get_by_role("tab", name="Race").click()
     desk.locator("#sc-race-question textarea").fill(LEAKS[0])
     desk.locator("#sc-race-start").click()
     expect(desk.locator("#sc-race-headline .sc-big")).to_be_visible()
     desk.get_by_role("tab", name="Dashboard").click()
-    expect(desk.locator("#sc-live .sc-tile").first).to_be_visible()
+    expect(desk.locator("#sc-dash-tiles .sc-tile").first).to_be_visible()
     assert asked_for == []
     assert asked_at_desk == []
 
@@ -188,7 +188,7 @@ def test_no_field_of_a_phone_is_so_small_that_it_zooms(new_context: New, site: S
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     ).new_page()
     open_page(phone, site)
-    for tab in ("Race", "Dashboard", "Desk"):
+    for tab in ("Race", "Dashboard"):
         phone.get_by_role("tab", name=tab).click()
     open_sidebar(phone)
     small = phone.evaluate("""() => [...document.querySelectorAll(
