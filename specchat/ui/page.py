@@ -50,12 +50,12 @@ def build_app(
     problems: Sequence[str] = (),
 ) -> gr.Blocks:
     """The whole app on running parts; `serve` puts it on the network. `problems` are said at the
-    top: what does not work, though the chat does."""
+    top of the demo: what does not work, though the chat does."""
     queue = EngineQueue(settings.concurrency)
     app = gr.Blocks(title=service.company.name, analytics_enabled=False, fill_width=True)
     with app:
         gr.Navbar(visible=False)
-        _customer(app, service, queue, settings, problems)
+        _customer(app, service, queue, settings)
     with app.route("specchat", f"/{DEMO}", show_in_navbar=False):
         gr.Navbar(visible=False)
         _demo(app, service, engine, store, queue, settings, problems)
@@ -66,19 +66,12 @@ def build_app(
     return app
 
 
-def _customer(
-    app: gr.Blocks,
-    service: ChatService,
-    queue: EngineQueue,
-    settings: Settings,
-    problems: Sequence[str],
-) -> None:
+def _customer(app: gr.Blocks, service: ChatService, queue: EngineQueue, settings: Settings) -> None:
     """What customers see: the shop, and a chat that fills the window."""
     identity = identity_box()
     sidebar = build_sidebar()
     with gr.Column(elem_id="sc-shell", elem_classes="sc-customer"):
         gr.HTML(shop_header(service.company.name), elem_id="sc-header")
-        _problems(problems)
         talk = build_chat_tab(
             sidebar, identity, service.company, settings.max_tokens, settings.temperature,
             engineer=False,
