@@ -24,6 +24,22 @@ def ask(page: Page, question: str) -> None:
     page.locator("#sc-send").click()
 
 
+def ask_for_person(page: Page) -> None:
+    """Takes whichever way to a person is shown: the button, or the offer in its place."""
+    page.locator("#sc-person:visible, #sc-accept:visible").first.click()
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Opens a tab of the dashboard, which on a narrow screen stands in the menu of those that have
+    no room."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.first.is_visible():
+        tab.first.click()
+        return
+    page.locator(".overflow-menu > button:visible").last.click()
+    page.locator(".overflow-dropdown button", has_text=name).first.click()
+
+
 def finished(page: Page, count: int = 1) -> None:
     """Wait until so many answers are there to their end."""
     expect(page.locator("#sc-chat .thought-group .title")).to_have_count(count)

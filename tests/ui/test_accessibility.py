@@ -48,7 +48,7 @@ def test_no_tab_has_a_serious_fault(
     expect(page.locator("#sc-dash-headline .sc-big")).to_be_visible()
     found["dashboard"] = faults(page)
     for view in ("Speed", "Drafts", "Engine", "Under load", "Turns"):
-        page.get_by_role("tab", name=view, exact=True).click()
+        chat_page.open_tab(page, view)
         found[view] = faults(page)
     page.goto(f"{site.url}/desk")
     expect(page.locator("#sc-key input")).to_be_visible()

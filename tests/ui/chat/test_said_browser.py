@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.ui.chat_page import ask, bot, finished, open_page, open_sidebar, user
+from tests.ui.chat_page import ask, ask_for_person, bot, finished, open_page, open_sidebar, user
 from tests.ui.conftest import DESK_KEY, WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
@@ -57,7 +57,7 @@ def test_no_text_of_a_chat_is_fetched(new_context: New, site: Site) -> None:
         site.engine.answer = f"I understand. {leak} I understand."
         ask(page, f"Is this right? {leak}")
         finished(page, count)
-    page.locator("#sc-person").click()
+    ask_for_person(page)
     expect(page.locator("#sc-panel")).to_contain_text("You are next")
     (waiting,) = site.service.handoffs.queue()
     for leak in LEAKS:
@@ -125,7 +125,7 @@ def test_what_is_typed_is_shown_copied_and_edited_as_typed(
 def test_a_colleagues_lines_are_shown_as_written(page: Page, site: Site) -> None:
     said = "# 1\n5*3*2 pieces\n\nSee https://example.com/a_b_c?d=1&e=2."
     open_page(page, site, consent=True)
-    page.locator("#sc-person").click()
+    ask_for_person(page)
     expect(page.locator("#sc-panel")).to_contain_text("You are next")
     (waiting,) = site.service.handoffs.queue()
     site.service.handoffs.reply(waiting.handoff_id, said)

@@ -56,7 +56,7 @@ SAME = {
     # terms that are the same in German, and names
     "Chat", "Chats", "Seed", "TPOT", "TTFT", "E2E", "Median", "Status", "Hardware", "min",
     "English", "Deutsch", "specchat", "logo", "float32", "cpu", "care", "scripted", "mlp", "ngram",
-    "suffix", "bfloat16", "AMD", "EPYC",
+    "suffix", "bfloat16", "AMD", "EPYC", "Fernhollow", "Filter",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{3,}[0-9]*")
 """What has no word of three letters is a number, a unit or a sign."""
@@ -129,7 +129,7 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     chat_page.ask(page, "Where is my order 4417? Write to jane.doe@example.org")
     chat_page.finished(page)
     page.locator("#sc-chat .thought-group .title").press("Enter")
-    page.locator("#sc-person").click()
+    chat_page.ask_for_person(page)
     expect(page.locator(".sc-handoff")).to_be_visible()
     page.get_by_role("button", name="Options").first.click()
     look("chat")
@@ -172,13 +172,13 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     look("an open menu")
     page.keyboard.press("Escape")
     for view, charts in (("Speed", 3), ("Engine", 1), ("Turns", 0)):
-        page.get_by_role("tab", name=view, exact=True).click()
+        chat_page.open_tab(page, view)
         expect(page.locator(".js-plotly-plot:visible")).to_have_count(charts)
         look(view)
-    page.get_by_role("tab", name="Under load").click()
+    chat_page.open_tab(page, "Under load")
     expect(page.locator("#sc-load .js-plotly-plot:visible").nth(3)).to_be_visible()
     look("under load")
-    page.get_by_role("tab", name="Drafts").click()
+    chat_page.open_tab(page, "Drafts")
     page.locator("#sc-speculators button").first.click()
     expect(page.locator("#sc-speculators-words table")).to_be_visible()
     look("drafts")
