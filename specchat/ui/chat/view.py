@@ -48,7 +48,8 @@ class ChatView:
     def load(self, stored: Any) -> ChatViewState:
         """The page was opened or reloaded: show what was open.
 
-        Changes as little as possible, because a quick customer may have asked something already.
+        Changes as little as possible, because a quick customer may have asked or agreed to something
+        already: consent is asked for until it is answered, and never again by a late answer.
         """
         if not stored:
             return ChatViewState()
@@ -59,15 +60,15 @@ class ChatView:
             messages=shown.messages or None,
             opinions=shown.opinions if shown.messages else None,
             identity=None if shown.identity == who else shown.identity,
-            keeps=bool(who.keeps),
+            keeps=who.keeps,
             conversations=shown.conversations,
             current=who.conversation,
             listed=shown.listed,
-            title=shown.title,
+            title=shown.title or None,
             notes=shown.notes or None,
-            panel=shown.panel,
-            waits=shown.waits,
-            asks_consent=shown.asks_consent,
+            panel=shown.panel or None,
+            waits=shown.waits or None,
+            asks_consent=None if who.keeps is None else False,
         )
 
     def open(self, conversation: str | None, stored: Any) -> ChatViewState:

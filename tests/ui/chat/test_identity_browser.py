@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from specchat.ui.chat.view import ChatView
+from specchat.ui.chat.view_state import ChatViewState
+from specchat.ui.shared.identity import Identity
 from tests.ui.chat_page import ask, bot, finished, open_page, open_sidebar, user
 from tests.ui.conftest import WAIT_MS, Site, eventually, wait_for_rows
 
@@ -33,6 +37,27 @@ def forget(page: Page) -> None:
     page.locator("#sc-forget").click()
     page.locator("#sc-forget-yes").click()
     expect(page.locator("#sc-notes")).to_contain_text("has been erased")
+
+
+def test_an_answer_to_consent_outlives_a_late_load(
+    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed, loaded, show = threading.Event(), threading.Event(), ChatView.show
+
+    def late(view: ChatView, who: Identity) -> ChatViewState:
+        shown = show(view, who)
+        agreed.wait(WAIT_MS / 1000)
+        loaded.set()
+        return shown
+
+    monkeypatch.setattr(ChatView, "show", late)
+    page.goto(site.url)
+    page.locator("#sc-agree").click()
+    expect(page.locator("#sc-consent")).to_have_count(0)
+    agreed.set()
+    assert loaded.wait(WAIT_MS / 1000)
+    page.wait_for_timeout(500)  # what the load says arrives
+    expect(page.locator("#sc-consent")).to_have_count(0)
 
 
 def test_two_tabs_of_a_fresh_browser_are_one_customer(new_context: New, site: Site) -> None:
