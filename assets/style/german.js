@@ -111,6 +111,7 @@ window.specchatGerman = (() => {
   // What a server-made element says by its value, whatever its English looks like; else undefined.
   function marked(element, text) {
     const [data, time] = [element.closest("data[value]"), element.closest("time[datetime]")];
+    if (time && time.matches(".sc-clock")) return text;
     if (time) return germanDay.format(new Date(time.dateTime));
     if (data) return text.replace(new RegExp(FIGURE), (figure) => number(data.value, figure.includes(",")));
     const isCell = element.closest(".sc-figures") && new RegExp(`^${FIGURE}$`).test(text);

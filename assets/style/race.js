@@ -15,6 +15,7 @@ const lanes = Object.fromEntries(
 );
 const board = element.querySelector(".sc-race");
 const replayButton = element.querySelector("[data-replay]");
+const skipButton = element.querySelector("[data-skip]");
 const speedMenu = element.querySelector("[data-speed]");
 const marksBox = element.querySelector("[data-marks]");
 const paceWords = element.querySelector("[data-pace]");
@@ -71,6 +72,17 @@ function scaleOf(value) {
   return Math.max(...NAMES.map((name) => value.lanes[name].total_ms), 1);
 }
 
+// While the arms are measured nothing of the race is told: the replay is the only show.
+function measure(value) {
+  for (const name of NAMES) {
+    clear(lanes[name]);
+    const { state } = value.lanes[name];
+    lanes[name].root.dataset.state = state;
+    lanes[name].bar.style.width = "0";
+    lanes[name].clock.textContent = { waiting: "waiting", running: "measuring…", done: "measured" }[state];
+  }
+}
+
 function showAll(value) {
   for (const name of NAMES) draw(name, value.lanes[name], Infinity, scaleOf(value));
 }
@@ -100,9 +112,16 @@ function replay(value) {
     last = time;
     for (const name of NAMES) draw(name, value.lanes[name], position, scale);
     if (position < scale) frame = requestAnimationFrame(tick);
-    else board.dataset.phase = "replayed";
+    else ended();
   };
+  skipButton.hidden = false;
   frame = requestAnimationFrame(tick);
+}
+
+function ended() {
+  cancelAnimationFrame(frame);
+  skipButton.hidden = true;
+  board.dataset.phase = "replayed";
 }
 
 function update() {
@@ -113,11 +132,15 @@ function update() {
   const fresh = value.run !== run || board.dataset.phase === "live";
   run = value.run;
   replayButton.disabled = value.phase !== "done";
+  skipButton.hidden = true;
   speedMenu.disabled = value.phase !== "done";
   sayPace(1);
   if (value.phase !== "done") {
     board.dataset.phase = value.phase;
-    showAll(value);
+    if (value.phase === "live") {
+      measure(value);
+      board.querySelector(".sc-lanes").scrollIntoView({ block: "nearest" });
+    } else showAll(value);
   } else if (fresh && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
     replay(value);
   } else {
@@ -127,6 +150,10 @@ function update() {
   }
 }
 
+skipButton.addEventListener("click", () => {
+  showAll(props.value);
+  ended();
+});
 replayButton.addEventListener("click", () => {
   if (props.value && props.value.phase === "done") replay(props.value);
 });

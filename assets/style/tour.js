@@ -1,20 +1,9 @@
-// The walk-through: one step at a time, its target outlined. Escape closes it; the browser
-// remembers that it was closed.
-const KEY = "specchat-tour-seen";
+// The walk-through, for who asks for it: one step at a time, its target outlined. Escape closes it.
 const card = element.querySelector("[data-card]");
 const opener = element.querySelector("[data-open]");
 const steps = [...element.querySelectorAll("[data-step]")];
 const [back, next, close] = ["back", "next", "close"].map((name) => element.querySelector(`[data-${name}]`));
 let at = 0;
-
-function seen(value) {
-  try {
-    if (value) localStorage.setItem(KEY, "1");
-    return localStorage.getItem(KEY) === "1";
-  } catch { // a browser that keeps nothing sees the walk-through again
-    return false;
-  }
-}
 
 function unmark() {
   document.querySelectorAll(".sc-tour-target").forEach((node) => node.classList.remove("sc-tour-target"));
@@ -37,7 +26,6 @@ function open() {
 }
 
 function end() {
-  seen(true);
   unmark();
   card.hidden = true;
   opener.hidden = false;
@@ -53,5 +41,4 @@ opener.addEventListener("click", () => { open(); next.focus(); });
 card.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { end(); opener.focus(); }
 });
-if (seen(false)) opener.hidden = false;
-else open();
+opener.hidden = false;

@@ -1,5 +1,4 @@
-"""What the page's head adds to Gradio: the second language, switched without a reload, a notice
-when the server is out of reach, and names that its components lack for screen readers."""
+"""The second language of the page, switched without a reload."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from starlette.routing import Route
 
 from specchat.chat.company.profile import Company
 from specchat.ui.german import german_texts
-from specchat.ui.shared.theme import STYLE_DIRECTORY
+from specchat.ui.page_files import FOREVER
 
 CHOICE = (
     '<label class="sc-language"><span>Language</span><select data-language aria-label="Language">'
@@ -23,32 +22,20 @@ DICTIONARY = "language/de.json"
 """Where the page reads its German, once somebody chooses it."""
 
 
-_SCRIPTS = (
-    "identity.js",
-    "conversation.js",
-    "german.js",
-    "language.js",
-    "language_charts.js",
-    "connection.js",
-    "gradio_accessibility.js",
-)
-
-
 def language_head(company: Company) -> str:
-    """The scripts of the page. It opens in the company's language until somebody chooses."""
+    """What the scripts of the page know: it opens in the company's language until somebody
+    chooses."""
     version = hashlib.sha256(_dictionary(company)).hexdigest()[:12]
     known = {"dictionary": f"{DICTIONARY}?{version}", "usual": company.language}
-    scripts = "".join((STYLE_DIRECTORY / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    return f"<script>const LANGUAGE = {json.dumps(known)};\n{scripts}</script>"
+    return f"<script>const LANGUAGE = {json.dumps(known)};</script>"
 
 
 def dictionary_route(company: Company) -> Route:
     """Serves every English text with its German; browsers keep it until `language_head` changes."""
     content = _dictionary(company)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
 
     async def dictionary(_: Request) -> Response:
-        return Response(content, media_type="application/json", headers=headers)
+        return Response(content, media_type="application/json", headers=FOREVER)
 
     return Route(f"/{DICTIONARY}", dictionary)
 

@@ -1,4 +1,4 @@
-"""The page: header, sidebar and tabs, put together."""
+"""Three views of one app: what customers see, the demo with race and dashboard, the desk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from specchat.ui.dashboard.load_section import bind_load, build_load_section
 from specchat.ui.dashboard.speculators_section import bind_speculators, build_speculators_section
 from specchat.ui.dashboard.tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.dashboard.tools import bind_evidence_tools, build_evidence_tools
-from specchat.ui.desk import labels
 from specchat.ui.desk.events import DeskEvents
 from specchat.ui.desk.tab import bind_desk, build_desk_tab
 from specchat.ui.language import CHOICE
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TITLE = "specchat: customer care, answered speculatively"
+DEMO, DESK = "demo", "desk"
+"""Where the other views are."""
 
 
 def build_app(
@@ -49,17 +49,53 @@ def build_app(
     settings: Settings,
     problems: Sequence[str] = (),
 ) -> gr.Blocks:
-    """The whole page on running parts; `serve` puts it on the network. `problems` are said at the
-    top: what does not work, though the chat does."""
+    """The whole app on running parts; `serve` puts it on the network. `problems` are said at the
+    top of the demo: what does not work, though the chat does."""
     queue = EngineQueue(settings.concurrency)
+    app = gr.Blocks(title=service.company.name, analytics_enabled=False, fill_width=True)
+    with app:
+        gr.Navbar(visible=False)
+        _customer(app, service, queue, settings)
+    with app.route("specchat", f"/{DEMO}", show_in_navbar=False):
+        gr.Navbar(visible=False)
+        _demo(app, service, engine, store, queue, settings, problems)
+    with app.route("Desk", f"/{DESK}", show_in_navbar=False):
+        gr.Navbar(visible=False)
+        _desk(service, queue, settings)
+    app.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
+    return app
+
+
+def _customer(app: gr.Blocks, service: ChatService, queue: EngineQueue, settings: Settings) -> None:
+    """What customers see: the shop, and a chat that fills the window."""
+    identity = identity_box()
+    sidebar = build_sidebar()
+    with gr.Column(elem_id="sc-shell", elem_classes="sc-customer"):
+        gr.HTML(shop_header(service.company.name), elem_id="sc-header")
+        talk = build_chat_tab(
+            sidebar, identity, service.company, settings.max_tokens, settings.temperature,
+            engineer=False,
+        )  # fmt: skip
+    bind_chat(talk, service, queue, app, engineer=False)
+
+
+def _demo(
+    app: gr.Blocks,
+    service: ChatService,
+    engine: Engine,
+    store: Store,
+    queue: EngineQueue,
+    settings: Settings,
+    problems: Sequence[str],
+) -> None:
+    """The same chat with its evidence, the race and the dashboard."""
     sampling = (settings.max_tokens, settings.temperature)
     races = RaceEvents(service, engine, store)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        identity = identity_box()
-        sidebar = build_sidebar()
-        gr.HTML(header_html(engine.info, service.company.name), elem_id="sc-header")
-        if problems:
-            gr.HTML(notes(problems), elem_id="sc-problems")
+    identity = identity_box()
+    sidebar = build_sidebar()
+    with gr.Column(elem_id="sc-shell", elem_classes="sc-demo"):
+        gr.HTML(demo_header(engine.info, service.company.name), elem_id="sc-header")
+        _problems(problems)
         with gr.Tabs(elem_id="sc-tabs") as tabs:
             with gr.Tab("Chat", id="chat") as chat:
                 talk = build_chat_tab(sidebar, identity, service.company, *sampling)
@@ -70,22 +106,32 @@ def build_app(
             with gr.Tab("Dashboard", id="dashboard") as dashboard:
                 board = build_dashboard_tab(engine.info.speculators)
                 more = build_evidence_tools()
-                under_load = build_load_section()
-                drafters = build_speculators_section()
-                build_gpu_section()
-            with gr.Tab(labels.TAB, id="desk") as support:
-                desk = build_desk_tab([reply.name for reply in service.company.replies])
-        bind_chat(talk, service, queue, page)
-        bind_desk(desk, _desk_events(service, settings), queue)
-        bind_race(track, races, queue)
-        page.load(opener(track), None, linked(track, tabs), show_progress="hidden", **queue.quick())
-        bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race, support])
-        bind_evidence_tools(more, board.filters(), store, queue)
-        bind_load(under_load, queue)
-        bind_speculators(drafters, store, queue)
-        add_api(service, races, queue, *sampling)
-    page.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
-    return page
+                under_load = build_load_section(board.views.under_load)
+                with board.views.drafts:
+                    drafters = build_speculators_section()
+                with board.views.engine:
+                    build_gpu_section()
+    bind_chat(talk, service, queue, app)
+    bind_race(track, races, queue)
+    app.load(opener(track), None, linked(track, tabs), show_progress="hidden", **queue.quick())
+    bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
+    bind_evidence_tools(more, board.filters(), store, queue)
+    bind_load(under_load, queue)
+    bind_speculators(drafters, store, queue)
+    add_api(service, races, queue, *sampling)
+
+
+def _desk(service: ChatService, queue: EngineQueue, settings: Settings) -> None:
+    """Where colleagues answer customers who want a person."""
+    with gr.Column(elem_id="sc-shell", elem_classes="sc-desk"):
+        gr.HTML(desk_header(service.company.name), elem_id="sc-header")
+        desk = build_desk_tab([reply.name for reply in service.company.replies])
+    bind_desk(desk, _desk_events(service, settings), queue)
+
+
+def _problems(problems: Sequence[str]) -> None:
+    if problems:
+        gr.HTML(notes(problems), elem_id="sc-problems")
 
 
 def _desk_events(service: ChatService, settings: Settings) -> DeskEvents:
@@ -96,8 +142,16 @@ def _desk_events(service: ChatService, settings: Settings) -> DeskEvents:
     return DeskEvents(service.handoffs, key, service.company)
 
 
-def header_html(info: Any, company: str) -> str:
-    """Logo, name, and which model answers on which machine. Escaped."""
+def shop_header(company: str) -> str:
+    """The shop and the choice of a language. Escaped."""
+    return (
+        f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>{escape(company)}</h1>'
+        f"<span>Customer care</span></div>{CHOICE}</div>"
+    )
+
+
+def demo_header(info: Any, company: str) -> str:
+    """The product, which model answers on which machine, and the other views. Escaped."""
     drafts = " + ".join(info.speculators) or "no speculator"
     chips = [
         escape(model_name(info.name)),
@@ -110,5 +164,16 @@ def header_html(info: Any, company: str) -> str:
     return (
         f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>specchat</h1>'
         f"<span>{escape(company)} customer care</span></div>"
-        f'<div class="sc-chips" aria-label="Model" role="group">{shown}</div>{CHOICE}</div>'
+        '<details class="sc-about"><summary>About this model</summary>'
+        f'<div class="sc-chips">{shown}</div></details>'
+        f'<nav class="sc-views" aria-label="Views"><a href="./">Customer view</a>'
+        f'<a href="./{DESK}">Desk</a></nav>{CHOICE}</div>'
+    )
+
+
+def desk_header(company: str) -> str:
+    """Whose desk it is. Escaped."""
+    return (
+        f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>Support desk</h1>'
+        f"<span>{escape(company)}</span></div>{CHOICE}</div>"
     )

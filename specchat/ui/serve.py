@@ -21,7 +21,8 @@ from specchat.settings import Settings
 from specchat.ui.delivery import middleware
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
-from specchat.ui.shared.theme import HEAD, STYLE_SHEET, theme
+from specchat.ui.page_files import page_head, page_routes
+from specchat.ui.shared.theme import HEAD, theme
 from storage import Store, open_store
 
 if TYPE_CHECKING:
@@ -126,9 +127,11 @@ def launch_options(settings: Settings, company: Company) -> dict[str, Any]:
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
-        "css_paths": [STYLE_SHEET],
-        "head": HEAD + language_head(company),
-        "app_kwargs": {"routes": [dictionary_route(company)], "middleware": middleware()},
+        "head": HEAD + language_head(company) + page_head(),
+        "app_kwargs": {
+            "routes": [dictionary_route(company), *page_routes()],
+            "middleware": middleware(),
+        },
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,

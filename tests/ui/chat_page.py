@@ -7,9 +7,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.ui.conftest import Site
 
 
-def open_page(page: Page, site: Site, *, consent: bool | None = None) -> Page:
-    """Open the page; answer the question for consent when it is to be answered."""
-    page.goto(site.url)
+def open_page(page: Page, site: Site, *, consent: bool | None = None, view: str = "demo") -> Page:
+    """Open a view; answer the question for consent when it is to be answered."""
+    page.goto(f"{site.url}/{view}")
     expect(page.locator("#sc-question textarea")).to_be_visible()
     expect(page.locator("#sc-chat")).to_be_visible()
     if consent is not None:
@@ -24,9 +24,30 @@ def ask(page: Page, question: str) -> None:
     page.locator("#sc-send").click()
 
 
+def ask_for_person(page: Page) -> None:
+    """Takes whichever way to a person is shown: the button, or the offer in its place."""
+    page.locator("#sc-person:visible, #sc-accept:visible").first.click()
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Opens a tab of the dashboard, which on a narrow screen stands in the menu of those that have
+    no room."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.first.is_visible():
+        tab.first.click()
+        return
+    page.locator(".overflow-menu > button:visible").last.click()
+    page.locator(".overflow-dropdown button", has_text=name).first.click()
+
+
 def finished(page: Page, count: int = 1) -> None:
     """Wait until so many answers are there to their end."""
     expect(page.locator("#sc-chat .thought-group .title")).to_have_count(count)
+
+
+def finished_for_customer(page: Page, count: int = 1) -> None:
+    """The same in the customers' view, where an answer says how long it took."""
+    expect(page.locator("#sc-chat .sc-answered")).to_have_count(count)
 
 
 def bot(page: Page) -> Locator:

@@ -78,7 +78,7 @@ def _take(
     )
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
-    page.goto(url)
+    page.goto(f"{url}/demo")
     views = (
         ("chat", _chat),
         ("race", _race),
@@ -142,7 +142,7 @@ def _tools(page: Page) -> None:
 def _desk(browser: Browser, url: str, file: Path, key: str) -> None:
     """A customer asks for a person; a colleague reads the case and begins to answer."""
     customer = browser.new_page()
-    customer.goto(url)
+    customer.goto(f"{url}/demo")
     customer.locator("#sc-agree").click()
     expect(customer.locator("#sc-consent")).to_have_count(0)
     words = "My name is Jane Miller and order 4417 has not come. Write to jane@example.org"
@@ -152,8 +152,7 @@ def _desk(browser: Browser, url: str, file: Path, key: str) -> None:
         expect(customer.locator("#sc-chat .thought-group .title")).to_have_count(turn)
     expect(customer.locator(".sc-handoff")).to_be_visible()
     desk = browser.new_page(viewport={"width": WIDE[0], "height": WIDE[1]}, color_scheme="light")
-    desk.goto(url)
-    desk.get_by_role("tab", name="Desk").click()
+    desk.goto(f"{url}/desk")
     desk.locator("#sc-key input").fill(key)
     desk.locator("#sc-desk-open").click()
     desk.locator("#sc-customers label").first.click()
@@ -173,7 +172,7 @@ def _animate(browser: Browser, url: str, file: Path) -> None:
     context = browser.new_context(viewport={"width": 900, "height": 760}, color_scheme="light")
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
-    page.goto(url)
+    page.goto(f"{url}/demo")
     _race(page)
     board = page.locator("#sc-race-board .sc-race")
     expect(board).to_have_attribute("data-phase", "replayed")

@@ -16,8 +16,7 @@ FOOTER = re.compile(r"\d+ tok/s · \d+ tokens · τ \d\.\d · \d+ % drafts accep
 LAST_DRAWN = {
     "Chat": "#sc-chat .thought-group .title",
     "Race": "#sc-race-start",
-    "Dashboard": "#sc-live .sc-tile",
-    "Desk": "#sc-key input",
+    "Dashboard": "#sc-dash-tiles .sc-tile",
 }
 NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 ONE_LANE_IS_DONE = """() => ["[data-phase=replaying]", "[data-lane=speculative][data-state=done]",
@@ -137,6 +136,7 @@ def test_the_dashboard_shows_a_new_turn_by_itself(page: Page, site: Site) -> Non
     for _ in site.service.answer(site.service.new_conversation(who), "From elsewhere", owner=who):
         pass
     expect(tile).to_have_text(str(before + 1))
+    page.get_by_role("tab", name="Engine").click()
     expect(page.locator("#sc-live")).to_contain_text("compiled 7/7")
 
 

@@ -83,7 +83,7 @@ def test_a_server_that_ends_and_comes_back(
     port = free_port()
     parts = (tiny_model_dir, "ngram", tmp_path / "again.db", port)
     with whole_app(*parts) as url:
-        page.goto(url)
+        page.goto(f"{url}/demo")
         page.locator("#sc-agree").click()
         expect(page.locator("#sc-consent")).to_have_count(0)
         question(page).fill("Where is my parcel?")

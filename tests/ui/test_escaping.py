@@ -16,8 +16,8 @@ from specchat.ui.chat import cards
 from specchat.ui.chat.said import formatted, typed, typed_text, written
 from specchat.ui.chat.tab import build_chat_tab  # noqa: F401  (imports must not need a page)
 from specchat.ui.chat.transcript import colleague_message, transcript
-from specchat.ui.desk.events import case_html
-from specchat.ui.page import header_html
+from specchat.ui.desk.events import case_html, known_html
+from specchat.ui.page import demo_header, desk_header, shop_header
 from specchat.ui.race.result import headline_html
 from specchat.ui.shared import alerts
 from specchat.ui.shared.token_highlights import legend, marked_text
@@ -32,7 +32,19 @@ PAYLOADS = (
     "<b\nonmouseover=alert(1)>",
 )
 HARMLESS = {"div", "span", "p", "br", "strong", "h1", "svg", "path", "circle", "b", "i"}
-HARMLESS |= {"small", "details", "summary", "h3", "label", "select", "option", "data", "time"}
+HARMLESS |= {
+    "nav",
+    "a",
+    "small",
+    "details",
+    "summary",
+    "h3",
+    "label",
+    "select",
+    "option",
+    "data",
+    "time",
+}
 
 
 class Elements(HTMLParser):
@@ -113,6 +125,7 @@ def test_cards_and_the_desk(payload: str) -> None:
     assert_harmless(cards.sources([entry], read=True))
     assert_harmless(cards.handoff_panel(handoff))
     assert_harmless(case_html(Desk(handoff=handoff, turns=(said,))))
+    assert_harmless(known_html(Desk(handoff=handoff, turns=(said,))))
     assert_harmless(colleague_message(payload)["content"])
 
 
@@ -121,7 +134,8 @@ def test_the_header_and_a_race(payload: str) -> None:
     info = SimpleNamespace(
         name=payload, parameters=1, dtype="float32", device="cpu", speculators=(payload,)
     )
-    assert_harmless(header_html(info, payload))
+    assert_harmless(demo_header(info, payload))
+    assert_harmless(shop_header(payload) + desk_header(payload))
     assert_harmless(headline_html(pair(plain_stats(), stats()), payload))
 
 

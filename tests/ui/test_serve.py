@@ -61,7 +61,7 @@ def test_a_bad_speculator_costs_its_speed_and_not_the_chat(
     try:
         assert parts.loaded.engine.info.speculators == ("ngram",)
         said = [p["props"]["value"] for p in parts.page.config["components"] if _is_problem(p)]
-        assert len(said) == 1
+        assert len(said) == 1  # in the demo alone
         for entry in ("eagle9", "mlp:/no/such", "draft"):
             assert f"Speculator {entry} is not used" in said[0]
         assert 'role="status"' in said[0]

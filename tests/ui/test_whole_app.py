@@ -27,7 +27,7 @@ def test_a_customer_asks_races_and_finds_both_after_a_restart(
 
 
 def _ask(page: Page, url: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}/demo")
     page.locator("#sc-question textarea").fill("where is my refund for order 4417?")
     page.locator("#sc-send").click()
     title = page.locator("#sc-chat .thought-group .title")
@@ -36,7 +36,7 @@ def _ask(page: Page, url: str) -> None:
 
 
 def _race(page: Page, url: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}/demo")
     page.get_by_role("tab", name="Race").click()
     page.locator("#sc-race-question textarea").fill("where is my refund for order 4417?")
     page.locator("#sc-race-start").click()
@@ -48,11 +48,13 @@ def _race(page: Page, url: str) -> None:
 
 
 def _find_both(page: Page, url: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}/demo")
     page.get_by_role("tab", name="Dashboard").click()
     expect(page.locator("#sc-dash-tiles .sc-tile").first).to_contain_text("3")
     expect(page.locator("#sc-dash-tiles .sc-tile").first).to_contain_text("turns, 1 race")
+    page.get_by_role("tab", name="Turns", exact=True).click()
     table = page.locator("#sc-table")
     expect(table).to_contain_text("chat")
     expect(table).to_contain_text("plain")
+    page.get_by_role("tab", name="Engine", exact=True).click()
     expect(page.locator("#sc-live")).to_contain_text("eager")

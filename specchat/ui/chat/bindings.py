@@ -21,9 +21,17 @@ from specchat.ui.shared.identity import reading
 from specchat.ui.shared.sampling_controls import EngineQueue
 
 
-def bind_chat(tab: ChatTab, service: ChatService, queue: EngineQueue, page: gr.Blocks) -> None:
-    """Connect every control of the chat and its sidebar."""
-    view = ChatView(service)
+def bind_chat(
+    tab: ChatTab,
+    service: ChatService,
+    queue: EngineQueue,
+    page: gr.Blocks,
+    *,
+    engineer: bool = True,
+) -> None:
+    """Connect every control of the chat and its sidebar. Without `engineer` an answer says how long
+    it took, and nothing else of the engine."""
+    view = ChatView(service, evidence=engineer)
     events, care = ChatEvents(service, view), CareEvents(service, view)
     bound = _Bound(tab, events, care)
     quick = {**queue.quick(), "outputs": tab.outputs(), "show_progress": "hidden"}

@@ -9,7 +9,6 @@ from typing import Any
 from specchat.chat.service import ChatService
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
-from specchat.ui.chat.transcript import transcript
 from specchat.ui.chat.view import ChatView, is_open, turn_at
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
@@ -36,7 +35,7 @@ class CareEvents:
         self._service.rate_answer(who.conversation, turn_id, score, owner=who.owner)
         handoff = self._view.handoff(who)
         return ChatViewState(
-            opinions=transcript(self._view.turns(who)).opinions,
+            opinions=self._view.transcript(self._view.turns(who)).opinions,
             offer=cards.offer(("disliked",)) if score == -1 and not is_open(handoff) else "",
             panel=cards.handoff_panel(handoff),
             waits=is_open(handoff),
@@ -107,7 +106,7 @@ class CareEvents:
         state = f"{handoff and (handoff.status, handoff.position)} {len(turns)}"
         if state == seen:
             return ChatViewState(), seen
-        shown = transcript(turns)
+        shown = self._view.transcript(turns)
         settled = handoff is not None and handoff.status == "closed"
         return (
             ChatViewState(

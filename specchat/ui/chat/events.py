@@ -12,7 +12,7 @@ from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError, ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
 from specchat.ui.chat.said import typed_text
-from specchat.ui.chat.transcript import Message, answer_messages, transcript, user_message
+from specchat.ui.chat.transcript import Message, answer_messages, user_message
 from specchat.ui.chat.view import ChatView, is_open, turn_at
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
@@ -37,7 +37,7 @@ class ChatEvents:
         try:
             opened = self._view.for_question(who)
             who = opened.who
-            earlier = transcript(self._view.turns(who)).messages
+            earlier = self._view.transcript(self._view.turns(who)).messages
         except say.EXPECTED as error:
             yield ChatViewState(identity=who, box=said, alert=say.problem(error))
             return
@@ -64,7 +64,7 @@ class ChatEvents:
         yield from self._stream(
             who,
             turns[-1].question,
-            transcript(turns[:-1]).messages,
+            self._view.transcript(turns[:-1]).messages,
             False,
             lambda: self._service.retry(who.conversation, owner=who.owner, options=options),
         )
@@ -85,7 +85,7 @@ class ChatEvents:
         yield from self._stream(
             who,
             said,
-            transcript(turns[:place]).messages,
+            self._view.transcript(turns[:place]).messages,
             True,
             lambda: self._service.edit(
                 who.conversation, turn_id, said, owner=who.owner, options=options
@@ -100,7 +100,7 @@ class ChatEvents:
             if not turns:
                 return ChatViewState(alert=say.alert(text.NOTHING_TO_UNDO))
             self._service.undo(who.conversation, owner=who.owner)
-            left = transcript(self._view.turns(who))
+            left = self._view.transcript(self._view.turns(who))
             return ChatViewState(
                 messages=left.messages,
                 opinions=left.opinions,

@@ -11,8 +11,8 @@ from specchat.chat.wording import DOUBTS, day
 
 QUESTION_LABEL = "Your question"
 QUESTION_HINTS = {  # by the language of the company; the German page says the other one
-    "en": "Type your question and press Enter",
-    "de": "Type your question in German and press Enter",
+    "en": "Type your question",
+    "de": "Type your question in German",
 }
 SEND = "Send"
 STOP = "Stop"
@@ -72,6 +72,14 @@ MARKS_FORGOTTEN = (
 )
 NOT_MEASURED = "No measurements were stored for this answer."
 COLLEAGUE = "Colleague:"
+NOT_TIMED = {"completed": "Answered", "cancelled": "Stopped", "failed": "Not answered"}
+
+
+def answered_in(ms: float) -> str:
+    """How long an answer took, for a customer."""
+    return f"Answered in {max(ms / 1000, 0.1):.1f} s"
+
+
 SOURCES_READ = "Sources of this answer"
 SOURCES_QUOTED = "In the words of our help page"
 SOURCES_SHOWN = "From our help pages"

@@ -13,7 +13,11 @@ from specchat.chat.company.profile import Company
 from specchat.ui.chat import labels as text
 from specchat.ui.chat.sidebar import Sidebar
 from specchat.ui.chat.view_state import ChatViewState
-from specchat.ui.shared.sampling_controls import SamplingControls, build_sampling_controls
+from specchat.ui.shared.sampling_controls import (
+    FixedSampling,
+    SamplingControls,
+    build_sampling_controls,
+)
 
 POLL_S = 2.0
 """How often a customer who waits for a person is told how it stands."""
@@ -60,7 +64,7 @@ class ChatTab:
     person: gr.Button
     end: gr.Button
     rating: Rating
-    options: SamplingControls
+    options: SamplingControls | FixedSampling
     timer: gr.Timer
     sidebar: Sidebar
 
@@ -69,7 +73,7 @@ class ChatTab:
         side = self.sidebar
         return [
             self.chatbot, self.box, self.identity, self.alert, self.notes, self.offer, self.accept,
-            self.panel, self.back, self.send, self.stop, self.timer,
+            self.panel, self.back, self.person, self.send, self.stop, self.timer,
             self.rating.group, self.rating.score, self.rating.comment, self.consent.group,
             side.conversations, side.listed, side.opened, side.title, side.download, side.keep,
         ]  # fmt: skip
@@ -103,6 +107,7 @@ class ChatTab:
         if view_state.waits is not None:
             changes[self.timer] = gr.Timer(active=view_state.waits)
             changes[self.back] = gr.update(visible=view_state.waits)
+            changes[self.person] = gr.update(visible=not view_state.waits)
         if view_state.rating is not None:
             changes[self.rating.group] = gr.update(visible=view_state.rating)
             changes |= {self.rating.score: None, self.rating.comment: ""}
@@ -122,8 +127,11 @@ def build_chat_tab(
     company: Company,
     max_tokens: int,
     temperature: float,
+    *,
+    engineer: bool = True,
 ) -> ChatTab:
-    """Lay the chat out; events are bound by `bind_chat`."""
+    """Lay the chat out; events are bound by `bind_chat`. Without `engineer` as customers see it:
+    nothing of the engine can be set."""
     gr.HTML(f'<div class="sc-disclosure" role="note">{text.disclosure(escape(company.name))}</div>')
     gr.HTML(
         f'<div class="sc-note" role="note">{text.BROWSER_KEEPS_NOTHING}</div>',
@@ -138,6 +146,9 @@ def build_chat_tab(
     offer = gr.HTML("", elem_id="sc-offer")
     accept = gr.Button(text.ACCEPT_OFFER, size="sm", visible=False, elem_id="sc-accept")
     rating = _build_rating()
+    with gr.Row(elem_id="sc-actions"):
+        person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
+        end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
     with gr.Row(equal_height=True, elem_id="sc-ask"):
         box = gr.Textbox(
             placeholder=text.QUESTION_HINTS[company.language],
@@ -149,14 +160,15 @@ def build_chat_tab(
             min_width=160,
             elem_id="sc-question",
         )
-        send = gr.Button(text.SEND, variant="primary", scale=1, min_width=88, elem_id="sc-send")
+        send = gr.Button(text.SEND, variant="primary", scale=0, min_width=88, elem_id="sc-send")
         stop = gr.Button(
-            text.STOP, variant="stop", scale=1, min_width=88, visible=False, elem_id="sc-stop"
+            text.STOP, variant="stop", scale=0, min_width=88, visible=False, elem_id="sc-stop"
         )
-    with gr.Row(elem_id="sc-actions"):
-        person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
-        end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
-    options = build_sampling_controls(max_tokens, temperature, with_mode=True)
+    options = (
+        build_sampling_controls(max_tokens, temperature, with_mode=True)
+        if engineer
+        else FixedSampling(max_tokens, temperature)
+    )
     return ChatTab(
         identity=identity,
         consent=consent,
@@ -180,7 +192,7 @@ def build_chat_tab(
 
 
 def _build_consent() -> Consent:
-    with gr.Column(elem_id="sc-consent", elem_classes="sc-box") as group:
+    with gr.Column(scale=0, elem_id="sc-consent", elem_classes="sc-box") as group:
         gr.HTML(f'<div class="sc-consent">{text.CONSENT}</div>')
         with gr.Row(elem_classes="sc-buttons"):
             yes = gr.Button(
@@ -195,7 +207,7 @@ def _build_chatbot(company: Company) -> gr.Chatbot:
         elem_id="sc-chat",
         label=text.CONVERSATION,
         show_label=False,
-        height=560,
+        height="var(--sc-chat-height)",
         sanitize_html=True,
         allow_tags=False,
         buttons=["copy"],
@@ -209,7 +221,7 @@ def _build_chatbot(company: Company) -> gr.Chatbot:
 
 
 def _build_rating() -> Rating:
-    with gr.Column(visible=False, elem_id="sc-rating", elem_classes="sc-box") as group:
+    with gr.Column(scale=0, visible=False, elem_id="sc-rating", elem_classes="sc-box") as group:
         score = gr.Radio(
             choices=["1", "2", "3", "4", "5"],
             label=text.CSAT,

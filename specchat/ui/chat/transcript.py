@@ -29,13 +29,13 @@ class Transcript:
     opinions: list[str | None]  # one for each run of messages that are not the customer's
 
 
-def transcript(turns: Sequence[ChatTurn]) -> Transcript:
-    """Finished turns."""
+def transcript(turns: Sequence[ChatTurn], *, evidence: bool = True) -> Transcript:
+    """Finished turns, each with its `evidence` or else with the time that it took."""
     messages: list[Message] = []
     turn_ids: list[str] = []
     opinions: list[str | None] = []
     for turn in turns:
-        shown = messages_of(turn)
+        shown = messages_of(turn, evidence=evidence)
         opinion = {1: text.LIKE, -1: text.DISLIKE}.get(turn.opinion)
         for message in shown:
             if message["role"] == "assistant" and not _goes_on(messages):
@@ -50,7 +50,7 @@ def _goes_on(messages: Sequence[Message]) -> bool:
     return bool(messages) and messages[-1]["role"] == "assistant"
 
 
-def messages_of(turn: ChatTurn) -> list[Message]:
+def messages_of(turn: ChatTurn, *, evidence: bool = True) -> list[Message]:
     """One turn."""
     question = [user_message(turn.question)] if turn.question else []
     if turn.by_person:
@@ -61,7 +61,7 @@ def messages_of(turn: ChatTurn) -> list[Message]:
         *question,
         *answer_messages(answer, turn.lookups),
         *_sources(turn),
-        _evidence_message(turn),
+        _evidence_message(turn) if evidence else _time_message(turn),
     ]
 
 
@@ -104,6 +104,16 @@ def _evidence_message(turn: ChatTurn) -> Message:
         "content": evidence_html(turn.footer_stats, turn.mode, turn.segments),
         "metadata": {"title": line, "status": "done"},
     }
+
+
+def _time_message(turn: ChatTurn) -> Message:
+    """How long an answer took, for a customer."""
+    numbers = turn.footer_stats
+    if turn.status != "completed" or numbers is None:
+        said = text.NOT_TIMED[turn.status]
+    else:
+        said = text.answered_in(numbers.e2e_ms)
+    return _shop(f'<div class="sc-answered">{escape(said)}</div>')
 
 
 def evidence_html(numbers: TurnMetrics | None, mode: str, runs: Sequence[Run]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from specchat.chat.service import ChatService
 from specchat.chat.types import ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
-from specchat.ui.chat.transcript import transcript
+from specchat.ui.chat.transcript import Transcript, transcript
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import Identity, identity_of
@@ -42,8 +43,14 @@ class Listing:
 class ChatView:
     """Conversations as they are shown, and the events that open one."""
 
-    def __init__(self, service: ChatService) -> None:
+    def __init__(self, service: ChatService, *, evidence: bool = True) -> None:
+        """With `evidence` each answer shows what it cost."""
         self._service = service
+        self._evidence = evidence
+
+    def transcript(self, turns: Sequence[ChatTurn]) -> Transcript:
+        """Finished turns as this view shows them."""
+        return transcript(turns, evidence=self._evidence)
 
     def load(self, stored: Any) -> ChatViewState:
         """The page was opened or reloaded: show what was open.
@@ -86,7 +93,7 @@ class ChatView:
             turns = self.turns(who)
         except LookupError:
             who, turns, note = who.opened(""), [], say.notes([text.BEGUN_ANEW])
-        shown = transcript(turns)
+        shown = self.transcript(turns)
         handoff = self.handoff(who)
         listing = self.listing(who)
         titles = listing.titles
@@ -105,8 +112,7 @@ class ChatView:
             waits=is_open(handoff),
             offer="",
             rating=False,
-            keeps=bool(who.keeps),
-            asks_consent=who.keeps is None,
+            asks_consent=_still_asks(who),
         )
 
     def titles(self, who: Identity, search: str = "") -> list[tuple[str, str]]:
@@ -185,6 +191,12 @@ def turn_at(turns: list[ChatTurn], index: Any) -> str:
     if not isinstance(place, int) or not 0 <= place < len(ids):
         raise LookupError("no such message")
     return ids[place]
+
+
+def _still_asks(who: Identity) -> bool | None:
+    """False where the customer has answered the question for consent. Never True: it is asked when
+    the page opens, and may have been answered after this event was sent."""
+    return None if who.keeps is None else False
 
 
 def is_open(handoff: HandoffRow | None) -> bool:

@@ -8,11 +8,17 @@ from html import escape
 
 from specchat.evidence import draft_acceptance_rate, mean_acceptance_length, percentiles
 from specchat.ui.shared.format import duration, figure, known, model_name, percent
-from storage import MetricRow
+from storage import MetricRow, RaceRow
 
 FEW = (
     '<p class="sc-provenance" role="status">There is only one configuration among these turns. '
     "Race once, or change speculators, nodes or temperature, and come back.</p>"
+)
+
+
+UNPAIRED = (
+    "Medians of completed turns that are not paired: the questions may differ, so there is no "
+    "ratio. For the effect of speculation alone see the races above."
 )
 
 
@@ -51,15 +57,21 @@ def configurations(rows: Sequence[MetricRow]) -> list[Configuration]:
     return sorted(counts, key=lambda found: (-counts[found], found))
 
 
-def compare_html(rows: Sequence[MetricRow], first: str, second: str) -> str:
-    """Medians of both and their ratio. Escaped."""
-    sides = [
-        [row for row in rows if row.status == "completed" and configuration(row).label == label]
-        for label in (first, second)
-    ]
+def compare_html(
+    rows: Sequence[MetricRow], first: str, second: str, races: Sequence[RaceRow] = ()
+) -> str:
+    """Medians of both. Where the two ran in the same races, of these alone, with their ratio; a
+    ratio of answers to different questions would say nothing. Escaped."""
+    sides = _paired(races, first, second)
+    paired = bool(sides[0])
+    if not paired:
+        sides = [
+            [row for row in rows if row.status == "completed" and configuration(row).label == label]
+            for label in (first, second)
+        ]
     if not all(sides):
         return FEW
-    lines = "".join(_time_line(name, sides, of) for name, of in _TIMES)
+    lines = "".join(_time_line(name, sides, of, paired) for name, of in _TIMES)
     lines += _plain_line("τ", [_length(side) for side in sides])
     lines += _plain_line("Drafts accepted", [_rate(side) for side in sides])
     heads = "".join(
@@ -70,9 +82,24 @@ def compare_html(rows: Sequence[MetricRow], first: str, second: str) -> str:
         '<div class="sc-scroll sc-compare" tabindex="0" role="region" aria-label="Comparison">'
         f'<table><thead><tr><th scope="col">Median</th>{heads}<th scope="col">A / B</th></tr>'
         f"</thead><tbody>{lines}</tbody></table></div>"
-        '<p class="sc-provenance">Medians of completed turns. They are not paired: the questions '
-        "may differ. For the effect of speculation alone see the races above.</p>"
+        f'<p class="sc-provenance">{_paired_words(len(sides[0])) if paired else UNPAIRED}</p>'
     )
+
+
+def _paired_words(pairs: int) -> str:
+    many = "1 pair" if pairs == 1 else f"{pairs:,} pairs"
+    return f"Medians of {many} of races: the same question with the same seed, both ways."
+
+
+def _paired(races: Sequence[RaceRow], first: str, second: str) -> list[list[MetricRow]]:
+    """The arms of the races in which both configurations ran, in the order of the two."""
+    sides: list[list[MetricRow]] = [[], []]
+    for race in races:
+        arms = {configuration(row).label: row for row in (race.plain, race.speculative)}
+        if first != second and first in arms and second in arms:
+            sides[0].append(arms[first])
+            sides[1].append(arms[second])
+    return sides
 
 
 _TIMES: tuple[tuple[str, Callable[[MetricRow], float | None]], ...] = (
@@ -84,11 +111,14 @@ _TIMES: tuple[tuple[str, Callable[[MetricRow], float | None]], ...] = (
 
 
 def _time_line(
-    name: str, sides: Sequence[Sequence[MetricRow]], of: Callable[[MetricRow], float | None]
+    name: str,
+    sides: Sequence[Sequence[MetricRow]],
+    of: Callable[[MetricRow], float | None],
+    paired: bool,
 ) -> str:
     a, b = (percentiles(of(row) for row in side).p50 for side in sides)
     shown = [_count(v) if name.startswith("Tokens") else duration(v) for v in (a, b)]
-    ratio = f"{a / b:.2f}x" if a is not None and b else "–"
+    ratio = f"{a / b:.2f}x" if paired and a is not None and b else "–"
     return _line(name, [*shown, ratio])
 
 

@@ -25,16 +25,16 @@ NOTHING = (
 class LoadSection:
     """The components that events read or change."""
 
-    fold: gr.Accordion
+    shown: gr.Tab
     choice: gr.Dropdown
     words: gr.HTML
     plots: tuple[gr.Plot, ...]
 
 
-def build_load_section() -> LoadSection:
-    """Lay the section out, closed; it is drawn when it is opened (`bind_load`)."""
+def build_load_section(shown: gr.Tab) -> LoadSection:
+    """Lay the section out; it is drawn when its tab is shown (`bind_load`)."""
     plots: list[gr.Plot] = []
-    with gr.Accordion("Under load", open=False, elem_id="sc-load") as fold:
+    with shown, gr.Column(elem_id="sc-load"):
         choice = gr.Dropdown([], label="Load test", filterable=False, visible=False)
         words = gr.HTML("", elem_id="sc-load-words")
         for _ in range(PLOTS // 2):
@@ -43,26 +43,33 @@ def build_load_section() -> LoadSection:
                     gr.Plot(show_label=False, visible=False, min_width=320, buttons=[])
                     for _ in range(2)
                 ]
-    return LoadSection(fold, choice, words, tuple(plots))
+    return LoadSection(shown, choice, words, tuple(plots))
 
 
 def bind_load(section: LoadSection, queue: EngineQueue) -> None:
-    """Draw the newest run when the section is opened, another one when it is chosen."""
+    """Draw the newest run when the section is shown, another one when it is chosen."""
     quick = {**queue.quick(), "show_progress": "hidden"}
     latest = {**queue.latest(), "show_progress": "hidden"}
     outputs = [section.words, *section.plots]
-    section.fold.expand(_opened, section.choice, [section.choice, *outputs], **quick)
+    section.shown.select(_opened, section.choice, [section.choice, *outputs], **quick)
     section.choice.input(_chosen, section.choice, outputs, **latest)
 
 
 def _opened(name: str | None) -> list[Any]:
     runs = load_runs()
     names = {run.name for run in runs}
-    shown = name if name in names else (runs[0].name if runs else None)
+    shown = name if name in names else _first(runs)
     menu = gr.update(
         choices=[(_label(run), run.name) for run in runs], value=shown, visible=bool(runs)
     )
     return [menu, *_drawn(runs, shown)]
+
+
+def _first(runs: Sequence[LoadRun]) -> str | None:
+    """One's own newest run; else the recorded one that tells most: many users on every arm."""
+    own = [run.name for run in runs if run.own]
+    told = [run.name for run in runs if "users" in run.name]
+    return next(iter([*own, *told, *(run.name for run in runs)]), None)
 
 
 def _chosen(name: str | None) -> list[Any]:

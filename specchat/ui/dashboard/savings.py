@@ -30,16 +30,24 @@ def savings_html(
     if not found.prompts:
         return NOTHING
     verb = "saved" if found.seconds >= 0 else "lost"
-    said = f"{_span(abs(found.seconds))} {verb} over {chats:,.0f} chats"
-    if price:
-        said += f", worth {abs(found.cost):,.2f}"
+    said = f"{_span(abs(found.seconds))} of waiting {verb} over {chats:,.0f} chats"
+    many = chats * answers
+    each = _each(found.seconds / many) if many else ""
+    worth = f"The machine time is worth {abs(found.cost):,.2f}." if price else ""
     return (
         '<div class="sc-headline" role="status">'
         '<p class="sc-sub"><strong>Extrapolation, not a measurement</strong></p>'
         f'<p class="sc-big">{escape(said)}</p>'
-        f'<p class="sc-sub">{escape(_ground(found))}</p>'
+        f'<p class="sc-pairs">{escape(each)}</p>'
+        f'<p class="sc-sub">{escape(" ".join([_ground(found), worth]).strip())}</p>'
         f'<p class="sc-provenance">{escape(provenance)}</p></div>'
     )
+
+
+def _each(seconds: float) -> str:
+    if seconds >= 0:
+        return f"Each answer comes {seconds:.1f} s sooner."
+    return f"Each answer comes {-seconds:.1f} s later."
 
 
 def _ground(found: Extrapolation) -> str:

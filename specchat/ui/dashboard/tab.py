@@ -27,6 +27,15 @@ READING = '<p class="sc-provenance" role="status">Reading the record…</p>'
 
 
 @dataclass(frozen=True)
+class DashboardViews:
+    """The tabs that other sections are put into."""
+
+    drafts: gr.Tab
+    engine: gr.Tab
+    under_load: gr.Tab
+
+
+@dataclass(frozen=True)
 class DashboardTab:
     """The components of the dashboard that events read or change."""
 
@@ -45,6 +54,7 @@ class DashboardTab:
     seen: gr.State  # fingerprint of what is drawn
     refresh: gr.Timer
     tick: gr.Timer
+    views: DashboardViews
 
     def filters(self) -> list[Any]:
         """In the order of `data.Choice`."""
@@ -59,7 +69,12 @@ class DashboardTab:
 
 def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
     """Lay the dashboard out; events are bound by `bind_dashboard`."""
-    with gr.Row(elem_id="sc-filters"):
+    headline = gr.HTML(READING, elem_id="sc-dash-headline")
+    tiles = gr.HTML("", elem_id="sc-dash-tiles")
+    with (
+        gr.Accordion("Filter", open=False, elem_id="sc-dash-filter"),
+        gr.Row(elem_id="sc-filters"),
+    ):
         period = gr.Dropdown(
             list(data.PERIODS), value=data.EVER, label="Time", min_width=140, filterable=False
         )
@@ -69,30 +84,35 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         scenario = _any_of("Scenario (races)", [(s.label, s.key) for s in SCENARIOS])
         speculator = _any_of("Speculator", [(style_of(n).label, n) for n in speculators])
         load = _any_of("Load", data.LOADS)
-    with gr.Accordion("Engine, live", open=True):
-        live = gr.HTML("", elem_id="sc-live")
-    headline = gr.HTML(READING, elem_id="sc-dash-headline")
-    tiles = gr.HTML("", elem_id="sc-dash-tiles")
-    plots: list[gr.Plot] = []
-    for _ in range(PLOTS // 2):
-        with gr.Row():
-            plots += [
-                gr.Plot(show_label=False, visible=False, min_width=320, buttons=[])
-                for _ in range(2)
-            ]
-    table = gr.Dataframe(
-        headers=list(data.TABLE_HEADERS),
-        datatype=["str"] * 5 + ["number"] * 8 + ["str"],
-        value=[],
-        interactive=False,
-        label="Turns, newest first",
-        column_widths=[f"{width}px" for width in data.TABLE_WIDTHS_PX],
-        show_search="search",
-        max_height=420,
-        visible=False,
-        elem_id="sc-table",
-        elem_classes="sc-figures",
-    )
+    with gr.Tabs(elem_id="sc-dash-views"):
+        with gr.Tab("Overview", id="overview"), gr.Row():
+            scenarios, pairs = _charts(2)
+        with gr.Tab("Speed", id="speed"):
+            (speedups,) = _charts(1)
+            with gr.Row():
+                whole, first = _charts(2)
+        with gr.Tab("Drafts", id="drafts") as drafts, gr.Row():
+            depths, lengths = _charts(2)
+        with gr.Tab("Engine", id="engine") as engine:
+            live = gr.HTML("", elem_id="sc-live")
+            (pages,) = _charts(1)
+        with gr.Tab("Under load", id="load") as under_load:
+            pass
+        with gr.Tab("Turns", id="turns"):
+            table = gr.Dataframe(
+                headers=list(data.TABLE_HEADERS),
+                datatype=["str"] * 5 + ["number"] * 8 + ["str"],
+                value=[],
+                interactive=False,
+                label="Turns, newest first",
+                column_widths=[f"{width}px" for width in data.TABLE_WIDTHS_PX],
+                show_search="search",
+                max_height=420,
+                visible=False,
+                elem_id="sc-table",
+                elem_classes="sc-figures",
+            )
+    plots = (pairs, speedups, whole, first, depths, lengths, scenarios, pages)
     return DashboardTab(
         period,
         mode,
@@ -103,13 +123,20 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         load,
         headline,
         tiles,
-        tuple(plots),
+        plots,
         table,
         live,
         gr.State(""),
         gr.Timer(REFRESH_S, active=False),
         gr.Timer(LIVE_S, active=False),
+        DashboardViews(drafts, engine, under_load),
     )
+
+
+def _charts(count: int) -> list[gr.Plot]:
+    return [
+        gr.Plot(show_label=False, visible=False, min_width=320, buttons=[]) for _ in range(count)
+    ]
 
 
 def _any_of(label: str, values: Sequence[str | tuple[str, str]]) -> gr.Dropdown:
@@ -181,13 +208,14 @@ def _figures(evidence: data.Evidence) -> list[Any]:
     points = data.race_points(races)
     source, race_source = data.provenance(rows), data.race_provenance(races)
     depths, lengths = data.depth_rows(rows), data.length_counts(rows)
-    e2e = data.curves(rows, lambda row: row.e2e_ms)
-    ttft = data.curves(rows, lambda row: row.ttft_ms)
+    raced = [row for race in races for row in (race.plain, race.speculative)]  # the same questions
+    e2e = data.curves(raced, lambda row: row.e2e_ms)
+    ttft = data.curves(raced, lambda row: row.ttft_ms)
     return [
         charts.paired_scatter(points, race_source) if points else None,
         charts.paired_speedups(data.speedup_rows(races), race_source) if points else None,
-        charts.distribution("End to end", e2e, source) if e2e else None,
-        charts.distribution("Time to first token", ttft, source) if ttft else None,
+        charts.distribution("End to end, races", e2e, race_source) if e2e else None,
+        charts.distribution("Time to first token, races", ttft, race_source) if ttft else None,
         charts.acceptance_by_depth(depths, source) if depths else None,
         charts.acceptance_lengths(lengths, source) if lengths else None,
         charts.paired_speedups(

@@ -72,24 +72,24 @@ def bind_evidence_tools(
 
     def compared(first: str | None, second: str | None, *choice: str) -> str:
         try:
-            rows = data.gather(store, data.Choice(*choice)).rows
-            return compare_html(rows, first or "", second or "")
+            found = data.gather(store, data.Choice(*choice))
+            return compare_html(found.rows, first or "", second or "", found.races)
         except say.EXPECTED as error:
             return say.problem(error)
 
     def offer(first: str | None, second: str | None, *choice: str) -> list[Any]:
         try:
-            rows = data.gather(store, data.Choice(*choice)).rows
+            evidence = data.gather(store, data.Choice(*choice))
         except say.EXPECTED as error:
             return [gr.skip(), gr.skip(), say.problem(error)]
-        labels = [found.label for found in configurations(rows)]
+        labels = [found.label for found in configurations(evidence.rows)]
         if len(labels) < 2:
             empty = gr.update(choices=labels, value=None)
             return [empty, empty, FEW]
         a = first if first in labels else labels[0]
         b = second if second in labels else next(label for label in labels if label != a)
         menus = [gr.update(choices=labels, value=value) for value in (a, b)]
-        return [*menus, compare_html(rows, a, b)]
+        return [*menus, compare_html(evidence.rows, a, b, evidence.races)]
 
     def extrapolated(chats: Any, answers: Any, price: Any, *choice: str) -> str:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 
 from specchat.chat.company.profile import Company
@@ -24,7 +25,8 @@ class DeskViewState:
     opened: bool | None = None  # the key was right
     customers: list[tuple[str, str]] | None = None  # (line, hand-off id)
     chosen: str = ""
-    case: str | None = None  # HTML: summary and conversation of the chosen one
+    case: str | None = None  # HTML: conversation of the chosen one
+    known: str | None = None  # HTML: what is known of that customer
     reply: str | None = None
     alert: str | None = None  # HTML
 
@@ -96,20 +98,18 @@ class DeskEvents:
         alert: str | None = None,
     ) -> DeskViewState:
         try:
-            rows = self._handoffs.queue()
-            customers = [
-                (text.line(row.ticket, row.status, row.reason, row.created_at), row.handoff_id)
-                for row in rows
-            ]
-            ids = {key for _, key in customers}
-            case = case_html(self._handoffs.read(chosen)) if chosen in ids else ""
+            cases = [self._handoffs.read(row.handoff_id) for row in self._handoffs.queue()]
+            customers = [(_line(case), case.handoff.handoff_id) for case in cases]
+            ids = {case.handoff.handoff_id: case for case in cases}
+            case = ids.get(chosen)
         except say.EXPECTED as error:
             return DeskViewState(opened=opened, alert=_problem(error))
         return DeskViewState(
             opened=opened,
             customers=customers,
             chosen=chosen if chosen in ids else "",
-            case=case or say.hint(text.CHOOSE if customers else text.NOBODY),
+            case=case_html(case) if case else say.hint(text.CHOOSE if customers else text.NOBODY),
+            known=known_html(case) if case else "",
             reply=reply,
             alert=alert,
         )
@@ -122,13 +122,25 @@ def _texts(company: Company, edition: Company) -> dict[str, str]:
 
 
 def case_html(desk: Desk) -> str:
-    """Summary and conversation of one customer. Escaped."""
-    said = "".join(_turn(turn) for turn in desk.turns)
+    """What was said, the newest at the end. Escaped."""
+    said = "".join(_turn(turn) for turn in desk.turns) or say.hint(text.NOTHING_SAID)
+    return f'<div class="sc-case" role="log">{said}</div>'
+
+
+def known_html(desk: Desk) -> str:
+    """What is known of a customer: ticket and summary. Escaped."""
     return (
-        f'<div class="sc-case"><h3>{escape(desk.handoff.ticket)}</h3>'
-        f"<b>{text.SUMMARY}</b><p>{_summary(desk.handoff.summary)}</p>"
-        f"<b>{text.SAID}</b>{said}</div>"
+        f'<div class="sc-case"><h3>{text.KNOWN}</h3><p>{escape(desk.handoff.ticket)}</p>'
+        f"<b>{text.SUMMARY}</b><p>{_summary(desk.handoff.summary)}</p></div>"
     )
+
+
+def _line(desk: Desk) -> str:
+    row = desk.handoff
+    asked = next((turn.question for turn in reversed(desk.turns) if turn.question), "")
+    since = row.taken_at if row.status == "active" and row.taken_at else row.created_at
+    waited_s = (datetime.now(UTC) - since).total_seconds()
+    return text.line(row.ticket, row.status, row.reason, waited_s, asked)
 
 
 def _summary(summary: str) -> str:
@@ -140,13 +152,23 @@ def _summary(summary: str) -> str:
 
 
 def _turn(turn: TurnRow) -> str:
-    answered_by = text.COLLEAGUE if turn.kind == "person" else text.ASSISTANT
-    lines = ((text.CUSTOMER, turn.question), (answered_by, turn.answer))
+    by_person = turn.kind == "person"
+    answered_by = text.COLLEAGUE if by_person else text.ASSISTANT
+    lines = (
+        ("customer", text.CUSTOMER, turn.question),
+        ("person" if by_person else "assistant", answered_by, turn.answer),
+    )
     return "".join(
-        f'<p class="sc-said"><small>{who} · {turn.created_at:%H:%M}</small>{one_line(words)}</p>'
-        for who, words in lines
+        f'<p class="sc-said sc-said-{key}"><small>{who} · {at_clock(turn.created_at)}</small>'
+        f"{one_line(words)}</p>"
+        for key, who, words in lines
         if words
     )
+
+
+def at_clock(moment: datetime) -> str:
+    """HTML of a time of day: in UTC, which the page's script makes the reader's."""
+    return f'<time class="sc-clock" datetime="{moment.isoformat()}">{moment:%H:%M} UTC</time>'
 
 
 def _problem(error: BaseException) -> str:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from storage.care.records import HandoffReason, HandoffStatus
 
-TAB = "Desk"
-INTRO = (
-    "For colleagues: customers who want a person. What you read here is redacted. The key is "
-    "<code>SPECCHAT_DESK_KEY</code>, or the one that specchat printed when it started."
-)
+INTRO = "For colleagues: customers who want a person. What you read here is redacted."
 KEY = "Key of the desk"
 OPEN = "Open the desk"
-WRONG_KEY = "This is not the key of the desk."
+WRONG_KEY = "Wrong key."
 QUEUE = "Customers"
 NOBODY = "Nobody waits. Customers appear here as soon as they ask for a person."
 CHOOSE = "Choose a customer from the list."
 SUMMARY = "Summary"
-SAID = "What was said"
+NOTHING_SAID = "What was said before is not kept; the summary says what it was about."
 CANNED = "Canned replies"
 CANNED_INFO = "Choosing one writes it into the reply"
 REPLY = "Your reply"
@@ -33,13 +27,29 @@ REASONS: dict[HandoffReason, str] = {
     "unsure": "assistant unsure",
 }
 STATES: dict[HandoffStatus, str] = {
-    "waiting": "waits",
-    "active": "is talked to",
+    "waiting": "waiting",
+    "active": "in conversation",
     "closed": "closed",
 }
 CUSTOMER, ASSISTANT, COLLEAGUE = "Customer", "Assistant (AI)", "Colleague"
 
 
-def line(ticket: str, status: HandoffStatus, reason: HandoffReason, since: datetime) -> str:
-    """One customer in the list."""
-    return f"{ticket} · {STATES[status]} · {REASONS[reason]} · since {since:%H:%M} UTC"
+KNOWN = "About this customer"
+KEYS = "j, k: next and previous customer · Ctrl + Enter: send"
+LONGEST_QUESTION = 60  # characters of it in the list
+
+
+def line(
+    ticket: str, status: HandoffStatus, reason: HandoffReason, waited_s: float, asked: str
+) -> str:
+    """One customer in the list: the last question, then how it stands and for how long."""
+    shown = " ".join(asked.split())
+    if len(shown) > LONGEST_QUESTION:
+        shown = shown[: LONGEST_QUESTION - 1].rstrip() + "…"
+    return f"{shown or ticket}\n{STATES[status]} {waited(waited_s)} · {REASONS[reason]} · {ticket}"
+
+
+def waited(seconds: float) -> str:
+    """How long, as people say it."""
+    minutes = max(0, int(seconds // 60))
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

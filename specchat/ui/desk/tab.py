@@ -27,6 +27,8 @@ class DeskTab:
     room: gr.Column
     customers: gr.Radio
     case: gr.HTML
+    known: gr.HTML
+    composer: gr.Column
     canned: gr.Dropdown
     language: gr.Textbox  # of the page; never seen
     reply: gr.Textbox
@@ -38,13 +40,15 @@ class DeskTab:
     def outputs(self) -> list[Any]:
         """Everything that `rendered` may change."""
         return [
-            self.door, self.room, self.customers, self.case, self.reply, self.alert, self.timer,
+            self.door, self.room, self.customers, self.case, self.known, self.composer, self.canned,
+            self.reply, self.alert, self.timer,
         ]  # fmt: skip
 
     def rendered(self, view_state: DeskViewState) -> dict[Any, Any]:
         """A screen as updates of the components that it changes."""
         plain = {
             self.case: view_state.case,
+            self.known: view_state.known,
             self.reply: view_state.reply,
             self.alert: view_state.alert,
         }
@@ -58,6 +62,9 @@ class DeskTab:
             changes[self.customers] = gr.update(
                 choices=view_state.customers, value=view_state.chosen or None
             )
+            changes[self.composer] = gr.update(visible=bool(view_state.chosen))
+        if view_state.reply == "":
+            changes[self.canned] = None
         return changes or {self.alert: gr.skip()}
 
 
@@ -68,29 +75,41 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
         gr.HTML(f'<div class="sc-disclosure">{text.INTRO}</div>')
         key = gr.Textbox(label=text.KEY, type="password", max_lines=1, elem_id="sc-key")
         enter = gr.Button(text.OPEN, variant="primary", elem_id="sc-desk-open")
-    with gr.Column(visible=False, elem_id="sc-desk-room") as room, gr.Row():
-        with gr.Column(scale=2, min_width=280):
-            customers = gr.Radio(choices=[], label=text.QUEUE, elem_id="sc-customers")
-        with gr.Column(scale=3, min_width=280):
+    with (
+        gr.Column(visible=False, elem_id="sc-desk-room") as room,
+        gr.Row(elem_id="sc-desk-panes"),
+    ):
+        with gr.Column(scale=0, elem_id="sc-desk-queue", min_width=0):
+            customers = gr.Radio(
+                choices=[], label=text.QUEUE, info=text.KEYS, elem_id="sc-customers"
+            )
+        with gr.Column(elem_id="sc-desk-talk", min_width=0):
             case = gr.HTML("", elem_id="sc-case")
-            canned = gr.Dropdown(
-                choices=replies,
-                value=None,
-                label=text.CANNED,
-                info=text.CANNED_INFO,
-                filterable=False,
-                elem_id="sc-canned",
-            )
-            reply = gr.Textbox(
-                label=text.REPLY,
-                placeholder=text.REPLY_HINT,
-                lines=3,
-                max_lines=8,
-                elem_id="sc-reply",
-            )
-            with gr.Row(elem_classes="sc-buttons"):
-                send = gr.Button(text.SEND, variant="primary", size="sm", elem_id="sc-reply-send")
-                close = gr.Button(text.CLOSE, size="sm", elem_id="sc-case-close")
+            with gr.Column(visible=False, scale=0, elem_id="sc-composer") as composer:
+                reply = gr.Textbox(
+                    label=text.REPLY,
+                    show_label=False,
+                    placeholder=text.REPLY_HINT,
+                    lines=2,
+                    max_lines=8,
+                    elem_id="sc-reply",
+                )
+                with gr.Row(elem_classes="sc-buttons"):
+                    send = gr.Button(
+                        text.SEND, variant="primary", size="sm", elem_id="sc-reply-send"
+                    )
+                    close = gr.Button(text.CLOSE, size="sm", elem_id="sc-case-close")
+                    canned = gr.Dropdown(
+                        choices=replies,
+                        value=None,
+                        label=text.CANNED,
+                        show_label=False,
+                        filterable=False,
+                        container=False,
+                        elem_id="sc-canned",
+                    )
+        with gr.Column(scale=0, elem_id="sc-desk-side", min_width=0):
+            known = gr.HTML("", elem_id="sc-known")
     return DeskTab(
         door=door,
         key=key,
@@ -98,6 +117,8 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
         room=room,
         customers=customers,
         case=case,
+        known=known,
+        composer=composer,
         canned=canned,
         language=gr.Textbox(visible=False),
         reply=reply,

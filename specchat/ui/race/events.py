@@ -17,7 +17,7 @@ from specchat.engine.request import SamplingParams
 from specchat.engine.snapshot import EngineSnapshot
 from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.ui.race.replay import ARMS, Lane, board
-from specchat.ui.race.result import about, headline_html, situation
+from specchat.ui.race.result import MEASURING, about, headline_html, situation
 from specchat.ui.race.scenario_set import SetRow, set_html
 from specchat.ui.race.verification_steps import TextOf, drawn_step, text_of
 from specchat.ui.shared import alerts as say
@@ -75,7 +75,7 @@ class RaceEvents:
             return
         run = uuid.uuid4().hex
         lanes = {arm: Lane(self._service.filler_for(text)) for arm in ARMS}
-        yield RaceViewState(board(run, "live", lanes), "", "", racing=True, results="")
+        yield RaceViewState(board(run, "live", lanes), MEASURING, "", racing=True, results="")
         time.sleep(SETTLE_S)
         try:
             yield from self._run(run, text, owner if keeps else None, options, lanes)

@@ -25,6 +25,16 @@ from specchat.ui.shared.format import (
 _KEY = secrets.token_bytes(16)  # kept nowhere: what is made with it leads back to no question
 
 
+PRESS = (
+    '<div class="sc-headline"><p class="sc-big">Which answer is there first?</p>'
+    '<p class="sc-sub">Pick a situation, or type a question and press Race.</p></div>'
+)
+MEASURING = (
+    '<div class="sc-headline" role="status"><p class="sc-big">Measuring both…</p>'
+    '<p class="sc-sub">One after the other in random order, then the replay.</p></div>'
+)
+
+
 def situation(question: str) -> str:
     """What is stored in the place of a question whose author did not agree: its scenario, and a
     mark that tells it from other questions, since statistics count how many were asked.
@@ -45,13 +55,22 @@ def headline(pair: PairResult) -> Headline:
 def headline_html(pair: PairResult, settings: str) -> str:
     """The sentence with its numbers below. Escaped."""
     said = headline(pair)
-    numbers = pair_numbers(pair.plain.stats, pair.speculative.stats)
+    plain, speculative = pair.plain.stats, pair.speculative.stats
+    numbers = pair_numbers(plain, speculative)
     order = f"{pair.first} ran first · {settings}"
+    pairs = [
+        f"{duration(plain.e2e_ms)} → {duration(speculative.e2e_ms)}",
+        f"{plain.steps} → {count(speculative.steps, 'pass', 'passes')}",
+    ]
+    if speculative.drafted:
+        pairs.append(f"{percent(speculative.accepted, speculative.drafted)} of guesses right")
+    shown = "".join(f"<span>{escape(each)}</span>" for each in pairs)
     return (
         f'<div class="sc-headline" data-verdict="{said.verdict}" role="status">'
         f'<p class="sc-big">{escape(said.text)}</p>'
-        f'<p class="sc-sub">{escape(numbers)}</p>'
-        f'<p class="sc-sub">{escape(order)}</p></div>'
+        f'<p class="sc-pairs">{shown}</p>'
+        f'<details class="sc-sub"><summary>How it was measured</summary><p>{escape(numbers)}</p>'
+        f"<p>{escape(order)}</p></details></div>"
     )
 
 

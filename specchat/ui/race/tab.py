@@ -14,6 +14,7 @@ from specchat.evidence.scenario import SCENARIOS
 from specchat.ui.race.events import RaceEvents, RaceViewState
 from specchat.ui.race.link import Limits, wish_of
 from specchat.ui.race.replay import race_board
+from specchat.ui.race.result import PRESS
 from specchat.ui.race.tour import tour
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import identity_of, reading
@@ -64,11 +65,6 @@ def build_race_tab(
     max_nodes: int,
 ) -> RaceTab:
     """Lay the race out; events are bound by `bind_race`."""
-    gr.HTML(
-        "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
-        "one after the other in random order. Then both are replayed from a common start.</p>"
-    )
-    tour()
     with gr.Row(equal_height=True, elem_id="sc-race-ask"):
         question = gr.Textbox(
             label="Question",
@@ -80,23 +76,28 @@ def build_race_tab(
             min_width=160,
             elem_id="sc-race-question",
         )
-        start = gr.Button("Race", variant="primary", scale=1, min_width=88, elem_id="sc-race-start")
+        start = gr.Button("Race", variant="primary", scale=0, min_width=88, elem_id="sc-race-start")
         stop = gr.Button(
-            "Stop", variant="stop", scale=1, min_width=88, visible=False, elem_id="sc-race-stop"
+            "Stop", variant="stop", scale=0, min_width=88, visible=False, elem_id="sc-race-stop"
         )
     with gr.Row(elem_id="sc-race-scenarios"):
         scenarios = tuple(
             gr.Button(scenario.label, size="sm", min_width=90) for scenario in SCENARIOS
         )
         start_all = gr.Button("Race all five", size="sm", min_width=110, elem_id="sc-race-all")
-    options = build_sampling_controls(
-        max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
-    )
     alert = gr.HTML("", elem_id="sc-race-alert")
-    headline = gr.HTML("", elem_id="sc-race-headline")
+    headline = gr.HTML(PRESS, elem_id="sc-race-headline")
     board = race_board("sc-race-board")
     gr.HTML(legend(speculators), elem_id="sc-race-legend")
     results = gr.HTML("", elem_id="sc-race-results")
+    options = build_sampling_controls(
+        max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
+    )
+    gr.HTML(
+        "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
+        "one after the other in random order. Then both are replayed from a common start.</p>"
+    )
+    tour()
     timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
     return RaceTab(
         question, start, stop, scenarios, start_all, results, alert, headline, board, timeline,
@@ -121,16 +122,24 @@ def bind_race(tab: RaceTab, events: RaceEvents, queue: EngineQueue) -> None:
         show_progress="hidden",
         **queue.racing(),
     )
-    for button, scenario in zip(tab.scenarios, SCENARIOS, strict=True):
+    picked = [
         button.click(
             partial(str, scenario.question), outputs=tab.question, show_progress="hidden",
             **queue.quick(),
-        )  # fmt: skip
+        ).then(
+            _race(events, tab.options),
+            **reading(tab.identity, tab.question, tab.identity, *tab.options.inputs()),
+            outputs=tab.outputs(),
+            show_progress="hidden",
+            **queue.racing(),
+        )
+        for button, scenario in zip(tab.scenarios, SCENARIOS, strict=True)
+    ]  # fmt: skip
     stopped = "The race was stopped. Only races that had finished are stored."
     tab.stop.click(
         lambda: rendered(RaceViewState(alert=say.alert(stopped), racing=False)),
         outputs=tab.outputs(),
-        cancels=[running, running_all],
+        cancels=[running, running_all, *picked],
         show_progress="hidden",
         **queue.quick(),
     )
@@ -206,7 +215,8 @@ def opener(tab: RaceTab) -> Callable[[gr.Request], list[Any]]:
         wish = wish_of(dict(request.query_params), names, most)
         if wish is None:
             return [keep] * (2 + len(options.inputs()))
-        values: list[Any] = [wish.temperature, wish.max_tokens, wish.seed]
+        values: list[Any] = [wish.temperature, wish.max_tokens]
+        values.append(None if wish.seed is None else str(wish.seed))
         if menu is not None:
             values += [None if wish.speculators is None else list(wish.speculators), wish.nodes]
         shown = [keep if value is None else value for value in values]

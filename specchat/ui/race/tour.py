@@ -1,4 +1,4 @@
-"""The walk-through of the race: four short steps for the first visit, kept away afterwards."""
+"""The walk-through of the race: four short steps, for who asks for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from specchat.ui.shared.theme import STYLE_DIRECTORY
 
 
 def tour() -> gr.HTML:
-    """A card that points at the parts of the race tab. The browser remembers that it was closed."""
+    """A button, and a card that points at the parts of the race tab."""
     return gr.HTML(
         value=None,
         html_template=(STYLE_DIRECTORY / "tour.html").read_text(encoding="utf-8"),

@@ -63,7 +63,7 @@ class SamplingControls:
     speculate: gr.Checkbox | None
     temperature: gr.Slider
     max_tokens: gr.Slider
-    seed: gr.Number
+    seed: gr.Textbox
     speculators: gr.CheckboxGroup | None = None  # with `nodes`: only where they can be chosen
     nodes: gr.Slider | None = None
 
@@ -79,6 +79,22 @@ class SamplingControls:
     def read(self, *values: Any) -> AnswerOptions:
         """What the page sent for the controls. Raises ChatError as `read_options`."""
         return read_options(**dict(zip(self._present(), values, strict=True)))
+
+
+@dataclass(frozen=True)
+class FixedSampling:
+    """No controls: every answer has the options of the settings."""
+
+    max_tokens: int
+    temperature: float
+
+    def inputs(self) -> list[Any]:
+        """Nothing to read."""
+        return []
+
+    def read(self, *_: Any) -> AnswerOptions:
+        """The same options every time."""
+        return AnswerOptions(temperature=self.temperature, max_tokens=self.max_tokens)
 
 
 def read_options(
@@ -146,10 +162,11 @@ def build_sampling_controls(
             label="Longest answer (tokens)",
             min_width=200,
         )
-        seed = gr.Number(
-            value=None,
-            precision=0,
-            minimum=0,
+        # A number field turns an empty value into 0 when it is first shown.
+        seed = gr.Textbox(
+            value="",
+            max_lines=1,
+            placeholder="random",
             label="Seed",
             info="Empty: a new one each time",
             min_width=120,

@@ -8,7 +8,6 @@ import gradio as gr
 from gradio.themes.utils.colors import Color
 
 STYLE_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "style"
-STYLE_SHEET = STYLE_DIRECTORY / "specchat.css"
 
 # Okabe and Ito 2008, "Color Universal Design": told apart with every kind of colour vision.
 BLUE = "#0072B2"
@@ -103,6 +102,14 @@ def theme() -> gr.themes.Base:
         button_secondary_border_color="*neutral_300",
         button_secondary_border_color_dark="*neutral_600",
         button_border_width="1px",
+        button_cancel_background_fill="white",
+        button_cancel_background_fill_dark="*neutral_800",
+        button_cancel_background_fill_hover="#fdf1ea",
+        button_cancel_background_fill_hover_dark="*neutral_700",
+        button_cancel_text_color="#a84300",
+        button_cancel_text_color_dark="#f0864a",
+        button_cancel_border_color="#c24e00",
+        button_cancel_border_color_dark="#f0864a",
         color_accent_soft="*primary_100",
         color_accent_soft_dark="*primary_900",
         input_border_width="1px",

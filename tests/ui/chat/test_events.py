@@ -36,7 +36,7 @@ def test_a_question_is_answered_and_the_box_let_go(events: ChatEvents) -> None:
     assert last.messages is not None
     assert [message["role"] for message in last.messages] == ["user", "assistant", "assistant"]
     assert "tok/s" in last.messages[2]["metadata"]["title"]
-    assert last.asks_consent
+    assert last.asks_consent is None  # may have been answered meanwhile
     assert last.conversations == []  # not kept before the customer agrees
 
 

@@ -64,7 +64,7 @@ def test_two_tabs_of_a_fresh_browser_are_one_customer(new_context: New, site: Si
     context = new_context()
     first, second = context.new_page(), context.new_page()
     for page in (first, second):
-        page.goto(site.url)
+        page.goto(f"{site.url}/demo")
     for page, question in ((first, "Where is my cerise sofa?"), (second, "And my ochre mirror?")):
         page.locator("#sc-agree").click()
         expect(page.locator("#sc-consent")).to_have_count(0)
@@ -83,7 +83,7 @@ def test_two_tabs_of_a_fresh_browser_are_one_customer(new_context: New, site: Si
     expect(second.locator("#sc-notes")).to_contain_text("no longer there")
     finished(second)
     third = context.new_page()
-    third.goto(site.url)
+    third.goto(f"{site.url}/demo")
     open_sidebar(third)
     expect(third.locator("#sc-conversations label")).to_have_count(1)
 
@@ -111,6 +111,25 @@ def test_agreeing_counts_for_what_is_sent_right_after_it(page: Page, site: Site)
     expect(page.locator("#sc-keep input")).to_be_checked()
 
 
+def test_an_answer_to_the_question_for_consent_is_not_taken_back_by_an_earlier_event(
+    page: Page, site: Site
+) -> None:
+    """An answer that was asked for before the click ends after it."""
+    site.engine.flowing.clear()
+    open_page(page, site)
+    ask(page, "Where is my puce table?")
+    expect(bot(page).first).to_contain_text("I understand")
+    page.locator("#sc-agree").click()
+    expect(page.locator("#sc-consent")).to_have_count(0)
+    site.engine.flowing.set()
+    finished(page)
+    expect(page.locator("#sc-consent")).to_have_count(0)
+    eventually(lambda: site.store.flush() and site.holds("puce table"))
+    open_sidebar(page)
+    page.locator("#sc-data button").first.click()
+    expect(page.locator("#sc-keep input")).to_be_checked()
+
+
 def test_declining_counts_for_what_is_sent_right_after_it(page: Page, site: Site) -> None:
     open_page(page, site, consent=True)
     ask(page, "Where is my lilac stool?")
@@ -134,7 +153,7 @@ def test_a_browser_that_stores_nothing_is_told_and_nothing_is_kept(
     context = new_context()
     context.add_init_script(BLOCKED)
     page = context.new_page()
-    page.goto(site.url)
+    page.goto(f"{site.url}/demo")
     expect(page.locator("#sc-keeps-nothing")).to_contain_text("is not kept")
     expect(page.locator("#sc-consent")).to_have_count(0)
     before = len(site.store.metrics())

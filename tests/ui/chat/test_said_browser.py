@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.ui.chat_page import ask, bot, finished, open_page, open_sidebar, user
+from tests.ui.chat_page import ask, ask_for_person, bot, finished, open_page, open_sidebar, user
 from tests.ui.conftest import DESK_KEY, WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
@@ -57,7 +57,7 @@ def test_no_text_of_a_chat_is_fetched(new_context: New, site: Site) -> None:
         site.engine.answer = f"I understand. {leak} I understand."
         ask(page, f"Is this right? {leak}")
         finished(page, count)
-    page.locator("#sc-person").click()
+    ask_for_person(page)
     expect(page.locator("#sc-panel")).to_contain_text("You are next")
     (waiting,) = site.service.handoffs.queue()
     for leak in LEAKS:
@@ -67,19 +67,19 @@ def test_no_text_of_a_chat_is_fetched(new_context: New, site: Site) -> None:
     expect(bot(page).last).to_contain_text("n.png")
     open_sidebar(page)
 
-    desk.goto(site.url)
-    desk.get_by_role("tab", name="Desk").click()
+    desk.goto(f"{site.url}/desk")
     desk.locator("#sc-key input").fill(DESK_KEY)
     desk.locator("#sc-desk-open").click()
     desk.locator("#sc-customers label").first.click()
     expect(desk.locator("#sc-case")).to_contain_text("n.png")
     site.engine.answer = LEAKS[0]
+    desk.goto(f"{site.url}/demo")
     desk.get_by_role("tab", name="Race").click()
     desk.locator("#sc-race-question textarea").fill(LEAKS[0])
     desk.locator("#sc-race-start").click()
     expect(desk.locator("#sc-race-headline .sc-big")).to_be_visible()
     desk.get_by_role("tab", name="Dashboard").click()
-    expect(desk.locator("#sc-live .sc-tile").first).to_be_visible()
+    expect(desk.locator("#sc-dash-tiles .sc-tile").first).to_be_visible()
     assert asked_for == []
     assert asked_at_desk == []
 
@@ -125,7 +125,7 @@ def test_what_is_typed_is_shown_copied_and_edited_as_typed(
 def test_a_colleagues_lines_are_shown_as_written(page: Page, site: Site) -> None:
     said = "# 1\n5*3*2 pieces\n\nSee https://example.com/a_b_c?d=1&e=2."
     open_page(page, site, consent=True)
-    page.locator("#sc-person").click()
+    ask_for_person(page)
     expect(page.locator("#sc-panel")).to_contain_text("You are next")
     (waiting,) = site.service.handoffs.queue()
     site.service.handoffs.reply(waiting.handoff_id, said)
@@ -188,7 +188,7 @@ def test_no_field_of_a_phone_is_so_small_that_it_zooms(new_context: New, site: S
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     ).new_page()
     open_page(phone, site)
-    for tab in ("Race", "Dashboard", "Desk"):
+    for tab in ("Race", "Dashboard"):
         phone.get_by_role("tab", name=tab).click()
     open_sidebar(phone)
     small = phone.evaluate("""() => [...document.querySelectorAll(

@@ -114,8 +114,8 @@ def test_a_report_that_is_not_as_expected_is_said(kept: Path) -> None:
 
 def test_a_person_opens_the_section(page: Page, site: Site, kept: Path) -> None:
     recorded_runs.keep_run(made())
-    page.goto(site.url)
+    page.goto(f"{site.url}/demo")
     page.get_by_role("tab", name="Dashboard").click()
-    page.get_by_role("button", name="Under load").click()
+    page.get_by_role("tab", name="Under load").click()
     expect(page.locator("#sc-load-words")).to_contain_text("4 users within the objective")
     expect(page.locator("#sc-load .js-plotly-plot")).to_have_count(5, timeout=WAIT_MS)

@@ -85,7 +85,9 @@ def test_the_calculator_calls_itself_an_extrapolation(store: Store) -> None:
     races = data.gather(store, data.Choice(scenario="refund")).races
     said = savings_html(races, 1_000, 2, 3.6, "care")
     assert "Extrapolation, not a measurement" in said
-    assert "saved over 1,000 chats, worth" in said
+    assert "of waiting saved over 1,000 chats" in said
+    assert "s sooner." in said
+    assert "The machine time is worth" in said
     assert "95 % interval" in said
     assert "Nothing to extrapolate" in savings_html([], 1, 1, 1, "")
     with pytest.raises(ValueError, match="chats"):
@@ -108,3 +110,18 @@ def test_the_page_map_shows_all_four_kinds(store: Store) -> None:
     for words in ("5 shared", "11 held", "40 cached", "200 free", "12.5", "one page"):
         assert words in said
     assert said.count('<i class="shared">') == 5 + 1  # and one in the legend
+
+
+def test_a_comparison_is_of_pairs_and_without_them_has_no_ratio(store: Store) -> None:
+    """A ratio of answers to different questions would contradict the races."""
+    found = data.gather(store, data.Choice())
+    plain, mlp = (
+        next(c.label for c in configurations(found.rows) if part in c.label)
+        for part in (" plain ", " mlp ")
+    )
+    paired = compare_html(found.rows, plain, mlp, found.races)
+    assert "12 pairs of races" in paired
+    unpaired = compare_html(found.rows, plain, mlp)
+    assert "there is no ratio" in unpaired
+    assert "x</data>" not in unpaired
+    assert "x</data>" in paired

@@ -56,7 +56,7 @@ SAME = {
     # terms that are the same in German, and names
     "Chat", "Chats", "Seed", "TPOT", "TTFT", "E2E", "Median", "Status", "Hardware", "min",
     "English", "Deutsch", "specchat", "logo", "float32", "cpu", "care", "scripted", "mlp", "ngram",
-    "suffix", "bfloat16", "AMD", "EPYC",
+    "suffix", "bfloat16", "AMD", "EPYC", "Fernhollow", "Filter",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{3,}[0-9]*")
 """What has no word of three letters is a number, a unit or a sign."""
@@ -129,7 +129,7 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     chat_page.ask(page, "Where is my order 4417? Write to jane.doe@example.org")
     chat_page.finished(page)
     page.locator("#sc-chat .thought-group .title").press("Enter")
-    page.locator("#sc-person").click()
+    chat_page.ask_for_person(page)
     expect(page.locator(".sc-handoff")).to_be_visible()
     page.get_by_role("button", name="Options").first.click()
     look("chat")
@@ -159,8 +159,8 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     page.locator("[data-share-link]").click()
     look("race")
     page.get_by_role("tab", name="Dashboard").click()
-    expect(page.locator(".js-plotly-plot:visible")).to_have_count(8)
-    expect(page.locator("#sc-live .sc-tile").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot:visible")).to_have_count(2)
+    page.locator("#sc-dash-filter button").first.click()
     page.locator("#sc-compare button").first.click()
     expect(page.locator("#sc-compared table")).to_be_visible()
     page.locator("#sc-savings button").first.click()
@@ -171,12 +171,19 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     page.locator("#sc-filters").get_by_label("Time", exact=True).click()
     look("an open menu")
     page.keyboard.press("Escape")
-    page.locator("#sc-load button").first.click()
+    for view, charts in (("Speed", 3), ("Engine", 1), ("Turns", 0)):
+        chat_page.open_tab(page, view)
+        expect(page.locator(".js-plotly-plot:visible")).to_have_count(charts)
+        look(view)
+    chat_page.open_tab(page, "Under load")
     expect(page.locator("#sc-load .js-plotly-plot:visible").nth(3)).to_be_visible()
+    look("under load")
+    chat_page.open_tab(page, "Drafts")
     page.locator("#sc-speculators button").first.click()
     expect(page.locator("#sc-speculators-words table")).to_be_visible()
-    look("recorded measurements")
-    page.get_by_role("tab", name="Desk").click()
+    look("drafts")
+    page.goto(f"{site.url}/desk")
+    expect(page.locator("#sc-key input")).to_be_visible()
     look("the desk's door")
     page.locator("#sc-key input").fill("wrong")
     page.locator("#sc-desk-open").click()

@@ -1,0 +1,3 @@
+// In a frame of a company's own site the page is a widget: its header is small, and what belongs to
+// a window of its own is left out.
+if (new URLSearchParams(location.search).has("embed")) document.documentElement.classList.add("sc-embed");
