@@ -1,8 +1,10 @@
-// What the chatbot's own buttons do with a message: copying takes the words on the screen, and
-// editing shows what was typed, where Gradio takes the message's source.
+// What the chatbot's own buttons do with a message: copying takes the words on the screen, editing
+// shows what was typed, where Gradio takes the message's source, and evidence that is opened comes
+// into view.
 (() => {
   const COPY = '#sc-chat .message-buttons button[aria-label="Copy message"]';
   const EDITED = "#sc-chat [data-testid=user] textarea, #sc-chat .user textarea";
+  const DRAWN_MS = 350; // Gradio slides a fold open
   let copied = null; // what is to be copied by the click that is under way
 
   function words(button) {
@@ -40,6 +42,8 @@
       box.dataset.sent = "yes";
       write(box, source(box.value));
     }
+    const evidence = event.target.closest?.("#sc-chat .thought-group");
+    if (evidence) setTimeout(() => evidence.scrollIntoView({ block: "nearest" }), DRAWN_MS);
     const button = event.target.closest?.(COPY);
     if (!button) return;
     copied = words(button);

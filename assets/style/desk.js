@@ -1,12 +1,13 @@
 // The desk: times of day in the reader's zone, the newest message in view, and the keys of those who
 // answer many: j and k for the next and the previous customer, Ctrl + Enter to send.
 (() => {
+  const locale = () => (specchat.isGerman() ? "de" : []);
   const clock = (time) => {
-    if (time.dataset.local) return;
-    time.dataset.local = "yes";
     const made = new Date(time.dateTime);
-    time.textContent = made.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    time.title = made.toLocaleString();
+    const shown = made.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit" });
+    if (time.textContent === shown) return;
+    time.textContent = shown;
+    time.title = made.toLocaleString(locale());
   };
   let newest = "";
   const drawn = () => {
@@ -27,6 +28,7 @@
       all[event.key === "j" ? Math.min(now + 1, all.length - 1) : Math.max(now - 1, 0)]?.click();
     }
   });
+  specchat.chosen(drawn);
   const start = () => new MutationObserver(drawn).observe(document.body, { childList: true, subtree: true });
   if (document.body) start();
   else addEventListener("DOMContentLoaded", start);

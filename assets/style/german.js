@@ -70,7 +70,7 @@ window.specchatGerman = (() => {
       if (found) return german.replace(PLACE, (_, name) => placed(found.groups[name], kinds[name]));
     }
     const joint = JOINTS.find((mark) => text.includes(mark));
-    if (!joint) return text;
+    if (!joint) return text.endsWith(".") ? `${sentence(text.slice(0, -1))}.` : text;
     const end = text.indexOf(joint) + (joint === ". " ? 1 : 0); // a sentence keeps its full stop
     const rest = text.slice(text.indexOf(joint) + joint.length);
     const between = joint === ". " ? " " : GERMAN_JOINTS[joint] || joint;

@@ -1,7 +1,9 @@
-"""How the page is sent: compressed, and with a policy that keeps a browser from fetching anything
-from elsewhere, whatever a text on the page says."""
+"""How the page is sent: compressed, its own head first, and with a policy that keeps a browser from
+fetching anything from elsewhere, whatever a text on the page says."""
 
 from __future__ import annotations
+
+import re
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -52,9 +54,56 @@ class SafeHeaders:
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
 
 
-def middleware() -> list[Middleware]:
-    """For the application that Gradio makes. Event streams are not compressed."""
+class EarlyHead:
+    """Puts a head into every page as it is sent.
+
+    Gradio's own option adds it by script once the page is drawn, which then moves; and its preview
+    for other sites speaks of Gradio and points to a picture elsewhere, so it goes.
+    """
+
+    def __init__(self, app: ASGIApp, head: str) -> None:
+        self._app = app
+        self._head = head.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started: Message | None = None
+        page = b""
+
+        async def sent(message: Message) -> None:
+            nonlocal started, page
+            if message["type"] == "http.response.start" and _is_page(message):
+                started = message
+            elif started is None or message["type"] != "http.response.body":
+                await send(message)
+            else:
+                page += message.get("body", b"")
+                if not message.get("more_body"):
+                    page = _PREVIEW.sub(b"", page).replace(b"<head>", b"<head>" + self._head, 1)
+                    MutableHeaders(scope=started)["content-length"] = str(len(page))
+                    await send(started)
+                    await send({"type": "http.response.body", "body": page})
+
+        await self._app(scope, receive, sent)
+
+
+_PREVIEW = re.compile(rb"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*")
+
+
+def _is_page(start: Message) -> bool:
+    headers = MutableHeaders(scope=start)
+    kind = headers.get("content-type", "")
+    return kind.startswith("text/html") and "content-encoding" not in headers
+
+
+def middleware(head: str) -> list[Middleware]:
+    """For the application that Gradio makes; `head` is what every page begins with. Event streams
+    are not compressed."""
     return [
         Middleware(SafeHeaders),
         Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6),
+        Middleware(EarlyHead, head=head),
     ]

@@ -127,10 +127,9 @@ def launch_options(settings: Settings, company: Company) -> dict[str, Any]:
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
-        "head": HEAD + language_head(company) + page_head(),
         "app_kwargs": {
             "routes": [dictionary_route(company), *page_routes()],
-            "middleware": middleware(),
+            "middleware": middleware(HEAD + language_head(company) + page_head()),
         },
         "footer_links": ["api"],
         "run_history": False,

@@ -104,7 +104,11 @@ def test_the_desk_reads_and_writes_in_its_language(
     desk.locator("#sc-key input").fill(DESK_KEY)
     desk.locator("#sc-desk-open").click()
     desk.locator("#sc-customers label", has_text=ticket).click()
-    case = desk.locator("#sc-case")
+    expect(desk.locator("#sc-customers label")).to_contain_text(
+        "Where is order 4417? I paid 1,000\nwartet 0 min · möchte einen Menschen"
+    )
+    expect(desk.locator("#sc-case small").first).to_have_text(re.compile(r"^Kunde · \d\d:\d\d$"))
+    case = desk.locator("#sc-known")
     expect(case).to_contain_text("Bestellung 4417: unterwegs. Artikel: Schreibtischlampe Aurel")
     expect(case).to_contain_text("2 Stück. Summe: 86,40 $. Bestellt am ")
     expect(case).to_contain_text("Versand mit UPS, Sendungsnummer 1Z999AA10123456784.")
@@ -135,6 +139,8 @@ def test_on_a_phone_all_of_the_first_contact_is_in_view(
     page.wait_for_function(
         "room => room.scrollHeight <= room.clientHeight", arg=room.element_handle()
     )
-    top = page.locator("#sc-sidebar button.toggle-button").bounding_box()
-    assert top
-    assert top["y"] < 0  # its button has gone with the header and lies on nothing
+    toggle = page.locator("#sc-sidebar button.toggle-button").bounding_box()
+    logo = page.locator(".sc-logo").bounding_box()
+    assert toggle
+    assert logo
+    assert toggle["x"] + toggle["width"] <= logo["x"]  # it lies on nothing

@@ -50,8 +50,7 @@ def test_the_question_box_is_in_view_from_the_first_moment(
     page = open_page(context.new_page(), site, view=view)
     expect(page.locator("#sc-consent")).to_be_visible()
     in_view(page)
-    if not phone:
-        assert page.evaluate("window.shifted") < 0.1
+    assert page.evaluate("window.shifted") < 0.05
     page.locator("#sc-decline").click()
     expect(page.locator("#sc-consent")).to_have_count(0)
     in_view(page)
@@ -72,6 +71,17 @@ def test_it_stays_in_view_after_ten_turns(
         done(page, count)
     in_view(page)
     expect(bot(page).last).to_be_in_viewport()
+
+
+def test_a_page_begins_with_its_own_head_and_says_nothing_of_gradio(page: Page, site: Site) -> None:
+    sent = page.request.get(f"{site.url}/demo").text()
+    head = sent[sent.index("<head>") : sent.index("gradio_config")]
+    assert "style/page.css" in head
+    assert "style/page.js" in head
+    assert "og:image" not in sent
+    assert "twitter:" not in sent
+    open_page(page, site)
+    assert page.locator("link[href*='page.css']").count() == 1
 
 
 def test_customers_see_nothing_of_the_engine(page: Page, site: Site) -> None:

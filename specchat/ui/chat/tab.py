@@ -132,38 +132,41 @@ def build_chat_tab(
 ) -> ChatTab:
     """Lay the chat out; events are bound by `bind_chat`. Without `engineer` as customers see it:
     nothing of the engine can be set."""
-    gr.HTML(f'<div class="sc-disclosure" role="note">{text.disclosure(escape(company.name))}</div>')
-    gr.HTML(
-        f'<div class="sc-note" role="note">{text.BROWSER_KEEPS_NOTHING}</div>',
-        elem_id="sc-keeps-nothing",
-    )
-    consent = _build_consent()
-    chatbot = _build_chatbot(company)
-    panel = gr.HTML("", elem_id="sc-panel")
-    back = gr.Button(text.BACK_TO_ASSISTANT, size="sm", visible=False, elem_id="sc-back")
-    alert = gr.HTML("", elem_id="sc-alert")
-    notes = gr.HTML("", elem_id="sc-notes")
-    offer = gr.HTML("", elem_id="sc-offer")
-    accept = gr.Button(text.ACCEPT_OFFER, size="sm", visible=False, elem_id="sc-accept")
-    rating = _build_rating()
-    with gr.Row(elem_id="sc-actions"):
-        person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
-        end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
-    with gr.Row(equal_height=True, elem_id="sc-ask"):
-        box = gr.Textbox(
-            placeholder=text.QUESTION_HINTS[company.language],
-            label=text.QUESTION_LABEL,
-            show_label=False,
-            lines=1,
-            max_lines=6,
-            scale=8,
-            min_width=160,
-            elem_id="sc-question",
+    with gr.Column(elem_id="sc-talk", min_width=0):
+        gr.HTML(
+            f'<div class="sc-disclosure" role="note">{text.disclosure(escape(company.name))}</div>'
         )
-        send = gr.Button(text.SEND, variant="primary", scale=0, min_width=88, elem_id="sc-send")
-        stop = gr.Button(
-            text.STOP, variant="stop", scale=0, min_width=88, visible=False, elem_id="sc-stop"
+        gr.HTML(
+            f'<div class="sc-note" role="note">{text.BROWSER_KEEPS_NOTHING}</div>',
+            elem_id="sc-keeps-nothing",
         )
+        consent = _build_consent()
+        chatbot = _build_chatbot(company)
+        panel = gr.HTML("", elem_id="sc-panel")
+        back = gr.Button(text.BACK_TO_ASSISTANT, size="sm", visible=False, elem_id="sc-back")
+        alert = gr.HTML("", elem_id="sc-alert")
+        notes = gr.HTML("", elem_id="sc-notes")
+        offer = gr.HTML("", elem_id="sc-offer")
+        accept = gr.Button(text.ACCEPT_OFFER, size="sm", visible=False, elem_id="sc-accept")
+        rating = _build_rating()
+        with gr.Row(elem_id="sc-actions"):
+            person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
+            end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
+        with gr.Row(equal_height=True, elem_id="sc-ask"):
+            box = gr.Textbox(
+                placeholder=text.QUESTION_HINTS[company.language],
+                label=text.QUESTION_LABEL,
+                show_label=False,
+                lines=1,
+                max_lines=6,
+                scale=8,
+                min_width=160,
+                elem_id="sc-question",
+            )
+            send = gr.Button(text.SEND, variant="primary", scale=0, min_width=88, elem_id="sc-send")
+            stop = gr.Button(
+                text.STOP, variant="stop", scale=0, min_width=88, visible=False, elem_id="sc-stop"
+            )
     options = (
         build_sampling_controls(max_tokens, temperature, with_mode=True)
         if engineer
@@ -207,7 +210,7 @@ def _build_chatbot(company: Company) -> gr.Chatbot:
         elem_id="sc-chat",
         label=text.CONVERSATION,
         show_label=False,
-        height="var(--sc-chat-height)",
+        height="auto",
         sanitize_html=True,
         allow_tags=False,
         buttons=["copy"],

@@ -55,8 +55,8 @@ class ChatView:
     def load(self, stored: Any) -> ChatViewState:
         """The page was opened or reloaded: show what was open.
 
-        Changes as little as possible, because a quick customer may have asked or agreed to something
-        already: consent is asked for until it is answered, and never again by a late answer.
+        Changes as little as possible, because a quick customer may have asked or agreed to
+        something already: consent is asked for until answered, and not again by a late answer.
         """
         if not stored:
             return ChatViewState()

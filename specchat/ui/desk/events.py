@@ -159,8 +159,8 @@ def _turn(turn: TurnRow) -> str:
         ("person" if by_person else "assistant", answered_by, turn.answer),
     )
     return "".join(
-        f'<p class="sc-said sc-said-{key}"><small>{who} · {at_clock(turn.created_at)}</small>'
-        f"{one_line(words)}</p>"
+        f'<p class="sc-said sc-said-{key}"><small><span>{who}</span> · '
+        f"{at_clock(turn.created_at)}</small>{one_line(words)}</p>"
         for key, who, words in lines
         if words
     )

@@ -14,7 +14,6 @@ CHOOSE = "Choose a customer from the list."
 SUMMARY = "Summary"
 NOTHING_SAID = "What was said before is not kept; the summary says what it was about."
 CANNED = "Canned replies"
-CANNED_INFO = "Choosing one writes it into the reply"
 REPLY = "Your reply"
 REPLY_HINT = "Write to the customer"
 SEND = "Send reply"
@@ -26,14 +25,7 @@ REASONS: dict[HandoffReason, str] = {
     "failed": "answers did not help",
     "unsure": "assistant unsure",
 }
-STATES: dict[HandoffStatus, str] = {
-    "waiting": "waiting",
-    "active": "in conversation",
-    "closed": "closed",
-}
 CUSTOMER, ASSISTANT, COLLEAGUE = "Customer", "Assistant (AI)", "Colleague"
-
-
 KNOWN = "About this customer"
 KEYS = "j, k: next and previous customer · Ctrl + Enter: send"
 LONGEST_QUESTION = 60  # characters of it in the list
@@ -46,7 +38,9 @@ def line(
     shown = " ".join(asked.split())
     if len(shown) > LONGEST_QUESTION:
         shown = shown[: LONGEST_QUESTION - 1].rstrip() + "…"
-    return f"{shown or ticket}\n{STATES[status]} {waited(waited_s)} · {REASONS[reason]} · {ticket}"
+    since = waited(waited_s)
+    state = f"in conversation {since}" if status == "active" else f"waiting {since}"
+    return "\n".join((shown or ticket, " · ".join((state, REASONS[reason], ticket))))
 
 
 def waited(seconds: float) -> str:

@@ -103,9 +103,7 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
                         choices=replies,
                         value=None,
                         label=text.CANNED,
-                        show_label=False,
                         filterable=False,
-                        container=False,
                         elem_id="sc-canned",
                     )
         with gr.Column(scale=0, elem_id="sc-desk-side", min_width=0):

@@ -18,7 +18,7 @@ from specchat.engine.snapshot import EngineSnapshot
 from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.ui.race.replay import ARMS, Lane, board
 from specchat.ui.race.result import MEASURING, about, headline_html, situation
-from specchat.ui.race.scenario_set import SetRow, set_html
+from specchat.ui.race.scenario_set import SetRow, set_headline, set_html
 from specchat.ui.race.verification_steps import TextOf, drawn_step, text_of
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.charts import race_timeline
@@ -103,7 +103,12 @@ class RaceEvents:
                 if view_state.finished is not None:
                     rows.append(SetRow(scenario, view_state.finished))
                 racing = view_state.error is None and len(rows) < len(scenarios)
-                yield replace(view_state, racing=racing, results=set_html(rows, len(scenarios)))
+                yield replace(
+                    view_state,
+                    headline=view_state.headline and set_headline(rows, scenarios),
+                    racing=racing,
+                    results=set_html(rows, scenarios),
+                )
                 if view_state.error is not None:
                     return
 

@@ -87,9 +87,9 @@ def build_race_tab(
         start_all = gr.Button("Race all five", size="sm", min_width=110, elem_id="sc-race-all")
     alert = gr.HTML("", elem_id="sc-race-alert")
     headline = gr.HTML(PRESS, elem_id="sc-race-headline")
+    results = gr.HTML("", elem_id="sc-race-results")
     board = race_board("sc-race-board")
     gr.HTML(legend(speculators), elem_id="sc-race-legend")
-    results = gr.HTML("", elem_id="sc-race-results")
     options = build_sampling_controls(
         max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
     )

@@ -53,7 +53,10 @@ SAID = (
     "specchat/commands/bench.py", "specchat/loader.py", "storage/store.py", "storage/writer.py",
 )  # fmt: skip
 """Where words come from that sentences are made of."""
-COMPOSED = {"at most {n:number} and {more:number} more tokens"}
+COMPOSED = {
+    "at most {n:number} and {more:number} more tokens",
+    "{asked:quote}\n{state:text} · {reason:text} · {ticket:word}",
+}
 """What no single place of the source says."""
 ELSEWHERE = {
     *calendar.day_name, *calendar.month_name,  # written by Intl

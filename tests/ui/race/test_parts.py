@@ -16,7 +16,7 @@ from specchat.evidence.scenario import SCENARIOS
 from specchat.ui.race.events import _described, _params
 from specchat.ui.race.link import Limits, Wish, wish_of
 from specchat.ui.race.result import about
-from specchat.ui.race.scenario_set import SetRow, set_html
+from specchat.ui.race.scenario_set import SetRow, set_headline, set_html
 from specchat.ui.race.tab import RaceTab, build_race_tab, opener
 from specchat.ui.race.verification_steps import drawn_step, text_of
 from specchat.ui.shared.sampling_controls import read_options
@@ -106,18 +106,32 @@ def test_a_drawn_pass_has_texts_sources_and_the_path(tiny_model_dir: Path) -> No
     assert said.strip() == "how are you"
 
 
-def test_a_set_says_its_median_only_when_it_is_whole() -> None:
-    row = SetRow(SCENARIOS[0], pair(plain_stats(e2e_ms=2_000), stats(e2e_ms=1_000)))
-    assert "1 of 2 races run" in set_html([row], 2)
-    whole = set_html([row, SetRow(SCENARIOS[1], row.pair)], 2)
-    assert "Median 2.00x, 2.0 s saved in all, same answer in 2 of 2" in whole
-    assert "first of the set" in set_html([], 2)
+def test_a_set_says_how_far_it_is_and_its_median_only_when_it_is_whole() -> None:
+    one, two = SCENARIOS[:2]
+    row = SetRow(one, pair(plain_stats(e2e_ms=2_000), stats(e2e_ms=1_000)))
+    slower = SetRow(two, pair(plain_stats(e2e_ms=1_000), stats(e2e_ms=1_500)))
+    assert "Race 1 of 2" in set_headline([], (one, two))
+    assert "table" not in set_html([], (one, two))
+    assert two.label in set_headline([row], (one, two))
+    begun = set_html([row], (one, two))
+    assert f'<li data-state="done"><span>{one.label}' in begun
+    assert f'<li data-state="now" aria-current=step><span>{two.label}' in begun
+    whole = set_headline([row, SetRow(two, row.pair)], (one, two))
+    assert "Median 2.00x, 2.0 s saved in all" in whole
+    assert "same answer in 2 of 2" in whole
+    assert 'data-verdict="faster"' in whole
+    sorted_rows = set_html([slower, SetRow(two, row.pair)], (one, two))
+    assert sorted_rows.index("2.00x") < sorted_rows.index("0.67x")
+    assert "width:100.0%" in sorted_rows
+    assert "width:75.0%" in sorted_rows
 
 
 def test_answers_that_differ_are_not_compared() -> None:
     row = SetRow(SCENARIOS[0], pair(plain_stats(), stats(), identical=False))
-    assert "none can be compared, same answer in 0 of 1" in set_html([row], 1)
-    assert "✗ no" in set_html([row], 1)
+    said = set_headline([row], SCENARIOS[:1])
+    assert "none can be compared" in said
+    assert "same answer in 0 of 1" in said
+    assert "✗ no" in set_html([row], SCENARIOS[:1])
 
 
 def test_a_shared_race_carries_its_verdict_and_settings() -> None:
