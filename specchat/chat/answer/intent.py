@@ -136,7 +136,16 @@ _THANKS = (
     r"|many thanks|great|perfect|awesome|wonderful|brilliant|cool|nice|super|good|fine|got it"
     r"|that(?:['’]s| is| was) (?:all|it|everything|great|perfect|good|fine|helpful)(?: i needed)?"
     r"|that helps|"
-    r"that was (?:quick|helpful)|you(?:['’]re| are) (?:great|the best)"
+    r"that was (?:quick|helpful|easy|great|perfect)"
+    r"|(?:you(?:['’]?re| are|['’]?ve been| have been| were)|u r|ur|what)"
+    r" (?:(?:an?|the|so|very|really|such|too|absolute(?:ly)?|total|real|true)\s+)*"
+    r"(?:great|best|star|legend|life ?saver|angel|gem|hero|awesome|amazing|wonderful|brilliant"
+    r"|helpful|kind|sweet|help|lovely|fantastic|quick|fast)(?: (?:help|service|support))?"
+    r"|(?:much|very much|really|greatly) appreciated|appreciated"
+    r"|(?:i )?(?:(?:really|truly|very much|do) )?appreciate (?:it|that|this|(?:your|the) (?:help|time|answer))"
+    r"|(?:great|good|nice|excellent|amazing|top) (?:job|work|service|stuff|help|answer)|well done"
+    r"|lovely|excellent|amazing|fantastic|love (?:it|that)|sorted|solved"
+    r"|(?:das war|sehr|super|echt|sie sind|du bist)\s+(?:sehr\s+)?(?:nett|hilfreich|toll|spitze|klasse)"
     r"|danke(?:schön| schön| sehr)?|vielen dank)"
 )
 _GOODBYE = (

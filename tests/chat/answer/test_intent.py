@@ -13,7 +13,8 @@ from specchat.chat.answer.intent import intent_of
      "am i talking to a real person",
      "good evening", "help", "ok thx", "Danke schön!", "cheers mate", "thanks a lot guys",
      "thanks a lot, that was it",
-     "hallo zusammen"],
+     "hallo zusammen", "thanks, you're a star", "ur a legend!!", "really appreciate it",
+     "You have been very helpful, thank you so much", "great service", "das war sehr nett"],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
     assert intent_of(text) == "talk"
@@ -40,7 +41,8 @@ def test_a_wish_for_a_person(text: str) -> None:
     "text",
     ["I don't want to talk to an agent, just tell me about refunds",
      "Ich will nicht mit einem Mitarbeiter sprechen, nur wissen, wie Rückgaben gehen",
-     "hi, how long does delivery take", "thanks, and how much is it?",
+     "hi, how long does delivery take", "is the express service great?", "great, but my lamp broke",
+     "love it, can I get a second one?", "thanks, and how much is it?",
      "do you need a manager's signature?", "the agent at the door was rude",
      "do I need to speak to someone to return it?", "can I return this without talking to a human?",
      "Muss ich mit einem Mitarbeiter sprechen, um zu kündigen?", "kein Mensch hat mir geantwortet",
