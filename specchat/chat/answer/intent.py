@@ -142,10 +142,12 @@ _THANKS = (
     r"(?:great|best|star|legend|life ?saver|angel|gem|hero|awesome|amazing|wonderful|brilliant"
     r"|helpful|kind|sweet|help|lovely|fantastic|quick|fast)(?: (?:help|service|support))?"
     r"|(?:much|very much|really|greatly) appreciated|appreciated"
-    r"|(?:i )?(?:(?:really|truly|very much|do) )?appreciate (?:it|that|this|(?:your|the) (?:help|time|answer))"
+    r"|(?:i )?(?:(?:really|truly|very much|do) )?appreciate"
+    r" (?:it|that|this|(?:your|the) (?:help|time|answer))"
     r"|(?:great|good|nice|excellent|amazing|top) (?:job|work|service|stuff|help|answer)|well done"
     r"|lovely|excellent|amazing|fantastic|love (?:it|that)|sorted|solved"
-    r"|(?:das war|sehr|super|echt|sie sind|du bist)\s+(?:sehr\s+)?(?:nett|hilfreich|toll|spitze|klasse)"
+    r"|(?:das war|sehr|super|echt|sie sind|du bist)\s+(?:sehr\s+)?(?:nett|hilfreich|toll|spitze"
+    r"|klasse)"
     r"|danke(?:schön| schön| sehr)?|vielen dank)"
 )
 _GOODBYE = (
