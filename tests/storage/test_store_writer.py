@@ -217,7 +217,8 @@ def test_a_closed_store_refuses_commands_and_counts_records(url: str) -> None:
         store.conversations("ann")
 
 
-def test_health_names_the_database(store: Store) -> None:
+def test_health_names_the_database(store: Store, url: str) -> None:
+    assert url.startswith("sqlite")
     assert store.health().database == f"SQLite {sqlite3.sqlite_version}"
     assert store.health().ok
 
