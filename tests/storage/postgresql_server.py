@@ -43,7 +43,7 @@ def postgresql_server() -> Iterator[str]:
         )
         # Without a log of its own the server would hold the pipe of pg_ctl open.
         log = str(directory / "log")
-        run("pg_ctl", "-D", str(cluster), "-w", "-l", log, "-o", f"-p {port} {settings}", "start")
+        run("pg_ctl", "-D", str(cluster), "-w", "-l", log, "-o", options, "start")
         try:
             yield f"postgresql://specchat@127.0.0.1:{port}/postgres"
         finally:
