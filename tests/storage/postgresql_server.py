@@ -27,9 +27,8 @@ def postgresql_server() -> Iterator[str]:
     directory = Path(tempfile.mkdtemp(prefix="specchat-postgresql-"))
     as_user = _unprivileged(directory)
     cluster = directory / "cluster"
-    settings = " ".join(
-        f"-c {each}" for each in (*SETTINGS, f"unix_socket_directories={directory}")
-    )
+    settings = (*SETTINGS, f"unix_socket_directories={directory}", f"port={port}")
+    options = " ".join(f"-c {each}" for each in settings)
 
     def run(program: str, *arguments: str) -> None:
         done = subprocess.run(

@@ -14,6 +14,7 @@ NOTHING = (
     '<p class="sc-provenance" role="status">Nothing to extrapolate from yet: run a race, or '
     "Race all five.</p>"
 )
+ASSUMED = "It assumes answers like those raced, one at a time, on this machine."
 IMPOSSIBLE = "Chats, answers per chat and the price must be numbers of at least 0."
 """What to say where `savings_html` raises ValueError."""
 
@@ -39,7 +40,8 @@ def savings_html(
         '<p class="sc-sub"><strong>Extrapolation, not a measurement</strong></p>'
         f'<p class="sc-big">{escape(said)}</p>'
         f'<p class="sc-pairs">{escape(each)}</p>'
-        f'<p class="sc-sub">{escape(" ".join([_ground(found), worth]).strip())}</p>'
+        f'<p class="sc-sub">{escape(_ground(found))}</p>'
+        f'<p class="sc-sub">{ASSUMED} {escape(worth)}</p>'
         f'<p class="sc-provenance">{escape(provenance)}</p></div>'
     )
 
@@ -60,7 +62,7 @@ def _ground(found: Extrapolation) -> str:
         text += f"; 95 % interval {_span(found.ci95.low)} to {_span(found.ci95.high)}"
     else:
         text += "; an interval needs at least 6 different prompts"
-    return text + ". It assumes answers like those raced, one at a time, on this machine."
+    return text
 
 
 def _span(seconds: float) -> str:
