@@ -66,14 +66,20 @@ def _check_revision(database: Database, connection: Connection) -> None:
     # The tables first: another process that migrates meanwhile adds its revision with them.
     tables = inspect(connection).get_table_names()
     revision = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise StoreError(
-            f"database {_name(database)} has the schema revision {revision!r}, unknown to this "
-            "version of specchat: use a newer version, or another file"
-        )
+    if revision is not None:
+        require_known(revision, f"database {_name(database)}")
     if revision is None and database.sqlite and tables:
         raise StoreError(f"database {_name(database)} belongs to another program; name a new file")
+
+
+def require_known(revision: str, what: str) -> None:
+    """Raise StoreError unless this version knows the schema revision of `what`."""
+    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
+    if revision not in known:
+        raise StoreError(
+            f"{what} has the schema revision {revision!r}, unknown to this version of specchat: "
+            "use a newer version, or another file"
+        )
 
 
 def _run_migrations(connection: Connection) -> None:

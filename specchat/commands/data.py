@@ -1,5 +1,5 @@
-"""`specchat data`: what is stored about customers: exported, deleted, purged; and how much of it is
-personal."""
+"""`specchat data`: what is stored about customers, exported, deleted, purged, backed up; and how
+much of it is personal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from specchat.commands.backup import backup, restore
 from specchat.commands.shared import AsJson, explained, fail
 from specchat.commands.terminal_user import id_file, own_id
 from specchat.settings import Settings, load_settings
@@ -35,6 +36,10 @@ KEPT_FOR_GOOD = (
 Owner = Annotated[str | None, typer.Option(help="All of this owner: an id as an export names it.")]
 Conversation = Annotated[str | None, typer.Option(help="One conversation, by its id.")]
 Mine = Annotated[bool, typer.Option("--mine", help="All that you asked with `specchat ask`.")]
+
+
+data_app.command()(backup)
+data_app.command()(restore)
 
 
 @data_app.callback()
