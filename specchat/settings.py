@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ENV_PREFIX = "SPECCHAT_"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+FROM_GRADIO = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
+"""Gradio's own variables, which count where ours are not set."""
+
 _SPECULATOR = re.compile(r"[a-z][a-z0-9_]*(:.+)?")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -136,11 +139,20 @@ class Settings(BaseSettings):
         None, min_length=8, description="at least 8 characters that open the support desk"
     )
     host: str = Field(
-        default_factory=lambda: "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
+        default_factory=lambda: (
+            os.environ.get(FROM_GRADIO["host"])
+            or ("0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
+        ),
         min_length=1,
         description="an address to listen on",
     )
-    port: int = Field(7860, ge=1, le=65535, description="an integer from 1 to 65535")
+    port: int = Field(
+        default_factory=lambda: os.environ.get(FROM_GRADIO["port"]) or 7860,  # type: ignore[arg-type]
+        ge=1,
+        le=65535,
+        validate_default=True,
+        description="an integer from 1 to 65535",
+    )
     concurrency: int = Field(
         16, ge=1, le=1024, description="a number of simultaneous answers from 1 to 1024"
     )
@@ -193,6 +205,8 @@ def _message(error: ValidationError, given: Mapping[str, Any]) -> str:
 
 def _sentence(name: str, value: object, is_option: bool) -> str:
     spelled = "--" + name.replace("_", "-") if is_option else ENV_PREFIX + name.upper()
+    if not is_option and spelled not in os.environ and os.environ.get(FROM_GRADIO.get(name, "")):
+        spelled = FROM_GRADIO[name]
     return f"{spelled} must be {Settings.model_fields[name].description}, got {value!r}"
 
 

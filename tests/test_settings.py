@@ -20,6 +20,22 @@ def test_a_space_listens_on_all_addresses(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().host == "0.0.0.0"
 
 
+def test_gradios_own_variables_count_where_ours_are_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "someone/specchat")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "10.0.0.1")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "9100")
+    assert (load_settings().host, load_settings().port) == ("10.0.0.1", 9100)
+    monkeypatch.setenv("SPECCHAT_HOST", "127.0.0.1")
+    monkeypatch.setenv("SPECCHAT_PORT", "9000")
+    assert (load_settings().host, load_settings().port) == ("127.0.0.1", 9000)
+    monkeypatch.delenv("SPECCHAT_PORT")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "many")
+    with pytest.raises(SettingsError, match=r"GRADIO_SERVER_PORT must be an integer .* got 'many'"):
+        load_settings()
+
+
 def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECCHAT_PORT", "9000")
     assert load_settings(port=None).port == 9000
