@@ -155,6 +155,7 @@ def test_a_customer_and_a_colleague(new_context: New, site: Site) -> None:
 
     expect(bot(page).last).to_contain_text("Colleague: Thank you. I am looking into it")
     expect(panel).to_contain_text("You are talking to a colleague now")
+    expect(page.locator("#sc-talk .sc-disclosure")).to_be_hidden()
     asked = len(site.store.metrics())
     ask(page, "That is kind")
     expect(desk.locator("#sc-case")).to_contain_text("That is kind")
