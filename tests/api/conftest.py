@@ -1,0 +1,135 @@
+"""The API on a real engine with a tiny random model, served on the network."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from openai import OpenAI
+
+from specchat.api import Api, build_api
+from specchat.api.requests.sampling import Defaults
+from specchat.chat.company.profile import load_company
+from specchat.chat.service import ChatService
+from specchat.engine.options import EngineOptions
+from specchat.loader import LoadedModel, LoadOptions, load
+from storage import Store, open_store
+
+WAIT_S = 120.0  # generous: the machine may be busy with other work
+
+
+@dataclass(frozen=True)
+class Server:
+    """An API on the network and what it stands on."""
+
+    url: str
+    api: Api
+    loaded: LoadedModel
+    store: Store
+    database: Path
+
+    @property
+    def model(self) -> str:
+        """The name of the model itself."""
+        return Path(self.loaded.engine.info.name).name
+
+    def client(self, key: str = "none", **options: Any) -> OpenAI:
+        """The official client."""
+        return OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, **options)
+
+    def http(self, key: str | None = None) -> httpx.Client:
+        """A plain client."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=WAIT_S)
+
+    def idle(self) -> bool:
+        """True when nothing runs in the engine and no page is held."""
+        now = self.loaded.engine.snapshot()
+        return now.running == now.waiting == now.pages_held == 0
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something holds: the other side hears of it later."""
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not so within {WAIT_S:.0f} s"
+        time.sleep(0.02)
+
+
+def load_tiny(directory: Path, **limits: Any) -> LoadedModel:
+    """The tiny model on an engine that checks its pages after every step."""
+    return load(
+        LoadOptions(
+            model=str(directory),
+            speculators=("ngram", "suffix"),
+            device="cpu",
+            dtype="float32",
+            kv_memory_bytes=8 * 2**20,
+            compile=False,
+            engine=EngineOptions(check_pages=True, **limits),
+        )
+    )
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """An application on the network; its URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        eventually(lambda: server.started)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(WAIT_S)
+
+
+@pytest.fixture(scope="package")
+def loaded(tiny_model_dir: Path) -> Iterator[LoadedModel]:
+    """One engine for all tests."""
+    model = load_tiny(tiny_model_dir)
+    yield model
+    model.engine.close()
+
+
+@pytest.fixture(scope="package")
+def serve(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Serves an API with other options."""
+
+    @contextmanager
+    def make(engine: LoadedModel | None = None, **options: Any) -> Iterator[Server]:
+        database = tmp_path_factory.mktemp("api") / "api.db"
+        with open_store(f"sqlite:///{database}") as store:
+            model = engine or loaded
+            service = ChatService(model, store, load_company())
+            api = build_api(model, service, defaults=Defaults(32, 0.0), **options)
+            with serving(api.app) as url:
+                yield Server(url, api, model, store, database)
+            service.close()
+
+    return make
+
+
+@pytest.fixture(scope="package")
+def server(serve: Callable[..., Any]) -> Iterator[Server]:
+    """Open to this machine, without limits."""
+    with serve() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def client(server: Server) -> OpenAI:
+    return server.client()
