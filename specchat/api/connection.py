@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NoReturn
 
@@ -17,6 +18,8 @@ from specchat.api.errors import ApiError, broken, refused
 
 MAX_BODY_BYTES = 2 * 2**20
 """Some 400,000 tokens of text; nothing that fits a context is larger."""
+
+_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a character
 
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -46,7 +49,10 @@ async def read_body(request: Request) -> Any:
     except ClientDisconnect as error:
         raise ApiError(400, "the body is incomplete", code="invalid_json") from error
     try:
-        return json.loads(body, parse_constant=_no_number)
+        found = json.loads(body, parse_constant=_no_number)
+        if _ESCAPED.search(body):  # lone surrogates are no text: nothing could encode them
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
     except (ValueError, RecursionError) as error:
         raise ApiError(
             400, f"the body is not JSON: {_first(error)}", code="invalid_json"
@@ -140,4 +146,6 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def _first(error: BaseException) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "a text has half of a surrogate pair"
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:80]

@@ -107,10 +107,9 @@ def from_chat(error: ChatError) -> ApiError:
 def from_validation(error: ValidationError) -> ApiError:
     """The first thing that is wrong with a request's body, by its name."""
     problems = error.errors(include_url=False, include_context=False)
-    # Of the branches of a union the deepest says most.
-    problem = max(problems, key=lambda each: len(each["loc"]))
-    if problems[0]["type"] in ("missing", "extra_forbidden"):
-        problem = problems[0]
+    # Of the branches of a union the one that the value is meant for: what is wrong is no type.
+    same = [each for each in problems if each["loc"][:1] == problems[0]["loc"][:1]]
+    problem = min(same, key=lambda each: each["type"].endswith(("_type", "literal_error")))
     name = _path(problem["loc"])
     field = name.partition("[")[0].partition(".")[0] or None
     if problem["type"] == "missing":

@@ -53,7 +53,7 @@ class Handlers:
         self._engine = loaded.engine
         self._info = loaded.engine.info
         self._name = served_name(loaded.engine.info.name)
-        self._prompts = Prompts(loaded.tokenizer)
+        self._prompts = Prompts(loaded.tokenizer, loaded.engine.info.vocab_size)
         self._logprobs = LogprobWriter(loaded.tokenizer)
         self._traffic = traffic
         self._defaults = defaults
@@ -169,7 +169,7 @@ class Handlers:
             params = sampling_params(
                 asked,
                 self._defaults,
-                self._info.speculators,
+                self._info,
                 room=self._info.context_length - len(ids),
                 stop=self._prompts.stop if isinstance(asked, ChatRequest) else (),
             )

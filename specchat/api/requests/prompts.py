@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from specchat.api.access import Caller
 from specchat.api.errors import from_chat, refused
 from specchat.api.requests.body import ChatRequest, CompletionRequest, Message, Sampled
+from specchat.api.requests.sampling import require_tokens
 from specchat.chat.answer.prompt import PromptBuilder, stop_texts
 from specchat.chat.knowledge import Exchange
 from specchat.chat.slots.message import Message as ChatMessage
 from specchat.chat.types import ChatError
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
 
 class Prompts:
     """Prompts for one tokenizer. Safe to use from any thread."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, vocabulary: int) -> None:
+        """`vocabulary` is how many tokens the model knows."""
+        self._vocabulary = vocabulary
         self._backend = tokenizer.backend_tokenizer
         self._builder = PromptBuilder(tokenizer)
         self.stop = stop_texts(tokenizer)
@@ -40,17 +40,24 @@ class Prompts:
             raise from_chat(error) from error
 
     def completion(self, request: CompletionRequest) -> list[tuple[int, ...]]:
-        """The prompts as they are. Raises ApiError (400) for a text that is no valid Unicode."""
+        """The prompts as they are.
+
+        Raises:
+            ApiError: 400, one has no token, or one that the model does not know.
+        """
         prompt: Sequence[Any] = [request.prompt]
         if isinstance(request.prompt, list) and not isinstance(request.prompt[0], int):
             prompt = request.prompt
-        return [self._ids(each) for each in prompt]
+        found = [self._ids(each) for each in prompt]
+        for ids in found:
+            if not ids:
+                raise refused("prompt", "prompt must have at least one token, got none")
+            require_tokens("prompt", ids, self._vocabulary)
+        return found
 
     def _ids(self, prompt: str | list[int]) -> tuple[int, ...]:
         if not isinstance(prompt, str):
             return tuple(prompt)
-        if _SURROGATE.search(prompt):
-            raise refused("prompt", "prompt must be valid Unicode, got a lone surrogate")
         return tuple(self._backend.encode(prompt).ids)
 
 
@@ -86,7 +93,7 @@ def exchanges(messages: Sequence[Message]) -> tuple[list[Exchange], str]:
 def tenant(caller: Caller, request: Sampled) -> str:
     """Whose cached prompts may be shared with this request: a name that tells nothing."""
     parts = (caller.id, request.user or "", request.cache_salt or "")
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def _message(message: Message) -> ChatMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from specchat.api.errors import from_engine, refused, shown
 from specchat.api.requests.body import ChatRequest, CompletionRequest, Sampled, Speculation
 from specchat.engine.errors import RequestError
 from specchat.engine.request import SamplingParams
+from specchat.engine.snapshot import ModelInfo
 
 SEEDS = 2**63
 
@@ -25,19 +27,22 @@ class Defaults:
 def sampling_params(
     request: ChatRequest | CompletionRequest,
     defaults: Defaults,
-    speculators: tuple[str, ...],
+    info: ModelInfo,
     *,
     room: int,
     stop: tuple[str, ...] = (),
 ) -> list[SamplingParams]:
     """One set for each of the `n` choices; they differ in their seeds.
 
-    `speculators` are those that are loaded, `room` the tokens that the context leaves for an answer
+    `info` is of the model that is asked, `room` the tokens that the context leaves for an answer
     without `max_tokens`, `stop` what ends every answer besides what the request names.
 
     Raises:
         ApiError: 400, a value is out of range; the message names it.
     """
+    bias = _bias(request.logit_bias)
+    require_tokens("logit_bias", bias, info.vocab_size)
+    require_tokens("stop_token_ids", request.stop_token_ids or (), info.vocab_size)
     given = {
         "max_tokens": longest(request) or max(1, min(defaults.max_tokens, room)),
         "temperature": _or(request.temperature, defaults.temperature),
@@ -47,12 +52,12 @@ def sampling_params(
         "presence_penalty": request.presence_penalty,
         "frequency_penalty": request.frequency_penalty,
         "repetition_penalty": request.repetition_penalty,
-        "logit_bias": _bias(request.logit_bias),
+        "logit_bias": bias,
         "stop": (*_stops(request.stop), *stop),
         "stop_token_ids": tuple(request.stop_token_ids or ()),
         "ignore_eos": request.ignore_eos,
         "logprobs": _logprobs(request),
-        **speculating(request.speculation, speculators),
+        **speculating(request.speculation, info.speculators),
     }
     seed = secrets.randbelow(SEEDS) if request.seed is None else request.seed
     try:
@@ -102,6 +107,13 @@ def speculating(speculation: Speculation | None, loaded: tuple[str, ...]) -> dic
             f"got {shown(unknown)}",
         )
     return {"speculators": tuple(speculation)}
+
+
+def require_tokens(param: str, ids: Iterable[int], vocabulary: int) -> None:
+    """Raises ApiError (400) where one is none of the model's."""
+    bad = next((each for each in ids if not 0 <= each < vocabulary), None)
+    if bad is not None:
+        raise refused(param, f"{param} must have token ids below {vocabulary}, got {bad}")
 
 
 def _logprobs(request: ChatRequest | CompletionRequest) -> int | None:
