@@ -101,6 +101,8 @@ def from_chat(error: ChatError) -> ApiError:
     """What the chat refuses: something in the messages, or a setting that does not work."""
     if str(error) == CLOSING:
         return unavailable("the server is being closed", "closing")
+    if isinstance(error.__cause__, RequestError):
+        return from_engine(error.__cause__)
     return ApiError(400, str(error), param="messages", code="invalid_value")
 
 

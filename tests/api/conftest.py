@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +36,7 @@ class Server:
     url: str
     api: Api
     loaded: LoadedModel
+    service: ChatService
     store: Store
     database: Path
 
@@ -50,6 +53,25 @@ class Server:
         """A plain client."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=WAIT_S)
+
+    def send(self, path: str, body: dict[str, Any]) -> socket.socket:
+        """A connection that has sent a request; it is reset when it is closed."""
+        host, port = self.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        content = json.dumps(body).encode()
+        head = (
+            f"POST /v1/{path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + content)
+        return connection
+
+    def holds(self, text: str) -> bool:
+        """True when the text is in the bytes of the database's files."""
+        assert self.store.flush()
+        files = self.database.parent.glob(f"{self.database.name}*")
+        return any(text.encode() in file.read_bytes() for file in files)
 
     def idle(self) -> bool:
         """True when nothing runs in the engine and no page is held."""
@@ -117,7 +139,7 @@ def serve(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Call
             service = ChatService(model, store, load_company())
             api = build_api(model, service, defaults=Defaults(32, 0.0), **options)
             with serving(api.app) as url:
-                yield Server(url, api, model, store, database)
+                yield Server(url, api, model, service, store, database)
             service.close()
 
     return make

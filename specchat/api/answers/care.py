@@ -21,6 +21,7 @@ from specchat.chat.answer.intent import wants_person
 from specchat.chat.company.orders import facts
 from specchat.chat.service import ChatService
 from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError
+from specchat.engine.snapshot import ModelInfo
 
 CARE = "care-assistant"
 
@@ -68,7 +69,7 @@ class CareAnswers:
         Raises:
             ApiError: the request is wrong, too many are answered, or the engine has stopped.
         """
-        options = _options(request, defaults, self._service.loaded.engine.info.speculators)
+        options = _options(request, defaults, self._service.loaded.engine.info)
         earlier, question = exchanges(request.messages)
         with self._traffic.answer():
             if self._open >= self._most:
@@ -99,7 +100,7 @@ class CareAnswers:
         return await to_thread.run_sync(partial(next, updates, None), limiter=self._threads)
 
 
-def _options(request: ChatRequest, defaults: Defaults, loaded: tuple[str, ...]) -> AnswerOptions:
+def _options(request: ChatRequest, defaults: Defaults, info: ModelInfo) -> AnswerOptions:
     """Raises ApiError (400) for what the assistant does not take from a caller."""
     for name, neutral in NOT_ITS_OWN.items():
         if not asks_for_nothing(getattr(request, name), neutral):
@@ -111,13 +112,20 @@ def _options(request: ChatRequest, defaults: Defaults, loaded: tuple[str, ...]) 
             )
     if request.seed is not None and not 0 <= request.seed < 2**63:
         raise refused("seed", f"seed must be an integer from 0 to 2**63 - 1, got {request.seed}")
-    chosen = speculating(request.speculation, loaded)
+    most = longest(request) or defaults.max_tokens
+    if most >= info.context_length:
+        raise refused(
+            "max_tokens",
+            f"max_tokens must be below {info.context_length}, the model's context, got {most}",
+            "context_length_exceeded",
+        )
+    chosen = speculating(request.speculation, info.speculators)
     temperature = request.temperature
     return AnswerOptions(
         mode="speculative" if chosen.get("speculate", True) else "plain",
         temperature=defaults.temperature if temperature is None else temperature,
         seed=request.seed,
-        max_tokens=longest(request) or defaults.max_tokens,
+        max_tokens=most,
         speculators=chosen.get("speculators"),
         adaptive=chosen.get("adaptive", True),
     )
