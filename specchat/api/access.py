@@ -112,9 +112,8 @@ def _from_here(request: Request) -> bool:
     """False for what a proxy passes on and for a page that was given a name of this machine."""
     if any(name in request.headers for name in _FORWARDED):
         return False
-    return request.client is None or (
-        is_loopback(request.url.hostname or "") and is_loopback(request.client.host)
-    )
+    name, client = request.url.hostname or "", request.client
+    return client is not None and is_loopback(name) and is_loopback(client.host)
 
 
 def _digest(key: str) -> bytes:

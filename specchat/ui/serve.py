@@ -54,7 +54,7 @@ class Parts:
     company: Company
     api: Api
 
-    def close(self, patience_s: float = DRAIN_S) -> None:
+    def close(self, patience_s: float = 0.0) -> None:
         """Begin no new answer, let those under way end for `patience_s` or until Ctrl-C, stop the
         rest, then store what is queued."""
         deadline = time.monotonic() + patience_s
@@ -132,7 +132,7 @@ def launch(settings: Settings) -> None:
         while parts.page.is_running:
             time.sleep(0.5)
     finally:
-        parts.close()
+        parts.close(DRAIN_S)
 
 
 def _end_on_sigterm() -> None:
