@@ -29,6 +29,7 @@ from specchat.api.requests.sampling import Defaults, sampling_params
 from specchat.api.traffic import Traffic
 from specchat.chat.service import ChatService
 from specchat.engine.request import Request as EngineRequest
+from specchat.version import code_version
 
 if TYPE_CHECKING:
     from specchat.loader import LoadedModel
@@ -58,6 +59,7 @@ class Handlers:
         self._traffic = traffic
         self._defaults = defaults
         self._created = int(time.time())
+        code_version()  # asks git, once: not while somebody waits
         self.metrics = ServerMetrics(loaded.engine, traffic, self._name)
         self._care = CareAnswers(service, concurrency, traffic, self.metrics.care)
 

@@ -59,6 +59,7 @@ class Parts:
         rest, then store what is queued."""
         deadline = time.monotonic() + patience_s
         try:
+            self.service.drain(0.0)
             self.api.traffic.drain(patience_s)
             self.service.drain(max(0.0, deadline - time.monotonic()))
         finally:

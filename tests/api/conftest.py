@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,13 @@ from specchat.loader import LoadedModel, LoadOptions, load
 from storage import Store, open_store
 
 WAIT_S = 120.0  # generous: the machine may be busy with other work
+CERTIFICATES = ssl.create_default_context()  # nothing needs them, but to read them takes a while
+
+
+@lru_cache
+def openai_client(url: str, key: str) -> OpenAI:
+    """The official client as it is, but for trying again by itself."""
+    return OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
 
 
 @dataclass(frozen=True)
@@ -45,14 +54,14 @@ class Server:
         """The name of the model itself."""
         return Path(self.loaded.engine.info.name).name
 
-    def client(self, key: str = "none", **options: Any) -> OpenAI:
+    def client(self, key: str = "none") -> OpenAI:
         """The official client."""
-        return OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, **options)
+        return openai_client(self.url, key)
 
     def http(self, key: str | None = None) -> httpx.Client:
         """A plain client."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=WAIT_S)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=WAIT_S, verify=CERTIFICATES)
 
     def send(self, path: str, body: dict[str, Any]) -> socket.socket:
         """A connection that has sent a request; it is reset when it is closed."""

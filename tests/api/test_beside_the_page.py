@@ -42,6 +42,7 @@ def test_page_and_api_are_one_server_that_ends_its_answers_first(
     )
     url = f"http://127.0.0.1:{settings.port}"
     seen: Future[None] = Future()
+    ended = threading.Event()
 
     def use() -> None:
         try:
@@ -49,7 +50,8 @@ def test_page_and_api_are_one_server_that_ends_its_answers_first(
             seen.set_result(None)
         except BaseException as error:
             seen.set_exception(error)
-            os.kill(os.getpid(), signal.SIGTERM)
+            if not ended.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
     visitor = threading.Thread(target=use, daemon=True)
@@ -58,6 +60,7 @@ def test_page_and_api_are_one_server_that_ends_its_answers_first(
         with caplog.at_level(logging.INFO, "specchat"), pytest.raises(KeyboardInterrupt):
             serve.launch(settings)
     finally:
+        ended.set()
         signal.signal(signal.SIGTERM, before)
     seen.result(WAIT_S)
     assert '"completion_tokens": 500' in caplog.text

@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from specchat.api.answers.events import End, Event, Events, Piece, Reason
 from specchat.api.answers.reading import read
-from specchat.api.errors import ApiError, broken, from_engine, unavailable
+from specchat.api.errors import broken, from_engine, unavailable
 from specchat.api.traffic import Traffic
 from specchat.engine.engine import Engine
 from specchat.engine.errors import EngineError
@@ -45,7 +45,9 @@ def _submitted(engine: Engine, prepare: Callable[[], Sequence[Request]]) -> list
     except BaseException as error:
         for stream in streams:
             stream.close()
-        raise from_engine(error) if isinstance(error, EngineError) else error from error
+        if isinstance(error, EngineError):
+            raise from_engine(error) from error
+        raise
     return streams
 
 
@@ -70,5 +72,4 @@ def reason_of(finish: FinishReason) -> Reason:
         return "length"
     if finish is FinishReason.CANCELLED:
         raise unavailable("the answer was ended by the server", "closing")
-    failed: ApiError = broken()
-    raise failed
+    raise broken()
