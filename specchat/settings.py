@@ -21,7 +21,9 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 FROM_GRADIO = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
 """Gradio's own variables, which count where ours are not set."""
-
+_SECRETS = {"api_keys", "desk_key", "database_url"}
+"""What is never repeated: not in a message, not in a log."""
+_KEY = re.compile(r"[!-~]{16,256}")
 _SPECULATOR = re.compile(r"[a-z][a-z0-9_]*(:.+)?")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -41,6 +43,26 @@ def _known_shape(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) != len(names) or not all(map(_SPECULATOR.fullmatch, names)):
         raise ValueError("not a list of speculators")
     return names
+
+
+def _split_keys(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _long_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(keys)) != len(keys) or not all(map(_KEY.fullmatch, keys)):
+        raise ValueError("not a list of keys")
+    return keys
+
+
+def _readable_rate(rate: str | None) -> str | None:
+    if rate is not None:
+        from limits import parse_many
+
+        parse_many(rate)
+    return rate
 
 
 def _matches_device(value: str) -> str:
@@ -138,6 +160,17 @@ class Settings(BaseSettings):
     desk_key: str | None = Field(
         None, min_length=8, description="at least 8 characters that open the support desk"
     )
+    api_keys: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split_keys), AfterValidator(_long_keys)
+    ] = Field(
+        (),
+        description="a comma-separated list of different keys, each of 16 to 256 ASCII characters "
+        "without spaces",
+    )
+    api_rate_limit: Annotated[str | None, AfterValidator(_readable_rate)] = Field(
+        None,
+        description="a number of requests in a time such as '60/minute' or '5/second;1000/day'",
+    )
     host: str = Field(
         default_factory=lambda: (
             os.environ.get(FROM_GRADIO["host"])
@@ -156,6 +189,14 @@ class Settings(BaseSettings):
     concurrency: int = Field(
         16, ge=1, le=1024, description="a number of simultaneous answers from 1 to 1024"
     )
+
+    def shown(self) -> dict[str, Any]:
+        """All settings by name, secrets as whether they are set."""
+        values = self.model_dump()
+        return {
+            name: ("set" if value else "not set") if name in _SECRETS else value
+            for name, value in values.items()
+        }
 
     def load_options(self) -> LoadOptions:
         """What the loader needs of these settings; what is not set is left to its defaults."""
@@ -207,7 +248,8 @@ def _sentence(name: str, value: object, is_option: bool) -> str:
     spelled = "--" + name.replace("_", "-") if is_option else ENV_PREFIX + name.upper()
     if not is_option and spelled not in os.environ and os.environ.get(FROM_GRADIO.get(name, "")):
         spelled = FROM_GRADIO[name]
-    return f"{spelled} must be {Settings.model_fields[name].description}, got {value!r}"
+    got = "a value that is not shown" if name in _SECRETS else repr(value)
+    return f"{spelled} must be {Settings.model_fields[name].description}, got {got}"
 
 
 def _exit(message: str) -> NoReturn:

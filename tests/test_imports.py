@@ -39,6 +39,7 @@ LAYERS: dict[str, set[str]] = {
         "specchat.pretrained",
         "storage",
     },
+    "specchat.api": {"specchat.chat", "specchat.engine", "specchat.loader"},
     "specchat.bench.gpu": {
         "specchat.bench",
         "specchat.engine",
@@ -70,6 +71,7 @@ LAYERS: dict[str, set[str]] = {
         "storage",
     },
     "specchat.ui": {
+        "specchat.api",
         "specchat.bench",
         "specchat.chat",
         "specchat.engine",
@@ -88,6 +90,7 @@ FOREIGN = {
     "specchat.pretrained": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.evidence": {"gradio", "sqlalchemy", "alembic", "torch", "transformers", "typer"},
     "specchat.chat": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},
+    "specchat.api": {"gradio", "sqlalchemy", "alembic", "torch", "transformers", "typer"},
     "specchat.bench": {"gradio", "sqlalchemy", "alembic", "transformers", "typer"},
     "specchat.ui": {"sqlalchemy", "alembic", "torch", "transformers", "typer"},
     "storage": {"gradio", "torch", "transformers", "typer"},

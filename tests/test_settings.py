@@ -97,8 +97,8 @@ def test_kv_memory_takes_a_share_of_what_is_free(text: str) -> None:
         ("temperature", "warm"),
         ("temperature", -1),
         ("compile", "perhaps"),
-        ("database_url", "a file"),
         ("concurrency", 0),
+        ("api_rate_limit", "often"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: object) -> None:
@@ -107,6 +107,37 @@ def test_a_wrong_value_is_named_with_what_would_be_right(name: str, value: objec
     option = "--" + name.replace("_", "-")
     right = Settings.model_fields[name].description
     assert str(caught.value) == f"{option} must be {right}, got {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("api_keys", "short-key"),
+        ("api_keys", "a key with spaces in it"),
+        ("api_keys", "the-same-key-twice,the-same-key-twice"),
+        ("desk_key", "sesame"),
+        ("database_url", "postgres//ann:sesame@db/shop"),
+    ],
+)
+def test_a_wrong_secret_is_not_repeated(name: str, secret: str) -> None:
+    with pytest.raises(SettingsError, match="got a value that is not shown") as caught:
+        load_settings(**{name: secret})
+    assert not any(word in str(caught.value) for word in secret.split(","))
+
+
+def test_settings_are_shown_without_their_secrets() -> None:
+    secrets = {"api_keys": "key-of-the-website", "desk_key": "open sesame"}
+    url = "postgresql://ann:sesame@db/shop"
+    shown = load_settings(**secrets, database_url=url, port=9000).shown()
+    assert (shown["api_keys"], shown["desk_key"], shown["database_url"]) == ("set",) * 3
+    assert shown["port"] == 9000
+    assert not any(word in str(shown) for word in ("website", "sesame", "ann"))
+    assert load_settings().shown()["api_keys"] == "not set"
+
+
+def test_keys_are_a_comma_separated_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECCHAT_API_KEYS", "key-of-the-website, key-of-the-shop-app")
+    assert load_settings().api_keys == ("key-of-the-website", "key-of-the-shop-app")
 
 
 def test_a_wrong_variable_ends_a_program_with_code_2_and_no_traceback(

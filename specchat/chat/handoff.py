@@ -91,6 +91,8 @@ class Handoffs:
             live.trouble += 1
         elif turn.status == "completed":
             live.trouble = 0
+        if live.passing:
+            return None
         wanted = wants_person(turn.question)
         if not wanted and not _hands_over(live):
             return self.current(live)

@@ -99,6 +99,11 @@ class ChatService:
         """The shop that the chat speaks for."""
         return self._company
 
+    def drain(self, patience_s: float) -> bool:
+        """Take no further question and let every answer end by itself; False where some are left
+        after `patience_s`."""
+        return self._responder.drain(patience_s)
+
     def close(self, patience_s: float = PATIENCE_S) -> None:
         """Stop every answer and take no further question; each turn is stored when this returns.
 
@@ -218,6 +223,26 @@ class ChatService:
         text = clean_question(question)
         with live.one_at_a_time():
             yield from self._responder.to(live, text, options)
+
+    def answer_once(
+        self,
+        earlier: Sequence[Exchange],
+        question: str,
+        *,
+        owner: str,
+        options: AnswerOptions = _DEFAULT,
+    ) -> Generator[AnswerUpdate, None, None]:
+        """Answer a question of a conversation that its caller keeps, behind its `earlier` turns.
+
+        No word of it is stored or remembered here, only what the answer cost; nobody is handed
+        over. Yields as `answer` does.
+
+        Raises:
+            ChatError: as `answer`.
+        """
+        text = clean_question(question)
+        live = self._repository.passing(owner, earlier)
+        yield from self._responder.by_model(live, text, options)
 
     def retry(
         self, conversation_id: str, *, owner: str, options: AnswerOptions = _DEFAULT

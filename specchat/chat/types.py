@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from specchat.chat.company.orders import OrderLookup
-from specchat.engine.request import TurnStats
+from specchat.engine.errors import EngineError
+from specchat.engine.request import FinishReason, TurnStats
 from storage import HandoffRow, TurnGrounds, TurnMetrics
 
 Mode = Literal["speculative", "plain"]
@@ -46,6 +47,7 @@ class AnswerOptions:
     max_tokens: int = 256
     speculators: tuple[str, ...] | None = None  # who may draft; None: all that are loaded
     max_nodes: int | None = None  # drafted a step; None: as many as the engine allows
+    adaptive: bool = True  # draft where it pays; else at every step
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class AnswerUpdate:
     doubts: tuple[str, ...] = ()  # with `done`: why it may not help, keys of `wording.DOUBTS`
     handoff: HandoffRow | None = None  # with `done`: the hand-off that is open now
     grounds: TurnGrounds | None = None  # with `done`: what the answer stands on
+    finish: FinishReason | None = None  # with `done`: why the model ended, where it was asked
+    error: EngineError | None = None  # with status "failed": what the engine said, if it did
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def serve(
     speculators: Speculators = None,
     dtype: Dtype = None,
 ) -> None:
-    """Serve the page: chat, race and dashboard."""
+    """Serve the page, which is chat, race and dashboard, and the HTTP API beside it."""
     with explained():
         settings = load_settings(
             host=host, port=port, model=model, speculators=speculators, dtype=dtype

@@ -38,6 +38,7 @@ from specchat.engine.request import (
     Request,
     SamplingParams,
     TokenDelta,
+    TurnStats,
 )
 from specchat.engine.sampling.noise import gumbel_noise
 from specchat.engine.sampling.sampler import RowGroup, noise_of, scores
@@ -52,6 +53,9 @@ log = logging.getLogger(__name__)
 
 LAST_JOB_S = 5.0
 """That closing waits for what is being compiled."""
+
+Ended = Callable[[FinishReason, TurnStats | None], None]
+"""Told why a request ended and what it cost; None where the step that it ran in failed."""
 
 
 class Engine:
@@ -91,6 +95,7 @@ class Engine:
         self._delivery = Delivery()
         self._aux_room = AuxRoom()
         self._failure: str | None = None
+        self._watchers: tuple[Ended, ...] = ()
         runner.meanwhile = self._delivery.hand_over
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
@@ -126,6 +131,16 @@ class Engine:
             self._post(lambda: self._finish(request_id, FinishReason.CANCELLED))
         except EngineClosedError:
             return
+
+    def watch(self, ended: Ended) -> None:
+        """Have `ended` told of every request that ends from now on. The engine thread calls it, so
+        it must return at once and raise nothing."""
+        self._watchers = (*self._watchers, ended)
+
+    @property
+    def alive(self) -> bool:
+        """False when nothing is answered any more: it was closed, or has stopped for good."""
+        return self._thread.is_alive() and not self._closed and self._failure is None
 
     def snapshot(self) -> EngineSnapshot:
         """The state as of the last step."""
@@ -304,7 +319,10 @@ class Engine:
         self._drafting.forget(sequence.request.request_id)
         sequence.aux.take()
         del self._sequences[sequence.request.request_id]
-        self._delivery.put(sequence.stream, sequence.final_delta(reason, emitted, draft))
+        last = sequence.final_delta(reason, emitted, draft)
+        for ended in self._watchers:  # first: who has read an answer finds it counted
+            ended(reason, last.stats)
+        self._delivery.put(sequence.stream, last)
 
     def _finish(self, request_id: str, reason: FinishReason) -> None:
         sequence = self._sequences.get(request_id)
@@ -327,6 +345,8 @@ class Engine:
             self._drafting.forget(request_id)
             sequence = self._sequences.pop(request_id)
             sequence.aux.take()
+            for ended in self._watchers:
+                ended(FinishReason.ERROR, None)
             self._delivery.put(sequence.stream, error)
 
     def _add(self, request: Request, stream: TokenStream) -> None:

@@ -39,6 +39,7 @@ class TokenStream(Iterator[TokenDelta]):
         self._cancel = cancel
         self._deltas: queue.SimpleQueue[TokenDelta | BaseException] = queue.SimpleQueue()
         self._over = False
+        self._ready: Callable[[], None] | None = None
 
     def __next__(self) -> TokenDelta:
         """The next delta; waits for it.
@@ -58,6 +59,13 @@ class TokenStream(Iterator[TokenDelta]):
             return self._taken(self._deltas.get(timeout=timeout_s))
         except queue.Empty:
             return None
+
+    def notify(self, ready: Callable[[], None]) -> None:
+        """Have `ready` called once now and after every delta that comes, for readers that do not
+        block: they take what is there with `next_within(0)`. It is called by the thread that gives
+        deltas, so it must return at once and raise nothing."""
+        self._ready = ready
+        ready()
 
     def _taken(self, delta: TokenDelta | BaseException) -> TokenDelta:
         if isinstance(delta, BaseException):
@@ -85,6 +93,8 @@ class TokenStream(Iterator[TokenDelta]):
     def put(self, delta: TokenDelta | BaseException) -> None:
         """Called by the engine thread."""
         self._deltas.put(delta)
+        if self._ready is not None:
+            self._ready()
 
 
 @dataclass(slots=True)

@@ -8,12 +8,17 @@ import os
 import signal
 import socket
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from specchat import gc_pauses
+from specchat.api import Api, build_api
+from specchat.api.requests.sampling import Defaults
 from specchat.chat.company.profile import Company, load_company
 from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DRAIN_S = 8.0
+"""For answers to end by themselves when the server is to end: supervisors wait 10 s or more."""
+
 
 class PortError(Exception):
     """The address cannot be listened on; the message says which and what to do."""
@@ -44,12 +52,21 @@ class Parts:
     service: ChatService
     page: gr.Blocks
     company: Company
+    api: Api
 
-    def close(self) -> None:
-        """Stop answering, then store what is queued."""
-        self.service.close()
-        self.loaded.engine.close()
-        self.store.close()
+    def close(self, patience_s: float = 0.0) -> None:
+        """Begin no new answer, let those under way end for `patience_s` or until Ctrl-C, stop the
+        rest, then store what is queued."""
+        deadline = time.monotonic() + patience_s
+        try:
+            self.service.drain(0.0)
+            self.api.traffic.drain(patience_s)
+            self.service.drain(max(0.0, deadline - time.monotonic()))
+        finally:
+            self.service.close()
+            self.page.close(verbose=False)
+            self.loaded.engine.close()
+            self.store.close()
 
 
 def compose(settings: Settings) -> Parts:
@@ -85,7 +102,16 @@ def compose(settings: Settings) -> Parts:
         raise
     problems = (*loaded.problems, *(found.problems if found else ()))
     page = build_app(service, loaded.engine, store, settings, problems)
-    return Parts(loaded, store, service, page, company)
+    api = build_api(
+        loaded,
+        service,
+        keys=settings.api_keys,
+        rate=settings.api_rate_limit,
+        host=settings.host,
+        concurrency=settings.concurrency,
+        defaults=Defaults(settings.max_tokens, settings.temperature),
+    )
+    return Parts(loaded, store, service, page, company, api)
 
 
 def launch(settings: Settings) -> None:
@@ -97,14 +123,17 @@ def launch(settings: Settings) -> None:
     """
     require_free_port(settings.host, settings.port)
     _end_on_sigterm()
+    log.info("settings: %s", settings.shown())
     parts = compose(settings)
     try:
-        listen(parts.page, settings, parts.company)
+        listen(parts.page, settings, parts.company, parts.api.routes())
         gc_pauses.shorten()
         log.info("specchat answers on %s", address(settings))
-        parts.page.block_thread()
+        log.info("the API below %s/v1 is %s", address(settings), parts.api.access.rule)
+        while parts.page.is_running:
+            time.sleep(0.5)
     finally:
-        parts.close()
+        parts.close(DRAIN_S)
 
 
 def _end_on_sigterm() -> None:
@@ -113,22 +142,27 @@ def _end_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def listen(page: gr.Blocks, settings: Settings, company: Company) -> None:
-    """Put the page on the network, with nothing sent to anybody else, and return."""
+def listen(
+    page: gr.Blocks, settings: Settings, company: Company, beside: Sequence[BaseRoute] = ()
+) -> None:
+    """Put the page on the network, with nothing sent to anybody else, and return. The routes
+    `beside` it come first."""
     try:
-        page.launch(**launch_options(settings, company), prevent_thread_lock=True)
+        page.launch(**launch_options(settings, company, beside), prevent_thread_lock=True)
     except OSError as error:
         raise PortError(_port_message(settings.host, settings.port, str(error))) from error
 
 
-def launch_options(settings: Settings, company: Company) -> dict[str, Any]:
+def launch_options(
+    settings: Settings, company: Company, beside: Sequence[BaseRoute] = ()
+) -> dict[str, Any]:
     """How the page is launched here and on Spaces: private, server rendered by nobody."""
     return {
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
         "app_kwargs": {
-            "routes": [dictionary_route(company), *page_routes()],
+            "routes": [*beside, dictionary_route(company), *page_routes()],
             "middleware": middleware(HEAD + language_head(company) + page_head()),
         },
         "footer_links": ["api"],

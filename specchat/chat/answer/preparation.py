@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from specchat.chat import wording as say
 from specchat.chat.answer.floor import page_words
 from specchat.chat.answer.grounds import Grounder, Grounds, conversation, system_message
 from specchat.chat.answer.intent import asks_in_german, intent_of, talk_of
-from specchat.chat.answer.prompt import PLAIN_STOP, PromptBuild, PromptBuilder
+from specchat.chat.answer.prompt import PromptBuild, PromptBuilder, stop_texts
 from specchat.chat.answer.reading import PageReader, alike
 from specchat.chat.answer.streaming import StreamedAnswer
-from specchat.chat.answer.task import Task, derived_seed, salt
+from specchat.chat.answer.task import Task, derived_seed, said_elsewhere, salt
 from specchat.chat.company import orders
 from specchat.chat.company.faq_search import FaqIndex
 from specchat.chat.company.order_table import OrderTable
@@ -29,9 +28,8 @@ from specchat.chat.slots.message import Message, Parts, with_slots
 from specchat.chat.slots.rewrite import Rewrite, currency_of, rewrite_input
 from specchat.chat.slots.vocabulary import SLOTS
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
-from specchat.chat.types import AnswerOptions, ChatError, ChatTurn, Source
+from specchat.chat.types import AnswerOptions, ChatError, Source
 from specchat.engine.errors import RequestError
-from specchat.engine.output.end_of_turn import end_of_turn
 from specchat.engine.output.thoughts import Thinking
 from specchat.engine.request import Request, SamplingParams
 from storage import Store, StoreError
@@ -66,8 +64,7 @@ class Preparation:
         self._context = loaded.engine.info.context_length
         self._prompts = PromptBuilder(loaded.tokenizer)
         self._thinking = Thinking.of(loaded.tokenizer, self._prompts.text("?"))
-        templated = getattr(loaded.tokenizer, "chat_template", None)
-        self._stop = end_of_turn(loaded.tokenizer).texts if templated else PLAIN_STOP
+        self._stop = stop_texts(loaded.tokenizer)
         self._faq = FaqIndex(company.faq)
         self._table = OrderTable(company, store)
         self._grounder = None
@@ -172,7 +169,7 @@ class Preparation:
             )
         ]
         if self._grounder is not None:
-            found = self._grounder.grounds(text, list(map(_said, earlier)))
+            found = self._grounder.grounds(text, list(map(said_elsewhere, earlier)))
             return self._grounded(self._grounder, history, found, max_tokens)
         return self._built([*history, Message("user", self.rewritten(text, "").parts)], max_tokens)
 
@@ -224,6 +221,7 @@ class Preparation:
                 speculate=options.mode == "speculative",
                 speculators=options.speculators,
                 max_nodes=options.max_nodes,
+                adaptive=options.adaptive,
             )
         except RequestError as error:
             raise ChatError(say.bad_setting(error)) from error
@@ -263,13 +261,6 @@ class Preparation:
         """What a model may think beside an answer of so many tokens: half of what that leaves, at
         the most."""
         return min(self._thinking.tokens, max(0, self._context - answer) // 2)
-
-
-def _said(turn: Exchange) -> ChatTurn:
-    """A turn that somebody else has had, as a turn."""
-    return ChatTurn(
-        "", turn.question, turn.answer, "completed", "speculative", None, datetime.now(UTC)
-    )
 
 
 def _source(entry: FaqEntry) -> Source:

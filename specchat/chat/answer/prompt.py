@@ -19,6 +19,7 @@ from specchat.chat import wording as say
 from specchat.chat.answer.encoding import Piece, TextEncoder, Written
 from specchat.chat.slots.message import Message, Parts, Slot, merged
 from specchat.chat.types import ChatError
+from specchat.engine.output.end_of_turn import end_of_turn
 
 PROMPT_TOKENS = 8
 """Of a prompt's end that an answer is drafted behind: the question's last words say much about how
@@ -81,6 +82,12 @@ class PromptBuilder:
             f"This question is too long: it has {size} tokens, and with what goes around it at "
             f"most {max(context_budget, 0)} fit. Please shorten it, or allow a shorter answer."
         )
+
+    def whole(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """The ids of a conversation just as it is, whoever speaks last. Raises ChatError where the
+        template refuses it."""
+        contents = [self._content(message.parts) for message in messages]
+        return tuple(self._encoder.encode(self._render(messages, contents).pieces))
 
     def answer(self, parts: Parts, *, whole: bool, question: Parts = ()) -> list[int]:
         """An answer as the model writes it: behind the last tokens of the prompt that asks for it,
@@ -189,6 +196,13 @@ def _plain_template(roles: Sequence[str], marks: Sequence[str], bos: str | None)
 
 PLAIN_STOP = ("\nUser:", "\nInstructions:")
 """Stop strings for models without a template, which go on with the customer's next line."""
+
+
+def stop_texts(tokenizer: Any) -> tuple[str, ...]:
+    """Texts behind which an answer to a prompt of this file is over."""
+    if not getattr(tokenizer, "chat_template", None):
+        return PLAIN_STOP
+    return end_of_turn(tokenizer).texts
 
 
 def _turns(messages: Sequence[Message]) -> list[list[Message]]:

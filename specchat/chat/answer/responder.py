@@ -67,6 +67,15 @@ class Responder:
         self._endings: set[Ending] = set()
         self._closed = False
 
+    def drain(self, patience_s: float) -> bool:
+        """Take no further question and wait for the answers under way; False where some are left
+        after `patience_s`."""
+        self._closed = True
+        deadline = time.monotonic() + patience_s
+        while self._endings and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        return not self._endings
+
     def close(self, patience_s: float) -> None:
         """Stop every answer and take no further question; returns when the turn of each is stored,
         also of those that nobody reads on, which get `patience_s` to end by themselves."""

@@ -75,6 +75,8 @@ class StreamedAnswer:
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: UpdateStatus = "streaming"
     stats: TurnStats | None = None
+    finish: FinishReason | None = None  # why the model ended
+    error: EngineError | None = None  # what kept it from ending
     segments: list[Segment] = field(default_factory=list)
     raw: list[Piece] = field(default_factory=list)  # what the model wrote, by token
     _stream: Stream | None = None
@@ -141,6 +143,7 @@ class StreamedAnswer:
                 self._stream.cancel()
             yield from self._coalesced(self._stream)
         except EngineError as error:
+            self.error = error
             self.fail(_explained(error))
 
     def _coalesced(self, stream: Stream) -> Iterator[AnswerUpdate]:
@@ -168,6 +171,7 @@ class StreamedAnswer:
         finish = delta.finish
         if self._full and not self._stopped:
             finish = FinishReason.LENGTH
+        self.finish = finish
         if finish is FinishReason.ERROR:
             self.fail(say.MODEL_FAILED)
         else:
@@ -245,6 +249,8 @@ class StreamedAnswer:
             seed=self.request.params.seed,
             sources=self.sources,
             lookups=self.lookups,
+            finish=self.finish,
+            error=self.error,
         )
 
     def _is_slot(self, text: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from specchat.chat import wording as say
 from specchat.chat.answer.grounds import Grounds
 from specchat.chat.company.orders import OrderLookup
+from specchat.chat.knowledge import Exchange
 from specchat.chat.slots.filler import SlotValues
 from specchat.chat.slots.message import Message, Parts
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
@@ -72,6 +74,13 @@ def shown_from(row: TurnRow) -> ChatTurn:
         created_at=row.created_at,
         by_person=row.kind == "person",
         grounds=row.grounds,
+    )
+
+
+def said_elsewhere(turn: Exchange) -> ChatTurn:
+    """A turn that somebody else has had, as a turn."""
+    return ChatTurn(
+        "", turn.question, turn.answer, "completed", "speculative", None, datetime.now(UTC)
     )
 
 

@@ -53,6 +53,7 @@ class LiveConversation:
     opinions: dict[str, int] = field(default_factory=dict)  # turn id -> 1 liked, -1 disliked
     trouble: int = 0  # answers in a row that did not help
     stop: Callable[[], None] | None = None  # stops the answer that is under way
+    passing: bool = False  # somebody else's, of whom this is asked once: they see to what follows
     erased: bool = False  # nothing of it may be kept or learned any more
     ending: threading.Lock = field(default_factory=threading.Lock)  # held while `erased` counts
     answering: threading.Lock = field(default_factory=threading.Lock)

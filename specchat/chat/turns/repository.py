@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from specchat.chat.answer.preparation import Preparation
-from specchat.chat.answer.task import shown_from, title
+from specchat.chat.answer.task import said_elsewhere, shown_from, title
 from specchat.chat.company.profile import Company
+from specchat.chat.knowledge import Exchange
 from specchat.chat.redaction.redact import WITHHELD, Redaction, redact
 from specchat.chat.slots.message import joined, with_slots
 from specchat.chat.turns.conversation import LiveConversation, LiveConversations, LiveTurn
@@ -60,6 +61,15 @@ class ConversationRepository:
         if keep:
             self.keep(live)
         return self._live.add(live)
+
+    def passing(self, owner: str, earlier: Sequence[Exchange]) -> LiveConversation:
+        """A conversation that was had elsewhere, for one more question: it is neither stored nor
+        remembered, and nobody else can open it."""
+        values = self._preparation.values
+        live = LiveConversation(new_id(), owner, values, kept=False, passing=True)
+        for position, turn in enumerate(earlier):
+            self._append(live, said_elsewhere(turn), position)
+        return live
 
     def keep(self, live: LiveConversation) -> None:
         """From now on the store keeps what is said, redacted."""
@@ -280,10 +290,14 @@ class ConversationRepository:
             if opinion.turn_id is not None:
                 live.opinions[opinion.turn_id] = opinion.score
         for turn in self._store.turns(conversation_id):
-            before = live.values
-            rewrite = self._preparation.rewritten(turn.question, live.last_answer)
-            live.values = before.with_customer(rewrite.values)
-            answer = with_slots(turn.answer, self._preparation.slot_texts(live.values))
-            live.append(LiveTurn(shown_from(turn), rewrite.parts, answer, before, turn.position, 0))
-            live.asked = turn.position + 1
+            self._append(live, shown_from(turn), turn.position)
         return live
+
+    def _append(self, live: LiveConversation, shown: ChatTurn, position: int) -> None:
+        """Add a turn that is only known as it was shown."""
+        before = live.values
+        rewrite = self._preparation.rewritten(shown.question, live.last_answer)
+        live.values = before.with_customer(rewrite.values)
+        answer = with_slots(shown.answer, self._preparation.slot_texts(live.values))
+        live.append(LiveTurn(shown, rewrite.parts, answer, before, position, 0))
+        live.asked = position + 1

@@ -1,0 +1,1 @@
+"""What clients send: fields and their meaning, and what is refused."""
