@@ -206,3 +206,21 @@ def test_what_is_not_there_is_said_in_the_same_shape(server: Server) -> None:
         wrong = http.get("/v1/chat/completions")
     assert wrong.status_code == 405
     assert wrong.json()["error"]["code"] == "method_not_allowed"
+
+
+def test_what_is_refused_does_not_disturb_who_is_answered(server: Server) -> None:
+    asked: dict[str, Any] = {
+        "model": server.model, "messages": HELLO, "max_tokens": 300, "temperature": 0.7, "seed": 5,
+        "extra_body": {"ignore_eos": True},
+    }  # fmt: skip
+    alone = server.client().chat.completions.create(**asked).choices[0].message.content
+    stream = server.client().chat.completions.create(**asked, stream=True)
+    said = [next(iter(stream)).choices[0].delta.content or ""]
+    for hostile in (
+        {"n": 10**9}, {"top_logprobs": -1}, {"stop": ["x"] * 99}, {"temperature": 1e308},
+        {"logit_bias": {str(token): 101 for token in range(300)}}, {"seed": 2**70},
+        {"max_tokens": 10**12}, {"frequency_penalty": -1e9}, {"speculation": ["x"] * 8},
+    ):  # fmt: skip
+        refusal(server, hostile)
+    said += [chunk.choices[0].delta.content or "" for chunk in stream]
+    assert "".join(said) == alone
