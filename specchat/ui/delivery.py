@@ -28,15 +28,16 @@ POLICY = "; ".join(
 )
 """The second line of defence. Who may frame the page is left open: it is made to be embedded."""
 
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = {"X-Content-Type-Options": "nosniff"}
+PAGE_HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+"""Of what a browser shows by itself. Scripts and style sheets are under the page's."""
+
+_PARTS = ("text/css", "text/javascript", "application/javascript", "application/json", "font/")
 
 
 class SafeHeaders:
-    """Adds `HEADERS` to every answer that has none of its own."""
+    """Adds `HEADERS` to every answer that has none of its own, `PAGE_HEADERS` to what may be shown
+    as a page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -47,7 +48,8 @@ class SafeHeaders:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                part = headers.get("content-type", "").startswith(_PARTS)
+                for name, value in (HEADERS if part else HEADERS | PAGE_HEADERS).items():
                     headers.setdefault(name, value)
             await send(message)
 
