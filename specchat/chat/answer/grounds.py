@@ -82,10 +82,7 @@ class Grounder:
         self._verbatim = verbatim
         self._reader = reader
         self.system = system_message(company)
-        self._contacts = (
-            company.name, company.support_phone, company.support_email, company.support_hours,
-            company.website_url, company.login_url, company.portal, company.store_location,
-        )  # fmt: skip
+        self._contacts = tuple(company.slot_values().values())
 
     def grounds(self, question: str, earlier: Sequence[ChatTurn] = (), salt: str = "") -> Grounds:
         """What there is for a question of the customer of `salt` that follows these turns."""

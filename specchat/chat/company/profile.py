@@ -109,20 +109,21 @@ class CannedReply(_Checked):
 
 
 class Company(_Checked):
-    """A shop. Every text is ready to be shown: FAQ answers have their placeholders filled."""
+    """A shop, or whoever else has customers; what is left out is not said. Every text is ready to
+    be shown: FAQ answers have their placeholders filled."""
 
     name: Line
     description: Line
-    support_phone: Line
-    support_hours: Line
-    support_email: Annotated[str, Field(pattern=r"^[^@\s{}]+@[^@\s{}]+\.[^@\s{}]+$")]
-    website_url: Line
-    portal: Line
-    login_url: Line
-    store_location: Line
+    support_phone: Line | None = None
+    support_hours: Line | None = None
+    support_email: Annotated[str, Field(pattern=r"^[^@\s{}]+@[^@\s{}]+\.[^@\s{}]+$")] | None = None
+    website_url: Line | None = None
+    portal: Line | None = None
+    login_url: Line | None = None
+    store_location: Line | None = None
     currency: Annotated[str, Field(min_length=1, max_length=4)]
     phone_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]  # for numbers without +
-    account_types: Annotated[tuple[Line, ...], Field(min_length=1)]
+    account_types: tuple[Line, ...] = ()
     delivery: Delivery | None = None  # None: a company that delivers nothing
     policies: Policies = Policies()
     faq: tuple[FaqEntry, ...] = ()
@@ -144,13 +145,14 @@ class Company(_Checked):
         return entries
 
     def slot_values(self) -> dict[str, str]:
-        """The values of the company's slots (`COMPANY_SLOTS`)."""
-        return {name: getattr(self, _FIELDS.get(name, name)) for name in COMPANY_SLOTS}
+        """The values of the company's slots (`COMPANY_SLOTS`), of those that it has."""
+        values = {name: getattr(self, _FIELDS.get(name, name)) for name in COMPANY_SLOTS}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def public_contacts(self) -> tuple[str, ...]:
         """Contacts of the shop itself, which are no personal data."""
-        return (self.support_phone, self.support_email)
+        return tuple(filter(None, (self.support_phone, self.support_email)))
 
 
 _FIELDS = {"company_name": "name"}
@@ -257,6 +259,8 @@ def _validated(data: dict[str, Any], folder: Path) -> Company:
 def _filled(text: str, values: dict[str, str], where: str) -> str:
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
+        if name in COMPANY_SLOTS and name not in values:
+            raise CompanyError(f"{where} uses {{{{{name}}}}}, which company.toml does not say")
         if name not in values:
             raise CompanyError(
                 f"{where} uses {{{{{name}}}}}; it may use: {', '.join(COMPANY_SLOTS)}"

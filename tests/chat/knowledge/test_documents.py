@@ -33,6 +33,20 @@ def test_a_short_page_stays_whole(tmp_path: Path) -> None:
     assert (page.title, page.text) == ("Returns", "Thirty days.\nCosts:\nNone.")
 
 
+@pytest.mark.parametrize("level", ["#", "##"])
+def test_what_stands_under_a_heading_of_its_own_is_a_passage(tmp_path: Path, level: str) -> None:
+    """A handbook in one file: every topic is found, and answers, by itself."""
+    topics = {
+        "Sauna": "The sauna opens at noon, on Tuesdays for women only. Bring two towels.",
+        "Lockers": "Lockers take a $1 coin that you get back. A lost key costs $15 for the lock.",
+        "Pets": "Guide dogs may come as far as the lobby. Other animals have to stay outside.",
+    }
+    above = "" if level == "#" else "# House rules\n\n"
+    written = above + "\n\n".join(f"{level} {name}\n{text}" for name, text in topics.items())
+    found = read(tmp_path, "rules.md", written)
+    assert [(each.title.rpartition(" – ")[2], each.text) for each in found] == list(topics.items())
+
+
 def test_a_question_as_a_heading_stands_alone(tmp_path: Path) -> None:
     found = read(tmp_path, "a.md", "# Help\n\n## How fast?\n\nTwo days.\n\n## How much?\n\n$4.\n")
     assert [(each.title, each.text) for each in found] == [

@@ -1,7 +1,7 @@
-"""Sections into passages of about 60 to 160 words, never in the middle of a sentence.
+"""Sections into passages of at most about 160 words, never in the middle of a sentence.
 
-A short document stays whole. A section whose heading is a question stands alone, for that is how
-people ask; other short neighbours share a passage.
+What stands under a heading of its own is a passage: an answer is chosen among whole passages, and
+what is next to it is about something else. Only neighbours of a few words share one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from specchat.chat.knowledge.documents.blocks import Section
 from specchat.chat.knowledge.sentences import sentences
 
-FEW_WORDS = 60
+FEW_WORDS = 12  # of a section that says little alone
 MANY_WORDS = 160
 MOST_WORDS = 320  # of one sentence; text without any full stop is cut there
 
@@ -46,11 +46,7 @@ def split(sections: Sequence[Section], name: str) -> list[Piece]:
 
 
 def _groups(sections: Sequence[Section]) -> Iterator[list[Section]]:
-    """Neighbours that share a passage: all of a short document, short ones of one parent."""
-    if not any(map(_asks, sections)) and sum(map(_words, sections)) <= MANY_WORDS:
-        if sections:
-            yield list(sections)
-        return
+    """Neighbours that share a passage: such of one parent that have few words."""
     group: list[Section] = []
     for section in sections:
         if group and not _join(group, section):
@@ -67,7 +63,7 @@ def _join(group: Sequence[Section], section: Section) -> bool:
         return False
     parent = group[0].path[:-1]
     near = section.path[:-1] == parent or section.path[:-1] == group[0].path
-    return near and min(size, _words(section)) < FEW_WORDS
+    return near and max(_words(each) for each in (*group, section)) < FEW_WORDS
 
 
 def _asks(section: Section) -> bool:
