@@ -139,7 +139,7 @@ def _load() -> ctypes.CDLL:
         raise NativeUnavailableError(f"the built library does not load: {error}") from None
     library.lanes.restype = c_int64
     library.room_floats.restype = c_int64
-    library.room_floats.argtypes = [c_int64]
+    library.room_floats.argtypes = [c_int64, c_int64, c_int64]
     library.run_step.restype = c_int64
     library.run_step.argtypes = [POINTER(Model), c_char_p, c_int64, c_void_p, c_int64]
     library.gumbel_noise.restype = None

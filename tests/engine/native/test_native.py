@@ -174,6 +174,36 @@ def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind:
     assert torch.equal(together, torch.stack(singly))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_chunks_of_any_size_leave_the_same_states_keys_and_values(kind: str, threads: int) -> None:
+    runner = make_runner("heads of 64", kind)
+    step = NativeModel(runner.model, runner.cache)
+    pool = PagePool(runner.pages, runner.cache.page_size)
+    table = PageTable.open(pool, "", [0])
+    table.reserve(200)
+    prompt = ids(200)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        torch.set_num_threads(threads)
+        for size in (200, 64, 33, 32, 31, 7, 2, 1):
+            for layer in (*runner.cache.keys, *runner.cache.values):
+                layer.zero_()
+            hidden = []
+            for first in range(0, 200, size):
+                table.length = first
+                chunk = Rows.chunk(table, prompt[first : first + size], last=True)
+                out = run(step, chunk._replace(wanted=range(len(chunk.tokens))))
+                hidden.append(out.hidden)
+            cached = [layer.clone() for layer in (*runner.cache.keys, *runner.cache.values)]
+            found.append((torch.cat(hidden), out.logits[-1], *cached))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(map(torch.equal, found[0], other))
+
+
 @pytest.mark.parametrize("context", [0, 7])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("family", ["llama", "heads of 64"])

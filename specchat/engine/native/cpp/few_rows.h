@@ -1,0 +1,251 @@
+// Products of a few rows of activations with a weight: reading the weight is what takes time, and it
+// is read once.
+
+#pragma once
+
+#include <utility>
+
+#include "team.h"
+#include "types.h"
+#include "vectors.h"
+
+// So many at the most: each takes a register or more.
+#ifdef __AVX512F__
+constexpr int FEW_ROWS = 24;
+#else
+constexpr int FEW_ROWS = 12;
+#endif
+
+// Floats in which they are put side by side.
+constexpr int64_t room_for_few(int64_t cols) { return FEW_ROWS * cols + LANES; }
+
+// Blocks of weight rows that are summed together with B step rows: enough sums that none waits for
+// the one before it, and no more streams of weights than that. `pairs`: of two products each.
+constexpr int blocks_at_once(int B, bool pairs) {
+#ifdef __AVX512F__
+    if (B <= 6) return B <= 3 ? 8 : 10 - B;
+    return B <= 8 ? 3 : !pairs ? 1 : B <= 9 ? 3 : B <= 14 ? 2 : 1;
+#else
+    return B == 1 ? 6 : B == 2 ? 4 : B == 3 ? 3 : B <= 6 ? 2 : 1;
+#endif
+}
+
+constexpr int MOST_SUMS = 32;  // no more than there are registers
+
+// Activations are handed to the inner loop column by column, the step rows side by side, so that
+// it reads one stream: for float arithmetic [cols][B] floats, for bf16 pairs [cols / 2][B][2].
+
+// Stores LANES columns of B rows, v, as [LANES][B]. What is stored behind a column is overwritten by
+// the next one; behind the last one there must be room for it.
+template <int B>
+static inline void side_by_side(Vec* v, void* out) {
+    auto to = static_cast<float*>(out);
+    EACH(int b = 0; b < B; b += 4) turn_fours(v + b);
+    EACH(int i = 0; i < LANES; i++)
+        EACH(int b = 0; b < B; b += 4)
+            memcpy(to + i * B + b, reinterpret_cast<float*>(v + b + i % 4) + i / 4 * 4,
+                   4 * sizeof(float));
+}
+
+template <int B>
+static void interleave(const float* x, int64_t cols, float* out) {
+    int64_t k = 0;
+    for (; k + LANES <= cols; k += LANES) {
+        Vec v[(B + 3) / 4 * 4] = {};
+        EACH(int b = 0; b < B; b++) v[b] = load(x + b * cols + k);
+        if (B == 1)
+            *reinterpret_cast<Vec*>(out + k) = *v;
+        else
+            side_by_side<B>(v, out + k * B);
+    }
+    for (; k < cols; k++)
+        for (int b = 0; b < B; b++) out[k * B + b] = x[b * cols + k];
+}
+
+template <int B>
+static void interleave(const float* x, int64_t cols, bf16* out) {
+    int64_t k = 0;
+    for (; k + 2 * LANES <= cols; k += 2 * LANES) {
+        Vec v[(B + 3) / 4 * 4] = {};
+        EACH(int b = 0; b < B; b++) v[b] = round_pairs(x + b * cols + k);
+        if (B == 1)
+            *reinterpret_cast<Vec*>(out + k) = *v;
+        else
+            side_by_side<B>(v, out + k * B);
+    }
+    for (; k < cols; k += 2)
+        for (int b = 0; b < B; b++) {
+            store(out + k * B + 2 * b, x[b * cols + k]);
+            store(out + k * B + 2 * b + 1, x[b * cols + k + 1]);
+        }
+}
+
+constexpr int64_t LINE = LANES * sizeof(float);  // bytes: a column of a float block, two of bf16
+constexpr int64_t FAR = 64, NEAR = 8;            // lines
+
+// body(line) for each of n lines of R blocks that stand one behind the other. The processor stops
+// fetching at a page's end, so what is used FAR lines later is fetched here: at the end of these
+// blocks that is what stands at `ahead`, as if it were blocks of the same size. Where there is time
+// for it (`twice`), what is used NEAR lines later is brought closer still.
+template <int R, bool twice, typename Body>
+static inline __attribute__((always_inline)) void each_line(const void* blocks, int64_t n,
+                                                            const char* ahead, const Body& body) {
+    auto w = static_cast<const char*>(blocks), far = w + FAR * LINE;
+    int64_t turn = n > FAR ? n - FAR : 0, i = 0;
+    for (int64_t end : {turn, n}) {
+        for (; i < end; i++) {
+            EACH(int r = 0; r < R; r++) {
+                __builtin_prefetch(far + (r * n + i) * LINE, 0, 2);
+                if (twice) __builtin_prefetch(w + (r * n + i + NEAR) * LINE, 0, 3);
+            }
+            body(w + i * LINE);
+        }
+        far = ahead - turn * LINE;
+    }
+}
+
+// R blocks of weight rows times B step rows, each weight read once; `out` is [R][B]. Each sum runs
+// over the columns in order, whatever R and B are.
+
+template <int R, int B>
+static inline __attribute__((always_inline)) void sums(const float* w, const float* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
+    Vec total[R][B] = {};
+    each_line<R, (B > 4)>(w, cols, ahead, [&](const char* line) __attribute__((always_inline)) {
+        EACH(int r = 0; r < R; r++) {
+            Vec weight = load(reinterpret_cast<const float*>(line + r * cols * LINE));
+            EACH(int b = 0; b < B; b++) total[r][b] = multiply_add(weight, x[b], total[r][b]);
+        }
+        x += B;
+    });
+    EACH(int r = 0; r < R; r++)
+        EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
+}
+
+template <int R, int B>
+static inline __attribute__((always_inline)) void sums(const bf16* w, const float* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
+    Vec total[R][B] = {};
+    int64_t n = cols / 2;
+    each_line<R, (B > 4)>(w, n, ahead, [&](const char* line) __attribute__((always_inline)) {
+        Bits pair[R];
+        EACH(int r = 0; r < R; r++) pair[r] = load_bits(line + r * n * LINE);
+        Vec weight[R];
+        EACH(int r = 0; r < R; r++) weight[r] = first_of(pair[r]);
+        EACH(int b = 0; b < B; b++)
+            EACH(int r = 0; r < R; r++)
+                total[r][b] = multiply_add(weight[r], x[b], total[r][b]);
+        EACH(int r = 0; r < R; r++) weight[r] = second_of(pair[r]);
+        EACH(int b = 0; b < B; b++)
+            EACH(int r = 0; r < R; r++)
+                total[r][b] = multiply_add(weight[r], x[B + b], total[r][b]);
+        x += 2 * B;
+    });
+    EACH(int r = 0; r < R; r++)
+        EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
+}
+
+template <int R, int B>
+static inline __attribute__((always_inline)) void sums(const bf16* w, const bf16* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
+    Vec total[R][B] = {};
+    int64_t n = cols / 2;
+    each_line<R, (B > 4)>(w, n, ahead, [&](const char* line) __attribute__((always_inline)) {
+        Bits pair[R];
+        EACH(int r = 0; r < R; r++) pair[r] = load_bits(line + r * n * LINE);
+        EACH(int b = 0; b < B; b++) {
+            uint32_t both;
+            memcpy(&both, x + 2 * b, sizeof both);
+            EACH(int r = 0; r < R; r++)
+                total[r][b] = add_pair_products(total[r][b], pair[r], both);
+        }
+        x += 2 * B;
+    });
+    EACH(int r = 0; r < R; r++)
+        EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
+}
+
+// The kernels for B step rows: of many blocks, of half as many, and of one.
+struct Kernels {
+    typedef void (*Kernel)(const char* weights, const void* x, int64_t cols, const char* ahead,
+                           Vec* out);
+    void (*interleave)(const float* x, int64_t cols, void* out);
+    int64_t many, half;
+    Kernel of_many, of_half, of_one;
+};
+
+template <typename W, typename X, int R, int B>
+static __attribute__((noinline)) void kernel(const char* weights, const void* x, int64_t cols,
+                                             const char* ahead, Vec* out) {
+    sums<R, B>(reinterpret_cast<const W*>(weights), static_cast<const X*>(x), cols, ahead, out);
+}
+
+template <typename W, typename X, int B>
+static constexpr Kernels kernels() {
+    constexpr int R = blocks_at_once(B, sizeof(X) == sizeof(bf16)), HALF = R > 2 ? R / 2 : 1;
+    auto interleaved = [](const float* x, int64_t cols, void* out) {
+        interleave<B>(x, cols, static_cast<X*>(out));
+    };
+    return {interleaved, R, HALF, kernel<W, X, R, B>, kernel<W, X, HALF, B>, kernel<W, X, 1, B>};
+}
+
+template <typename W, typename X, int... B>
+static const Kernels* all_kernels(std::integer_sequence<int, B...>) {
+    static constexpr Kernels all[] = {kernels<W, X, B + 1>()...};
+    return all;
+}
+
+static inline const Kernels& kernels_for(const Matrix& m, int64_t rows) {
+    constexpr std::make_integer_sequence<int, FEW_ROWS> counts;
+    return (!m.is_bf16        ? all_kernels<float, float>(counts)
+            : m.bf16_products ? all_kernels<bf16, bf16>(counts)
+                              : all_kernels<bf16, float>(counts))[rows - 1];
+}
+
+static inline int64_t blocks_of(const Matrix& m) { return (m.rows + LANES - 1) / LANES; }
+
+static inline int64_t block_bytes(const Matrix& m) {
+    return (m.is_bf16 ? m.cols / 2 : m.cols) * LINE;
+}
+
+// Where this thread begins with a matrix.
+static inline const char* beginning(const Team& team, const Matrix& m) {
+    return static_cast<const char*>(m.data) + team.share(blocks_of(m)).first * block_bytes(m);
+}
+
+// x [rows, cols], FEW_ROWS at the most, times N matrices; `products` says the rest. `again`: `room`
+// holds them already.
+template <int N, typename Put>
+static void few_products(Team& team, const Matrix* const (&m)[N], const float* x, int64_t rows,
+                         float* room, bool again, const Matrix& then, const Put& put) {
+    Vec out[N][MOST_SUMS];
+    const Matrix& one = *m[0];
+    const char* weights[N];
+    EACH(int i = 0; i < N; i++) weights[i] = static_cast<const char*>(m[i]->data);
+    int64_t all = blocks_of(one), stride = block_bytes(one), own = team.share(all).last;
+    const Kernels& k = kernels_for(one, rows);
+    if (!again) k.interleave(x, one.cols, room);
+    team.begin(all);
+    for (Share part; team.claim(k.many, k.half, part);) {
+        bool goes_on = part.last < own && part.first >= team.share(all).first;
+        const char* after = goes_on ? weights[0] + part.last * stride : beginning(team, then);
+        int64_t blocks;
+        for (int64_t block = part.first; block < part.last; block += blocks) {
+            int64_t left = part.last - block;
+            blocks = left >= k.many ? k.many : left >= k.half ? k.half : 1;
+            auto kernel = left >= k.many ? k.of_many : left >= k.half ? k.of_half : k.of_one;
+            EACH(int i = 0; i < N; i++) {
+                const char* ahead = i + 1 < N       ? weights[i + 1] + block * stride
+                                    : blocks < left ? weights[0] + (block + blocks) * stride
+                                                    : after;
+                kernel(weights[i] + block * stride, room, one.cols, ahead, out[i]);
+            }
+            for (int64_t r = 0; r < blocks; r++)
+                for (int64_t b = 0; b < rows; b++) {
+                    Vec sum[N];
+                    EACH(int i = 0; i < N; i++) sum[i] = out[i][r * rows + b];
+                    put(block + r, b, sum);
+                }
+        }
+    }
+}
