@@ -13,7 +13,7 @@
 #ifdef __AVX512F__
 constexpr int FEW_ROWS = 24;
 #else
-constexpr int FEW_ROWS = 12;
+constexpr int FEW_ROWS = 11;
 #endif
 
 // Floats in which they are put side by side.

@@ -16,7 +16,7 @@ static inline int64_t own_room(int64_t cols) {
 }
 
 static inline int64_t panels_room(int64_t rows, int64_t cols) {
-    return rows > FEW_ROWS ? (room_for_panels(rows, cols) + 15) / 16 * 16 : 0;
+    return rows > FEW_ROWS ? (panels_of(rows) * panel_floats(cols) + 15) / 16 * 16 : 0;
 }
 
 // x [rows, cols] times N matrices of one shape and kind, transposed:
