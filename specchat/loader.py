@@ -19,7 +19,13 @@ from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, multiplies_bf16, usable_cpus
 from specchat.engine.kv.memory_plan import MemoryPlan, devices, page_count, stored_bytes, work_bytes
 from specchat.engine.model.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
-from specchat.engine.model.pretrained import find_files, load_causal_lm, load_tokenizer
+from specchat.engine.model.pretrained import (
+    find_files,
+    load_causal_lm,
+    load_tokenizer,
+    quantized_natively,
+)
+from specchat.engine.model.quantized import quantize_model
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
@@ -59,7 +65,7 @@ class LoadOptions:
     device: str = "auto"
     dtype: str = "auto"
     threads: int | None = None
-    quantize: str | None = None  # "int8" or "fp8": weights of the target, by torchao
+    quantize: str | None = None  # "int8", "int4" or "fp8": weights of the target
     kv_memory_bytes: int | None = None
     kv_memory_share: float | None = None  # of what is free after the weights; bytes win
     compile: bool = True
@@ -95,9 +101,12 @@ def load(options: LoadOptions) -> LoadedModel:
     tokenizer = load_tokenizer(directory)
     model = load_causal_lm(directory, dtype, device, options.quantize)
     emulated = dtype == torch.bfloat16 and device.type == "cpu" and not multiplies_bf16()
-    if emulated and options.quantize is None:
+    natively = quantized_natively(options.quantize, device)
+    if emulated and (natively or options.quantize is None):
         log.info("this CPU does not multiply bfloat16: weights in it, arithmetic in float32")
         dtype, model = torch.float32, model.float()
+    if natively:
+        quantize_model(model, options.quantize or "")
     shape = read_shape(model.config, dtype)
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
     _keep_compiled_work()

@@ -100,7 +100,9 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="'auto', 'float32', 'bfloat16' or 'float16'"
     )
-    quantize: Literal["int8", "fp8"] | None = Field(None, description="'int8' or 'fp8'")
+    quantize: Literal["int8", "int4", "fp8"] | None = Field(
+        None, description="'int8', 'int4' or 'fp8'"
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="a number of CPU threads from 1 to 1024"
     )

@@ -80,27 +80,32 @@ static void interleave(const float* x, int64_t cols, bf16* out) {
         }
 }
 
-constexpr int64_t LINE = LANES * sizeof(float);  // bytes: a column of a float block, two of bf16
+constexpr int64_t LINE = LANES * sizeof(float);  // bytes: a column of float32, 2 of bf16, 4 of int8
 constexpr int64_t FAR = 64, NEAR = 8;            // lines
+constexpr int64_t GROUP = 32;                    // columns of int4
+constexpr int64_t GROUP_LINES = 5;               // scales and least numbers, and 8 columns each
 
-// body(line) for each of n lines of R blocks that stand one behind the other. The processor stops
+// body(line) for each L of n * L lines of R blocks that stand one behind the other. The processor stops
 // fetching at a page's end, so what is used FAR lines later is fetched here: at the end of these
 // blocks that is what stands at `ahead`, as if it were blocks of the same size. Where there is time
 // for it (`twice`), what is used NEAR lines later is brought closer still.
-template <int R, bool twice, typename Body>
+template <int R, bool twice, int L = 1, typename Body>
 static inline __attribute__((always_inline)) void each_line(const void* blocks, int64_t n,
                                                             const char* ahead, const Body& body) {
-    auto w = static_cast<const char*>(blocks), far = w + FAR * LINE;
-    int64_t turn = n > FAR ? n - FAR : 0, i = 0;
+    constexpr int64_t STEP = L * LINE, FAR_STEPS = FAR / L, NEAR_STEPS = (NEAR + L - 1) / L;
+    auto w = static_cast<const char*>(blocks), far = w + FAR_STEPS * STEP;
+    int64_t turn = n > FAR_STEPS ? n - FAR_STEPS : 0, i = 0;
     for (int64_t end : {turn, n}) {
         for (; i < end; i++) {
-            EACH(int r = 0; r < R; r++) {
-                __builtin_prefetch(far + (r * n + i) * LINE, 0, 2);
-                if (twice) __builtin_prefetch(w + (r * n + i + NEAR) * LINE, 0, 3);
-            }
-            body(w + i * LINE);
+            EACH(int r = 0; r < R; r++)
+                EACH(int l = 0; l < L; l++) {
+                    __builtin_prefetch(far + (r * n + i) * STEP + l * LINE, 0, 2);
+                    if (twice)
+                        __builtin_prefetch(w + (r * n + i + NEAR_STEPS) * STEP + l * LINE, 0, 3);
+                }
+            body(w + i * STEP);
         }
-        far = ahead - turn * LINE;
+        far = ahead - turn * STEP;
     }
 }
 
@@ -165,6 +170,66 @@ static inline __attribute__((always_inline)) void sums(const bf16* w, const bf16
         EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
 }
 
+template <int R, int B>
+static inline __attribute__((always_inline)) void sums(const int8_t* w, const float* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
+    Vec total[R][B] = {};
+    each_line<R, (B > 4)>(w, cols / 4, ahead, [&](const char* line) __attribute__((always_inline)) {
+        EACH(int k = 0; k < 4; k++) {
+            Vec weight[R];
+            EACH(int r = 0; r < R; r++)
+                weight[r] = load(reinterpret_cast<const int8_t*>(line) + (r * cols + k) * LANES);
+            EACH(int b = 0; b < B; b++)
+                EACH(int r = 0; r < R; r++) total[r][b] = multiply_add(weight[r], x[b], total[r][b]);
+            x += B;
+        }
+    });
+    EACH(int r = 0; r < R; r++)
+        EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
+}
+
+// Number k, below 4, of each lane's, times 16^k: `scale` makes up for it, so that nothing is shifted.
+static inline Vec int4_of(Bits words, int k) {
+    return __builtin_convertvector((Ints)(words & 15u << 4 * k), Vec);
+}
+
+// `scale` for it.
+static inline Vec int4_scale(Vec scale, int k) { return scale * (1.0f / (1 << 4 * k)); }
+
+template <int R, int B>
+static inline __attribute__((always_inline)) void sums(const int4* w, const float* x, int64_t cols,
+                                                       const char* ahead, Vec* out) {
+    Vec total[R][B] = {};
+    int64_t n = cols / GROUP;
+    each_line<R, (B > 4), GROUP_LINES>(
+        w, n, ahead, [&](const char* group) __attribute__((always_inline)) {
+            const int64_t stride = n * GROUP_LINES * LINE;
+            Vec scale[R][4], least[R];
+            EACH(int r = 0; r < R; r++) {
+                EACH(int k = 0; k < 4; k++)
+                    scale[r][k] = int4_scale(load_float16(group + r * stride), k);
+                least[r] = load_float16(group + r * stride + LINE / 2);
+            }
+            for (int l = 1; l < GROUP_LINES; l++) {
+                Bits words[R];
+                EACH(int r = 0; r < R; r++) words[r] = load_bits(group + r * stride + l * LINE);
+                EACH(int k = 0; k < 8; k++) {
+                    Vec weight[R];
+                    EACH(int r = 0; r < R; r++) {
+                        if (k == 4) words[r] >>= 16;
+                        weight[r] = multiply_add(int4_of(words[r], k % 4), scale[r][k % 4], least[r]);
+                    }
+                    EACH(int b = 0; b < B; b++)
+                        EACH(int r = 0; r < R; r++)
+                            total[r][b] = multiply_add(weight[r], x[b], total[r][b]);
+                    x += B;
+                }
+            }
+        });
+    EACH(int r = 0; r < R; r++)
+        EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
+}
+
 // The kernels for B step rows: of many blocks, of half as many, and of one.
 struct Kernels {
     typedef void (*Kernel)(const char* weights, const void* x, int64_t cols, const char* ahead,
@@ -197,7 +262,9 @@ static const Kernels* all_kernels(std::integer_sequence<int, B...>) {
 
 static inline const Kernels& kernels_for(const Matrix& m, int64_t rows) {
     constexpr std::make_integer_sequence<int, FEW_ROWS> counts;
-    return (!m.is_bf16        ? all_kernels<float, float>(counts)
+    return (m.kind == FLOAT32 ? all_kernels<float, float>(counts)
+            : m.kind == INT8  ? all_kernels<int8_t, float>(counts)
+            : m.kind == INT4  ? all_kernels<int4, float>(counts)
             : m.bf16_products ? all_kernels<bf16, bf16>(counts)
                               : all_kernels<bf16, float>(counts))[rows - 1];
 }
@@ -205,7 +272,10 @@ static inline const Kernels& kernels_for(const Matrix& m, int64_t rows) {
 static inline int64_t blocks_of(const Matrix& m) { return (m.rows + LANES - 1) / LANES; }
 
 static inline int64_t block_bytes(const Matrix& m) {
-    return (m.is_bf16 ? m.cols / 2 : m.cols) * LINE;
+    return m.kind == FLOAT32 ? m.cols * LINE
+           : m.kind == BF16  ? m.cols / 2 * LINE
+           : m.kind == INT8  ? m.cols / 4 * LINE
+                             : m.cols / GROUP * GROUP_LINES * LINE;
 }
 
 // Where this thread begins with a matrix.

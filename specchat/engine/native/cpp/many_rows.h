@@ -13,10 +13,10 @@
 // With two blocks of weights as many sums as registers can hold.
 #ifdef __AVX512F__
 constexpr int TILE_ROWS = 12;
-constexpr int64_t DEEPEST = 192;  // columns of a tile: a half of the first cache
+constexpr int64_t DEEPEST = 224;  // columns of a tile: a half of the first cache
 #else
 constexpr int TILE_ROWS = 6;
-constexpr int64_t DEEPEST = 320;
+constexpr int64_t DEEPEST = 352;
 #endif
 constexpr int64_t TILE_BLOCKS = 2;
 constexpr int64_t PART_TILES = 8;                       // claimed at once
@@ -69,7 +69,22 @@ static __attribute__((noinline)) void multiply_tile(const Vec* tile, const float
 
 // `count` numbers of a block, which are there, become one column of a tile.
 static inline void unpack(const Matrix& m, const char* from, int64_t count, Vec* tile) {
-    if (m.is_bf16 && !m.bf16_products)
+    if (m.kind == INT8)
+        for (int64_t i = 0; i < count; i++, tile += TILE_BLOCKS)
+            *tile = load(reinterpret_cast<const int8_t*>(from) + i * LANES);
+    else if (m.kind == INT4)
+        for (int64_t i = 0; i < count; i += GROUP, from += LINE) {
+            Vec scale[4], least = load_float16(from + LINE / 2);
+            EACH(int k = 0; k < 4; k++) scale[k] = int4_scale(load_float16(from), k);
+            for (int l = 1; l < GROUP_LINES; l++) {
+                Bits words = load_bits(from += LINE);
+                EACH(int k = 0; k < 8; k++, tile += TILE_BLOCKS) {
+                    if (k == 4) words >>= 16;
+                    *tile = multiply_add(int4_of(words, k % 4), scale[k % 4], least);
+                }
+            }
+        }
+    else if (m.kind == BF16 && !m.bf16_products)
         for (int64_t i = 0; i < count; i += 2, from += LINE, tile += 2 * TILE_BLOCKS) {
             Bits pairs = load_bits(from);
             tile[0] = first_of(pairs);
@@ -91,9 +106,11 @@ static void many_products(Team& team, const Matrix* const (&m)[N], const float* 
     auto tile = reinterpret_cast<Vec*>(room), sums = tile + DEEPEST * TILE_BLOCKS;
     int64_t all = blocks_of(one), stride = block_bytes(one), count = panels_of(rows);
     int64_t numbers = one.bf16_products ? one.cols / 2 : one.cols, each = stride / numbers;
-    int64_t step = one.is_bf16 && !one.bf16_products ? 2 : 1;
-    int64_t chunks = (numbers + DEEPEST - 1) / DEEPEST;
-    auto begins = [&](int64_t chunk) { return numbers * chunk / chunks / step * step; };
+    int64_t step = one.kind == INT4 ? GROUP : 2, most = DEEPEST - step;  // a chunk ends with a group
+    int64_t chunks = (numbers + most - 1) / most;
+    auto begins = [&](int64_t chunk) {
+        return chunk < chunks ? numbers * chunk / chunks / step * step : numbers;
+    };
     // Where column i of a tile comes from.
     auto source = [&](int64_t t, int64_t chunk, int64_t i) {
         int64_t block = t * EACH_TILE + (N == 1 ? i : 0);

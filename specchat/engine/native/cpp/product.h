@@ -32,8 +32,10 @@ static void products(Team& team, const Matrix* const (&m)[N], const float* x, in
         int64_t first = block * LANES, behind = one.rows - first;
         int64_t count = behind < LANES ? behind : LANES;
         Vec sum[N];
-        EACH(int i = 0; i < N; i++)
-            sum[i] = sums[i] + (m[i]->bias ? load_some(m[i]->bias + first, count) : Vec{});
+        EACH(int i = 0; i < N; i++) {
+            Vec scaled = m[i]->scales ? sums[i] * load_some(m[i]->scales + first, count) : sums[i];
+            sum[i] = scaled + (m[i]->bias ? load_some(m[i]->bias + first, count) : Vec{});
+        }
         put(first, row, sum, count);
     };
     if (rows > FEW_ROWS)
@@ -64,7 +66,7 @@ static inline void rms_norm(const float* x, const float* weight, int64_t n, floa
 }
 
 static inline void embed(const Table& m, int64_t id, float scale, float* out) {
-    if (m.is_bf16) {
+    if (m.kind == BF16) {
         auto row = static_cast<const bf16*>(m.data) + id * m.cols;
         for (int64_t i = 0; i < m.cols; i++) out[i] = value(row + i) * scale;
     } else {

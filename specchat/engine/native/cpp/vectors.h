@@ -39,6 +39,8 @@ struct bf16 {
     uint16_t bits;
 };
 
+struct int4;  // groups of 32 numbers: types.h
+
 static inline Vec every(float number) { return number - Vec{}; }  // x - 0 is x, whatever its sign
 
 // a * b + c, rounded once where the processor can; elsewhere twice, likewise everywhere.
@@ -102,6 +104,36 @@ static inline Vec plus_products(Vec total, Vec numbers, const float* factor) {
     uint32_t both;
     memcpy(&both, factor, sizeof both);
     return add_pair_products(total, (Bits)numbers, both);
+}
+
+// LANES numbers of 8 bits.
+static inline Vec load(const int8_t* p) {
+#if defined __AVX512F__
+    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return (Vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+#elif defined __AVX2__
+    __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    return (Vec)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+#else
+    Vec v;
+    for (int i = 0; i < LANES; i++) v[i] = p[i];
+    return v;
+#endif
+}
+
+// LANES numbers in float16, none of them infinite.
+static inline Vec load_float16(const void* p) {
+#if defined __AVX512F__
+    return (Vec)_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+#elif defined __F16C__
+    return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+#else
+    Half h;
+    memcpy(&h, p, sizeof h);
+    Bits wide = __builtin_convertvector(h, Bits);
+    Vec size = (Vec)((wide & 0x7fffu) << 13) * 5.192296858534828e33f;  // 2^112: exponents' bias
+    return (Vec)((Bits)size | (wide & 0x8000u) << 16);
+#endif
 }
 
 static inline float value(const float* p) { return *p; }
