@@ -56,8 +56,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class LoadOptions:
     """What to load and how.
 
-    `model` is `care`, `care-mini` (bundled), a directory or a Hub name; a speculator is spelled as
-    in `speculators.registry`.
+    `model` is `care`, `care-mini` (bundled), a directory, a GGUF file or a Hub name; a speculator
+    is spelled as in `speculators.registry`.
     """
 
     model: str = ASSISTANT
@@ -153,7 +153,8 @@ def load(options: LoadOptions) -> LoadedModel:
 
 def resolve(model: str) -> Path:
     """The directory of a bundled model, a local one, or one fetched from the Hub. `care` is made
-    from its base and the bundled adapter the first time, in the user's cache.
+    from its base and the bundled adapter the first time, in the user's cache, and so is a directory
+    of a GGUF file.
 
     Raises:
         ModelLoadError: nothing is found under that name.
@@ -162,6 +163,10 @@ def resolve(model: str) -> Path:
         from specchat.pretrained.adapter import care
 
         return care(ADAPTER)
+    if model.endswith(".gguf"):
+        from specchat.pretrained.gguf_file import gguf_directory
+
+        return gguf_directory(Path(model).expanduser())
     bundled = BUNDLED / model / "target"
     if re.fullmatch(r"[a-z0-9_-]+", model) and bundled.is_dir():
         return unpacked(bundled)

@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     )
 
     model: str = Field(
-        "care", min_length=1, description="'care', 'care-mini', a directory or a Hub name"
+        "care",
+        min_length=1,
+        description="'care', 'care-mini', a directory, a .gguf file or a Hub name",
     )
     speculators: Annotated[
         tuple[str, ...],
