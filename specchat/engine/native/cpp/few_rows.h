@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "team.h"
@@ -17,7 +18,7 @@ constexpr int FEW_ROWS = 11;
 #endif
 
 // Floats in which they are put side by side.
-constexpr int64_t room_for_few(int64_t cols) { return FEW_ROWS * cols + LANES; }
+constexpr int64_t room_for_few(int64_t cols) { return FEW_ROWS * (cols + cols / 32) + LANES; }
 
 // Blocks of weight rows that are summed together with B step rows: enough sums that none waits for
 // the one before it, and no more streams of weights than that. `pairs`: of two products each.
@@ -188,28 +189,23 @@ static inline __attribute__((always_inline)) void sums(const int8_t* w, const fl
         EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
 }
 
-// Number k, below 4, of each lane's, times 16^k: `scale` makes up for it, so that nothing is shifted.
+// Number k, below 4, of each lane's, times 16^k: what it is multiplied with makes up for it, so that
+// nothing is shifted.
 static inline Vec int4_of(Bits words, int k) {
     return __builtin_convertvector((Ints)(words & 15u << 4 * k), Vec);
 }
 
-// `scale` for it.
-static inline Vec int4_scale(Vec scale, int k) { return scale * (1.0f / (1 << 4 * k)); }
-
+// The sum over a group of int4 is scale * (sum of q * x) + least * (sum of x), in this order.
 template <int R, int B>
 static inline __attribute__((always_inline)) void sums(const int4* w, const float* x, int64_t cols,
                                                        const char* ahead, Vec* out) {
-    Vec total[R][B] = {};
     int64_t n = cols / GROUP;
+    const float* group_sums = x + B * cols + LANES;
+    EACH(int i = 0; i < R * B; i++) out[i] = Vec{};
     each_line<R, (B > 4), GROUP_LINES>(
         w, n, ahead, [&](const char* group) __attribute__((always_inline)) {
             const int64_t stride = n * GROUP_LINES * LINE;
-            Vec scale[R][4], least[R];
-            EACH(int r = 0; r < R; r++) {
-                EACH(int k = 0; k < 4; k++)
-                    scale[r][k] = int4_scale(load_float16(group + r * stride), k);
-                least[r] = load_float16(group + r * stride + LINE / 2);
-            }
+            Vec total[R][B] = {};
             for (int l = 1; l < GROUP_LINES; l++) {
                 Bits words[R];
                 EACH(int r = 0; r < R; r++) words[r] = load_bits(group + r * stride + l * LINE);
@@ -217,7 +213,7 @@ static inline __attribute__((always_inline)) void sums(const int4* w, const floa
                     Vec weight[R];
                     EACH(int r = 0; r < R; r++) {
                         if (k == 4) words[r] >>= 16;
-                        weight[r] = multiply_add(int4_of(words[r], k % 4), scale[r][k % 4], least[r]);
+                        weight[r] = int4_of(words[r], k % 4);
                     }
                     EACH(int b = 0; b < B; b++)
                         EACH(int r = 0; r < R; r++)
@@ -225,9 +221,33 @@ static inline __attribute__((always_inline)) void sums(const int4* w, const floa
                     x += B;
                 }
             }
+            EACH(int r = 0; r < R; r++) {
+                Vec scale = load_float16(group + r * stride),
+                    least = load_float16(group + r * stride + LINE / 2);
+                EACH(int b = 0; b < B; b++)
+                    out[r * B + b] = multiply_add(
+                        least, group_sums[b], multiply_add(scale, total[r][b], out[r * B + b]));
+            }
+            group_sums += B;
         });
-    EACH(int r = 0; r < R; r++)
-        EACH(int b = 0; b < B; b++) out[r * B + b] = total[r][b];
+}
+
+// Floats behind rows that are multiplied with int4.
+constexpr int64_t group_floats(int64_t rows, int64_t cols) { return LANES + rows * (cols / GROUP); }
+
+// Makes of B rows side by side what is multiplied with int4: behind them, and what `side_by_side` left
+// there, come the sums of their groups [cols / GROUP][B]; themselves they are scaled for `int4_of`.
+template <int B>
+static void for_int4(float* x, int64_t cols) {
+    float* sums = x + B * cols + LANES;
+    for (int64_t k = 0; k + GROUP <= cols; k += GROUP, sums += B) {
+        for (int b = 0; b < B; b++) sums[b] = 0;
+        for (int64_t i = k; i < k + GROUP; i++)
+            for (int b = 0; b < B; b++) {
+                sums[b] += x[i * B + b];
+                x[i * B + b] *= 1.0f / (1 << 4 * (i % 4));
+            }
+    }
 }
 
 // The kernels for B step rows: of many blocks, of half as many, and of one.
@@ -250,6 +270,7 @@ static constexpr Kernels kernels() {
     constexpr int R = blocks_at_once(B, sizeof(X) == sizeof(bf16)), HALF = R > 2 ? R / 2 : 1;
     auto interleaved = [](const float* x, int64_t cols, void* out) {
         interleave<B>(x, cols, static_cast<X*>(out));
+        if (std::is_same<W, int4>::value) for_int4<B>(static_cast<float*>(out), cols);
     };
     return {interleaved, R, HALF, kernel<W, X, R, B>, kernel<W, X, HALF, B>, kernel<W, X, 1, B>};
 }

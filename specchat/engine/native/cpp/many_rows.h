@@ -23,15 +23,19 @@ constexpr int64_t PART_TILES = 8;                       // claimed at once
 constexpr int64_t PASS_PANELS = 32 * 6 / TILE_ROWS;     // of rows whose columns fit the second cache
 constexpr int64_t PANEL_SUMS = TILE_ROWS * TILE_BLOCKS;  // vectors
 
+constexpr int64_t TILE_VECTORS = (DEEPEST + 2 * DEEPEST / GROUP) * TILE_BLOCKS;
+
 // What a thread needs for itself, in floats, and what all need together: panels one behind the other,
 // each with room for what `side_by_side` writes behind it.
 constexpr int64_t room_for_tiles() {
-    return (DEEPEST * TILE_BLOCKS + PART_TILES * PASS_PANELS * PANEL_SUMS) * LANES;
+    return (TILE_VECTORS + PART_TILES * PASS_PANELS * PANEL_SUMS) * LANES;
 }
 
 static inline int64_t panels_of(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 
-constexpr int64_t panel_floats(int64_t cols) { return TILE_ROWS * cols + LANES; }
+constexpr int64_t panel_floats(int64_t cols) {
+    return TILE_ROWS * cols + group_floats(TILE_ROWS, cols);
+}
 
 // Bytes that come closer meanwhile: `each` for every number.
 struct Ahead {
@@ -39,48 +43,71 @@ struct Ahead {
     int64_t each;
 };
 
-// Adds the products of a panel, n numbers of each row side by side, with a tile [n][TILE_BLOCKS]. A
-// number is a pair of bf16 where PAIRS says so.
-template <bool PAIRS>
-static __attribute__((noinline)) void multiply_tile(const Vec* tile, const float* x, int64_t n,
-                                                    bool begin, Ahead ahead, Vec* out) {
+// A part of the weight: numbers [n][TILE_BLOCKS], and of int4 a scale and a least number for each
+// group, [n / GROUP][2][TILE_BLOCKS].
+struct Tile {
+    Vec *numbers, *scales;
+};
+
+// Adds the products of a panel, n numbers of each row side by side, with a tile. A number is a pair of
+// bf16 where PAIRS says so; of int4 `group_sums` are those of the panel's groups.
+template <bool PAIRS, bool GROUPS>
+static __attribute__((noinline)) void multiply_tile(Tile tile, const float* x,
+                                                    const float* group_sums, int64_t n, bool begin,
+                                                    Ahead ahead, Vec* out) {
     constexpr int B = TILE_ROWS;
-    Vec one[B], two[B];
-    EACH(int b = 0; b < B; b++) {
-        one[b] = begin ? Vec{} : out[b * TILE_BLOCKS];
-        two[b] = begin ? Vec{} : out[b * TILE_BLOCKS + 1];
-    }
-    for (int64_t i = 0; i < n; i++) {
-        __builtin_prefetch(ahead.from, 0, 2);
-        ahead.from += ahead.each;
-        Vec first = tile[0], second = tile[1];
+    const Vec *numbers = tile.numbers, *scales = tile.scales;
+    for (int64_t left = n; left > 0; left -= GROUP, begin = false) {
+        Vec one[B], two[B];
         EACH(int b = 0; b < B; b++) {
-            one[b] = plus_products<PAIRS>(one[b], first, x + b);
-            two[b] = plus_products<PAIRS>(two[b], second, x + b);
+            one[b] = GROUPS || begin ? Vec{} : out[b * TILE_BLOCKS];
+            two[b] = GROUPS || begin ? Vec{} : out[b * TILE_BLOCKS + 1];
         }
-        tile += TILE_BLOCKS;
-        x += B;
-    }
-    EACH(int b = 0; b < B; b++) {
-        out[b * TILE_BLOCKS] = one[b];
-        out[b * TILE_BLOCKS + 1] = two[b];
+        for (int64_t i = GROUPS ? GROUP : n; i > 0; i--) {
+            __builtin_prefetch(ahead.from, 0, 2);
+            ahead.from += ahead.each;
+            Vec first = numbers[0], second = numbers[1];
+            EACH(int b = 0; b < B; b++) {
+                one[b] = plus_products<PAIRS>(one[b], first, x + b);
+                two[b] = plus_products<PAIRS>(two[b], second, x + b);
+            }
+            numbers += TILE_BLOCKS;
+            x += B;
+        }
+        if (!GROUPS) {
+            EACH(int b = 0; b < B; b++) {
+                out[b * TILE_BLOCKS] = one[b];
+                out[b * TILE_BLOCKS + 1] = two[b];
+            }
+            return;
+        }
+        for (int i = 0; i < TILE_BLOCKS; i++)
+            EACH(int b = 0; b < B; b++) {
+                Vec& sum = out[b * TILE_BLOCKS + i];
+                Vec scaled = multiply_add(scales[i], i ? two[b] : one[b], begin ? Vec{} : sum);
+                sum = multiply_add(scales[TILE_BLOCKS + i], group_sums[b], scaled);
+            }
+        scales += 2 * TILE_BLOCKS;
+        group_sums += B;
     }
 }
 
 // `count` numbers of a block, which are there, become one column of a tile.
-static inline void unpack(const Matrix& m, const char* from, int64_t count, Vec* tile) {
+static inline void unpack(const Matrix& m, const char* from, int64_t count, Tile into) {
+    Vec* tile = into.numbers;
     if (m.kind == INT8)
         for (int64_t i = 0; i < count; i++, tile += TILE_BLOCKS)
             *tile = load(reinterpret_cast<const int8_t*>(from) + i * LANES);
     else if (m.kind == INT4)
         for (int64_t i = 0; i < count; i += GROUP, from += LINE) {
-            Vec scale[4], least = load_float16(from + LINE / 2);
-            EACH(int k = 0; k < 4; k++) scale[k] = int4_scale(load_float16(from), k);
+            into.scales[0] = load_float16(from);
+            into.scales[TILE_BLOCKS] = load_float16(from + LINE / 2);
+            into.scales += 2 * TILE_BLOCKS;
             for (int l = 1; l < GROUP_LINES; l++) {
                 Bits words = load_bits(from += LINE);
                 EACH(int k = 0; k < 8; k++, tile += TILE_BLOCKS) {
                     if (k == 4) words >>= 16;
-                    *tile = multiply_add(int4_of(words, k % 4), scale[k % 4], least);
+                    *tile = int4_of(words, k % 4);
                 }
             }
         }
@@ -103,7 +130,8 @@ static void many_products(Team& team, const Matrix* const (&m)[N], const float* 
     constexpr int64_t EACH_TILE = TILE_BLOCKS / N;  // blocks of each matrix
     const Matrix& one = *m[0];
     auto room_at = reinterpret_cast<const char*>(room);
-    auto tile = reinterpret_cast<Vec*>(room), sums = tile + DEEPEST * TILE_BLOCKS;
+    auto numbers_at = reinterpret_cast<Vec*>(room), sums = numbers_at + TILE_VECTORS;
+    Tile tile{numbers_at, numbers_at + DEEPEST * TILE_BLOCKS};
     int64_t all = blocks_of(one), stride = block_bytes(one), count = panels_of(rows);
     int64_t numbers = one.bf16_products ? one.cols / 2 : one.cols, each = stride / numbers;
     int64_t step = one.kind == INT4 ? GROUP : 2, most = DEEPEST - step;  // a chunk ends with a group
@@ -128,8 +156,11 @@ static void many_products(Team& team, const Matrix* const (&m)[N], const float* 
                 interleave<TILE_ROWS>(from, one.cols, reinterpret_cast<bf16*>(panel_at(p)));
             else
                 interleave<TILE_ROWS>(from, one.cols, panel_at(p));
+            if (one.kind == INT4) for_int4<TILE_ROWS>(panel_at(p), one.cols);
         });
-    auto multiply = one.bf16_products ? multiply_tile<true> : multiply_tile<false>;
+    auto multiply = one.kind == INT4    ? multiply_tile<false, true>
+                    : one.bf16_products ? multiply_tile<true, false>
+                                        : multiply_tile<false, false>;
     team.begin((all + EACH_TILE - 1) / EACH_TILE);
     for (Share part; team.claim(PART_TILES, 2, part);)
         for (int64_t begin = 0, end; begin < count; begin = end) {
@@ -143,11 +174,15 @@ static void many_products(Team& team, const Matrix* const (&m)[N], const float* 
                     bool more = t + 1 < part.last, deeper = c + 1 < chunks;
                     int64_t next = more || !deeper ? t + 1 : part.first, chunk = more ? c : deeper * (c + 1);
                     for (int64_t i = 0; i < TILE_BLOCKS; i++)
-                        unpack(one, source(t, c, i), n, tile + i);
+                        unpack(one, source(t, c, i), n, {tile.numbers + i, tile.scales + i});
                     for (int64_t p = begin; p < end; p++) {
                         Ahead ahead{room_at, 0};
                         if (p - begin < TILE_BLOCKS) ahead = {source(next, chunk, p - begin), each};
-                        multiply(tile, panel_at(p) + first * TILE_ROWS, n, c == 0, ahead, sums_of(t, p));
+                        const float* panel = panel_at(p);
+                        const float* group_sums =
+                            panel + TILE_ROWS * one.cols + LANES + first / GROUP * TILE_ROWS;
+                        multiply(tile, panel + first * TILE_ROWS, group_sums, n, c == 0, ahead,
+                                 sums_of(t, p));
                     }
                 }
             }

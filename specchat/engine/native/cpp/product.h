@@ -49,7 +49,8 @@ template <typename Put>
 static inline void product(Team& team, const Matrix& m, const float* x, int64_t rows,
                            const Room& room, const Matrix& then, const Put& put,
                            const Matrix* before = nullptr) {
-    bool again = before && before->bf16_products == m.bf16_products;
+    bool again = before && before->bf16_products == m.bf16_products &&
+                 (before->kind == INT4) == (m.kind == INT4);
     if (before && !again && rows > FEW_ROWS) team.barrier();  // others may read them yet
     products<1>(team, {&m}, x, rows, room, again, then,
                 [&](int64_t n, int64_t t, const Vec* v, int64_t many) { put(n, t, *v, many); });

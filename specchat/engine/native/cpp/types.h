@@ -7,7 +7,7 @@
 extern "C" {
 
 // How numbers are stored. int4: numbers q from 0 to 15 in groups of 32 columns, each with a scale and a
-// least number in float16; q * scale + least is what is multiplied.
+// least number in float16: q * scale + least is the weight.
 enum Kind : int64_t { FLOAT32, BF16, INT8, INT4 };
 
 // [rows, cols] in blocks of LANES rows, padded with zeros, each
