@@ -1,9 +1,10 @@
-// One step of a Llama-shaped model on CPU: paged tree attention and thin matrix products.
+// One step of a Llama-shaped model on CPU: paged tree attention and matrix products.
 //
 // Decoding multiplies a few rows of activations with every weight, so its speed is that of reading
 // the weights. General matrix libraries are made for many rows and read them several times. Here a
-// block of weight rows is read once and used for all rows of the step. Weights may be stored in
-// bf16; all arithmetic is float32.
+// block of weight rows is read once and used for all rows of the step (few_rows.h). A prompt has many
+// rows, and its speed is that of multiplying (many_rows.h). Weights may be stored in bf16, or in 8 or
+// 4 bits; all arithmetic is float32.
 //
 // Every output is summed in an order that does not depend on how many rows a step has or where a
 // row stands in it, so plain and speculative decoding give the same bits.
