@@ -19,7 +19,13 @@ from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import describe_hardware, multiplies_bf16, usable_cpus
 from specchat.engine.kv.memory_plan import MemoryPlan, devices, page_count, stored_bytes, work_bytes
 from specchat.engine.model.compiled import CPU_BUCKETS, CompileQueue, keep_work_in
-from specchat.engine.model.pretrained import find_files, load_causal_lm, load_tokenizer
+from specchat.engine.model.pretrained import (
+    find_files,
+    load_causal_lm,
+    load_tokenizer,
+    quantized_natively,
+)
+from specchat.engine.model.quantized import quantize_model
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.shape import ModelShape, layer_devices, read_shape
 from specchat.engine.options import EngineOptions
@@ -50,8 +56,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class LoadOptions:
     """What to load and how.
 
-    `model` is `care`, `care-mini` (bundled), a directory or a Hub name; a speculator is spelled as
-    in `speculators.registry`.
+    `model` is `care`, `care-mini` (bundled), a directory, a GGUF file or a Hub name; a speculator
+    is spelled as in `speculators.registry`.
     """
 
     model: str = ASSISTANT
@@ -59,7 +65,7 @@ class LoadOptions:
     device: str = "auto"
     dtype: str = "auto"
     threads: int | None = None
-    quantize: str | None = None  # "int8" or "fp8": weights of the target, by torchao
+    quantize: str | None = None  # "int8", "int4" or "fp8": weights of the target
     kv_memory_bytes: int | None = None
     kv_memory_share: float | None = None  # of what is free after the weights; bytes win
     compile: bool = True
@@ -95,9 +101,12 @@ def load(options: LoadOptions) -> LoadedModel:
     tokenizer = load_tokenizer(directory)
     model = load_causal_lm(directory, dtype, device, options.quantize)
     emulated = dtype == torch.bfloat16 and device.type == "cpu" and not multiplies_bf16()
-    if emulated and options.quantize is None:
+    natively = quantized_natively(options.quantize, device)
+    if emulated and (natively or options.quantize is None):
         log.info("this CPU does not multiply bfloat16: weights in it, arithmetic in float32")
         dtype, model = torch.float32, model.float()
+    if natively:
+        quantize_model(model, options.quantize or "")
     shape = read_shape(model.config, dtype)
     _check_vocabulary(tokenizer, shape.vocab_size, directory)
     _keep_compiled_work()
@@ -144,7 +153,8 @@ def load(options: LoadOptions) -> LoadedModel:
 
 def resolve(model: str) -> Path:
     """The directory of a bundled model, a local one, or one fetched from the Hub. `care` is made
-    from its base and the bundled adapter the first time, in the user's cache.
+    from its base and the bundled adapter the first time, in the user's cache, and so is a directory
+    of a GGUF file.
 
     Raises:
         ModelLoadError: nothing is found under that name.
@@ -153,6 +163,10 @@ def resolve(model: str) -> Path:
         from specchat.pretrained.adapter import care
 
         return care(ADAPTER)
+    if model.endswith(".gguf"):
+        from specchat.pretrained.gguf_file import gguf_directory
+
+        return gguf_directory(Path(model).expanduser())
     bundled = BUNDLED / model / "target"
     if re.fullmatch(r"[a-z0-9_-]+", model) and bundled.is_dir():
         return unpacked(bundled)

@@ -107,7 +107,9 @@ class Settings(BaseSettings):
     )
 
     model: str = Field(
-        "care", min_length=1, description="'care', 'care-mini', a directory or a Hub name"
+        "care",
+        min_length=1,
+        description="'care', 'care-mini', a directory, a .gguf file or a Hub name",
     )
     speculators: Annotated[
         tuple[str, ...],
@@ -125,7 +127,9 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="'auto', 'float32', 'bfloat16' or 'float16'"
     )
-    quantize: Literal["int8", "fp8"] | None = Field(None, description="'int8' or 'fp8'")
+    quantize: Literal["int8", "int4", "fp8"] | None = Field(
+        None, description="'int8', 'int4' or 'fp8'"
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="a number of CPU threads from 1 to 1024"
     )

@@ -197,10 +197,26 @@ def test_weights_that_do_not_fit_say_by_how_much(
         loaded()
 
 
-def test_quantised_weights_take_less_and_answer(loaded: Loader) -> None:
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_quantised_weights_answer_the_same_before_and_after_the_native_step_takes_over(
+    loaded: Loader, kind: str
+) -> None:
+    request = Request((7, 8, 9), SamplingParams(max_tokens=12, ignore_eos=True))
+    engine = loaded(quantize=kind).engine
+
+    def answer() -> list[int]:
+        return [token for delta in engine.submit(request) for token in delta.tokens]
+
+    eager = answer()
+    engine._runner.native.compile()
+    assert engine.snapshot().backend == "native", engine._runner.native.reason
+    assert answer() == eager
+
+
+def test_weights_quantised_by_torchao_take_less_and_answer(loaded: Loader) -> None:
     pytest.importorskip("torchao", reason="needs the extra specchat[quantize]")
     full = loaded(dtype="bfloat16")
-    half = loaded(dtype="bfloat16", quantize="int8")
+    half = loaded(dtype="bfloat16", quantize="fp8")
     assert full.memory is not None
     assert half.memory is not None
     assert half.memory.weights < 0.8 * full.memory.weights
@@ -213,12 +229,12 @@ def test_quantising_without_its_library_names_what_to_install(
     loaded: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchao.quantization", None)
-    with pytest.raises(ModelLoadError, match=r"int8 needs torchao; .*specchat\[quantize\]"):
-        loaded(quantize="int8")
+    with pytest.raises(ModelLoadError, match=r"fp8 needs torchao; .*specchat\[quantize\]"):
+        loaded(quantize="fp8")
 
 
 def test_an_unknown_quantisation_is_named(loaded: Loader) -> None:
-    with pytest.raises(ModelLoadError, match="quantize must be one of int8, fp8, got 'int3'"):
+    with pytest.raises(ModelLoadError, match="quantize must be one of int8, int4, fp8, got 'int3'"):
         loaded(quantize="int3")
 
 

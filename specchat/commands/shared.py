@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 
-Model = Annotated[str | None, typer.Option(help="'care' (bundled), a directory or a Hub name.")]
+Model = Annotated[
+    str | None, typer.Option(help="'care' (bundled), a directory, a .gguf file or a Hub name.")
+]
 Speculators = Annotated[
     str | None,
     typer.Option(

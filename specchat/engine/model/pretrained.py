@@ -16,9 +16,11 @@ from transformers.utils.logging import disable_progress_bar
 
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv.memory_plan import devices, place, weights_bytes
+from specchat.engine.model.quantized import KINDS
 
-QUANTIZATIONS = ("int8", "fp8")
-"""Kinds of quantised weights: half the memory of bf16, rounded more coarsely, not faster."""
+QUANTIZATIONS = ("int8", "int4", "fp8")
+"""Kinds of quantised weights. int8 and int4 on a CPU are the native step's own; int8 on a GPU, and
+fp8, are torchao's: half the memory of bf16, rounded more coarsely, not faster."""
 
 MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model")
 
@@ -65,17 +67,18 @@ def load_causal_lm(
     """The language model saved in a directory, loaded straight to its device; with device "cuda"
     to the GPU with most room, or over all GPUs where one is too small.
 
-    `quantize` is one of `QUANTIZATIONS`, for the weights of the decoder layers' products.
+    `quantize` is one of `QUANTIZATIONS`, for the weights of the decoder layers' products; what the
+    native step does itself is left to `quantize_model`.
 
     Raises:
         ModelLoadError: missing, damaged, without some of its weights, or too large; or what
-            quantising needs is not installed.
+            quantising needs is not installed, or is not there for the device.
     """
     if not list(directory.glob("*.safetensors")):
         raise ModelLoadError(f"{directory} holds no .safetensors weights")
     options: dict[str, Any] = {}
     needed = weights_bytes(directory, dtype)
-    if quantize is not None:
+    if quantize is not None and not quantized_natively(quantize, device):
         options["quantization_config"] = _quantization(quantize)
         needed = int(needed * 0.6)  # embeddings and norms stay as they are
     options |= place(str(directory), needed, devices(device))
@@ -99,10 +102,21 @@ def load_causal_lm(
     return model
 
 
+def quantized_natively(kind: str | None, device: torch.device) -> bool:
+    """Whether weights of that kind are multiplied by the native step.
+
+    Raises:
+        ModelLoadError: no such kind.
+    """
+    if kind is not None and kind not in QUANTIZATIONS:
+        raise ModelLoadError(f"quantize must be one of {', '.join(QUANTIZATIONS)}, got {kind!r}")
+    return kind in KINDS and device.type == "cpu"
+
+
 def _quantization(kind: str) -> Any:
     """transformers' configuration of weight-only quantisation by torchao."""
-    if kind not in QUANTIZATIONS:
-        raise ModelLoadError(f"quantize must be one of {', '.join(QUANTIZATIONS)}, got {kind!r}")
+    if kind == "int4":
+        raise ModelLoadError("quantize=int4 is for CPUs; on a GPU use int8 or fp8")
     try:
         from torchao.quantization import Float8WeightOnlyConfig, Int8WeightOnlyConfig
     except ImportError:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from specchat.engine.hardware import private_memory
+from specchat.engine.model.quantized import GROUP, Quantized, quantized
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ FLAGS = (
     "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
 )  # fmt: skip
 BUILD_TIMEOUT_S = 300
+FLOAT32, BF16, INT8, INT4 = range(4)
+"""`Kind` of `cpp/types.h`."""
 _building = threading.Lock()
 _library: ctypes.CDLL | None = None
 
@@ -40,19 +43,19 @@ class NativeUnavailableError(Exception):
 class Table(ctypes.Structure):
     """An embedding, row-major `[rows, cols]`, in float32 or bf16."""
 
-    _fields_ = [("data", c_void_p), ("cols", c_int64), ("is_bf16", c_int64)]
+    _fields_ = [("data", c_void_p), ("cols", c_int64), ("kind", c_int64)]
 
 
 class Matrix(ctypes.Structure):
-    """A weight `[rows, cols]`: `[rows / LANES, cols, LANES]` in float32, or
-    `[rows / LANES, cols / 2, LANES, 2]` in bf16."""
+    """A weight `[rows, cols]`, laid out as `cpp/types.h` says."""
 
     _fields_ = [
         ("data", c_void_p),
         ("bias", c_void_p),
+        ("scales", c_void_p),
         ("rows", c_int64),
         ("cols", c_int64),
-        ("is_bf16", c_int64),
+        ("kind", c_int64),
         ("bf16_products", c_int64),
     ]
 
@@ -139,7 +142,7 @@ def _load() -> ctypes.CDLL:
         raise NativeUnavailableError(f"the built library does not load: {error}") from None
     library.lanes.restype = c_int64
     library.room_floats.restype = c_int64
-    library.room_floats.argtypes = [c_int64]
+    library.room_floats.argtypes = [c_int64, c_int64, c_int64]
     library.run_step.restype = c_int64
     library.run_step.argtypes = [POINTER(Model), c_char_p, c_int64, c_void_p, c_int64]
     library.gumbel_noise.restype = None
@@ -210,12 +213,16 @@ def matrix(
     *,
     compacted: bool = True,
 ) -> Matrix:
-    """Lay out a weight for the library, in bf16 where that loses nothing and it may be `compacted`.
+    """Lay out a weight for the library: in its few bits if it is quantised, else in bf16 where that
+    loses nothing and it may be `compacted`.
 
     With `bf16_products` activations are rounded to bf16 too, as bf16 models are meant to run,
     where the weight is held in bf16.
     """
     rows, cols = weight.shape
+    few_bits = quantized(weight)
+    if few_bits is not None:
+        return _quantized_matrix(few_bits, bias, shelf)
     data = compact(weight) if compacted else weight.detach().float()
     if cols % 2:
         data = data.float()
@@ -225,13 +232,40 @@ def matrix(
     data = data.view(-1, lanes, cols // pairs, pairs).transpose(1, 2)
     address = None if bias is None else vector(bias, shelf)
     held = data.dtype == torch.bfloat16
-    return Matrix(shelf.copy(data), address, rows, cols, int(held), int(held and bf16_products))
+    kind = BF16 if held else FLOAT32
+    return Matrix(shelf.copy(data), address, None, rows, cols, kind, int(held and bf16_products))
+
+
+def _quantized_matrix(weight: Quantized, bias: torch.Tensor | None, shelf: Shelf) -> Matrix:
+    rows, cols = weight.numbers.shape
+    lanes = load_library().lanes()
+
+    def in_blocks(tensor: torch.Tensor) -> torch.Tensor:  # [blocks, LANES, columns]
+        return torch.nn.functional.pad(tensor, (0, 0, 0, -rows % lanes)).view(
+            -1, lanes, tensor.shape[1]
+        )
+
+    address = None if bias is None else vector(bias, shelf)
+    numbers = in_blocks(weight.numbers)
+    if weight.least is None:
+        data, scales = numbers.transpose(1, 2), vector(weight.scales, shelf)
+        return Matrix(shelf.copy(data), address, scales, rows, cols, INT8, 0)
+    places = 1 << torch.arange(0, 32, 4)
+    words = (numbers.view(-1, lanes, cols // GROUP, 4, 8) * places).sum(-1)
+    words = (words - (words >> 31 << 32)).to(torch.int32)  # the same bits
+    parts = (
+        in_blocks(weight.scales).transpose(1, 2),
+        in_blocks(weight.least).transpose(1, 2),
+        words.permute(0, 2, 3, 1).flatten(2),
+    )
+    data = torch.cat([part.contiguous().view(torch.uint8) for part in parts], -1)
+    return Matrix(shelf.copy(data), address, None, rows, cols, INT4, 0)
 
 
 def table(weight: torch.Tensor, shelf: Shelf) -> Table:
     """Describe an embedding."""
     data = compact(weight)
-    return Table(shelf.keep(data), data.shape[1], int(data.dtype == torch.bfloat16))
+    return Table(shelf.keep(data), data.shape[1], BF16 if data.dtype == torch.bfloat16 else FLOAT32)
 
 
 def vector(values: torch.Tensor, shelf: Shelf) -> int:

@@ -90,7 +90,8 @@ class NativeMlp:
         config, count, siblings = self._heads.config, len(contexts), self._siblings
         threads = torch.get_num_threads()
         wide = max(config.emb_dim, config.inner_dim)
-        needed = count * (2 * wide + config.vocab_size + 1) + threads * library.room_floats(wide)
+        needed = count * (2 * wide + config.vocab_size + 1)
+        needed += library.room_floats(count, wide, threads)
         if self._scratch.numel() < needed:
             self._scratch = torch.empty(needed)
         kept: list[torch.Tensor] = []  # until the call is over

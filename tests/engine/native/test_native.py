@@ -27,6 +27,7 @@ from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.speculator import DraftContext
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.kv.page_table import PageTable
+from specchat.engine.model import quantized
 from specchat.engine.model.batch import Rows, lay_out, pack
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput
@@ -70,6 +71,9 @@ FAMILIES = {
     "one key head for many": lambda: LlamaForCausalLM(
         LlamaConfig(**SIZES | {"num_key_value_heads": 1})
     ),
+    "columns in groups": lambda: LlamaForCausalLM(
+        LlamaConfig(**SIZES | {"hidden_size": 96, "intermediate_size": 160})
+    ),
     "mistral": lambda: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=None)),
     "qwen2 with biases": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES)),
     "qwen3 with head norms": lambda: Qwen3ForCausalLM(Qwen3Config(**SIZES, head_dim=16)),
@@ -89,8 +93,10 @@ KINDS = {
     "float32": (torch.float32, torch.float32),
     "float32 that bf16 holds": (torch.bfloat16, torch.float32),
     "bf16": (torch.bfloat16, torch.bfloat16),
+    "int8": (torch.float32, torch.float32),
+    "int4": (torch.float32, torch.float32),
 }
-"""Data types the weights are rounded to, and then held in."""
+"""Data types the weights are rounded to, and then held in; some are quantised after that."""
 
 
 def make_runner(family: str = "llama", kind: str = "float32") -> ModelRunner:
@@ -100,7 +106,10 @@ def make_runner(family: str = "llama", kind: str = "float32") -> ModelRunner:
         if parameter.ndim == 1:  # biases and norms that matter
             torch.nn.init.normal_(parameter, 1.0, 0.3)
     rounded, held = KINDS[kind]
-    return ModelRunner(model.to(rounded).to(held), pages=64, page_size=4)
+    model = model.to(rounded).to(held)
+    if kind in quantized.KINDS:
+        quantized.quantize_model(model, kind)
+    return ModelRunner(model, pages=64, page_size=4)
 
 
 def scattered(runner: ModelRunner, tokens: int) -> PageTable:
@@ -136,7 +145,7 @@ def bushy_tree(nodes: int = 20) -> DraftTree:
     return tree
 
 
-@pytest.mark.parametrize("kind", ["float32", "float32 that bf16 holds"])
+@pytest.mark.parametrize("kind", ["float32", "float32 that bf16 holds", "int8", "int4"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_logits_and_hidden_states_are_those_of_eager_mode(family: str, kind: str) -> None:
     runner = make_runner(family, kind)
@@ -156,7 +165,7 @@ def test_logits_and_hidden_states_are_those_of_eager_mode(family: str, kind: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("family", ["llama", "heads of 64"])
+@pytest.mark.parametrize("family", ["llama", "heads of 64", "columns in groups"])
 def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind: str) -> None:
     runner = make_runner(family, kind)
     step = NativeModel(runner.model, runner.cache)
@@ -172,6 +181,36 @@ def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind:
             singly.append(found.logits[-1])
             one.length += 1
     assert torch.equal(together, torch.stack(singly))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_chunks_of_any_size_leave_the_same_states_keys_and_values(kind: str, threads: int) -> None:
+    runner = make_runner("columns in groups" if kind == "int4" else "heads of 64", kind)
+    step = NativeModel(runner.model, runner.cache)
+    pool = PagePool(runner.pages, runner.cache.page_size)
+    table = PageTable.open(pool, "", [0])
+    table.reserve(200)
+    prompt = ids(200)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        torch.set_num_threads(threads)
+        for size in (200, 64, 33, 32, 31, 7, 2, 1):
+            for layer in (*runner.cache.keys, *runner.cache.values):
+                layer.zero_()
+            hidden = []
+            for first in range(0, 200, size):
+                table.length = first
+                chunk = Rows.chunk(table, prompt[first : first + size], last=True)
+                out = run(step, chunk._replace(wanted=range(len(chunk.tokens))))
+                hidden.append(out.hidden)
+            cached = [layer.clone() for layer in (*runner.cache.keys, *runner.cache.values)]
+            found.append((torch.cat(hidden), out.logits[-1], *cached))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(map(torch.equal, found[0], other))
 
 
 @pytest.mark.parametrize("context", [0, 7])

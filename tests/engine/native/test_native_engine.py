@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
 from collections import Counter
@@ -11,6 +12,7 @@ import pytest
 
 from specchat.engine.engine import Engine
 from specchat.engine.model.eager import EagerModel
+from specchat.engine.model.quantized import KINDS, quantize_model
 from specchat.engine.native.library import NativeUnavailableError, load_library
 from specchat.engine.native.steps import NativeSteps
 from specchat.engine.request import FinishReason, Request
@@ -194,6 +196,20 @@ def test_answers_preempted_on_the_native_step_are_the_same(engines: Engines, pag
     assert [a.tokens for a in answers] == list(truth.values())
     assert engine.snapshot().preemptions > 0
     assert sum(a.stats.accepted for a in answers) > 0
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_quantised_model_says_the_same_with_drafts_and_without(
+    engines: Engines, tiny_model: Any, kind: str, temperature: float
+) -> None:
+    model = copy.deepcopy(tiny_model)
+    quantize_model(model, kind)
+    params = {"max_tokens": 80, "ignore_eos": True, "temperature": temperature, "seed": 5}
+    plain = ask(native(engines(model=model)), PROMPT, **params)
+    answer = ask(native(engines(Bushy({PROMPT: plain.tokens}, 4), model=model)), PROMPT, **params)
+    assert answer.said == plain.said
+    assert answer.stats.accepted > 0
 
 
 def test_a_size_that_was_not_timed_lies_between_those_that_were() -> None:

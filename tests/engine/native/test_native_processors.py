@@ -23,6 +23,7 @@ from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows, lay_out, pack
+from specchat.engine.model.quantized import KINDS, quantize_model
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.native import library as native
 from specchat.engine.native.model import NativeModel
@@ -40,6 +41,7 @@ NEEDS: dict[str, frozenset[str]] = {
 }
 """Instruction sets to build for -> what the processor must know to run the build."""
 
+NUMBERS = ("float32", "float32 that bf16 holds", "bf16", *KINDS)
 PAGE_SIZE = 4
 VOCAB = 67  # no multiple of a vector
 MOST_THREADS = 4
@@ -63,14 +65,14 @@ def built(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Shape:
-    """A small model: widths that are no multiple of a vector, in one of three number formats."""
+    """A small model: widths that are no multiple of a vector, in one of the number formats."""
 
     hidden: int
     inner: int
     head_dim: int
     heads: int
     kv_heads: int
-    kind: str  # "float32", "float32 that bf16 holds", "bf16"
+    kind: str  # one of `NUMBERS`
     biases: bool
 
     def runner(self) -> ModelRunner:
@@ -90,10 +92,12 @@ class Shape:
             if self.biases
             else LlamaForCausalLM(LlamaConfig(**sizes))
         ).eval()
-        if self.kind != "float32":
+        if self.kind in ("float32 that bf16 holds", "bf16"):
             model = model.bfloat16()
         if self.kind != "bf16":
             model = model.float()
+        if self.kind in KINDS:
+            quantize_model(model, self.kind)
         return ModelRunner(model, pages=64, page_size=PAGE_SIZE)
 
 
@@ -101,13 +105,15 @@ class Shape:
 def shapes(draw: st.DrawFn) -> Shape:
     kv_heads = draw(st.integers(1, 2))
     heads = kv_heads * draw(st.sampled_from([1, 2, 3, 5]))
+    kind = draw(st.sampled_from(NUMBERS))
+    columns = {"int8": 4, "int4": 32}.get(kind, 1)  # else they are not quantised
     return Shape(
-        hidden=heads * draw(st.integers(9, 40)),
-        inner=draw(st.integers(9, 120)),
+        hidden=heads * columns * draw(st.integers(9 // columns + 1, 40 // columns)),
+        inner=columns * draw(st.integers(9 // columns + 1, 120 // columns)),
         head_dim=2 * draw(st.integers(16, 128)),
         heads=heads,
         kv_heads=kv_heads,
-        kind=draw(st.sampled_from(["float32", "float32 that bf16 holds", "bf16"])),
+        kind=kind,
         biases=draw(st.booleans()),
     )
 
@@ -194,6 +200,8 @@ def test_a_prompt_gives_the_same_bits_in_whatever_chunks_it_comes(
         Shape(48, 88, 32, 6, 2, "float32", False),
         Shape(50, 91, 64, 4, 2, "float32 that bf16 holds", True),
         Shape(48, 88, 128, 4, 1, "bf16", False),
+        Shape(48, 88, 32, 6, 2, "int8", True),
+        Shape(96, 160, 32, 6, 2, "int4", True),
     ],
     ids=lambda shape: shape.kind,
 )

@@ -14,7 +14,7 @@ constexpr int64_t SEEN_TOGETHER = ROWS_TOGETHER * MOST_OWN;
 #ifdef __AVX512F__
 constexpr int SCORED = 8, MIXED = 4;
 #else
-constexpr int SCORED = 4, MIXED = 2;
+constexpr int SCORED = 4, MIXED = 3;
 #endif
 
 // Of one (row, query head): what it is computed from and where it goes.
@@ -42,17 +42,6 @@ template <typename KV>
 constexpr bool MAY_PAIR = false;
 #endif
 
-// total + numbers * *factor.
-template <bool PAIRS>
-static inline Vec plus_products(Vec total, Vec numbers, const float* factor) {
-    if (!PAIRS) return multiply_add(numbers, *factor, total);
-    Bits pairs;
-    uint32_t both;
-    memcpy(&pairs, &numbers, sizeof pairs);
-    memcpy(&both, factor, sizeof both);
-    return add_pair_products(total, pairs, both);
-}
-
 // LANES keys as [dim][LANES] numbers (`turn_keys`) or as [dim / 2][LANES] pairs (`turn_pairs`).
 
 template <typename KV>
@@ -67,13 +56,13 @@ static inline void turn_keys(const float* const* key, int64_t dim, float* turned
         Vec v[LANES];
         EACH(int j = 0; j < LANES; j++) v[j] = load(key[j] + d);
         turn(v);
-        memcpy(turned + d * LANES, v, sizeof v);
+        EACH(int i = 0; i < LANES; i++) at(turned + (d + i) * LANES) = v[i];
     }
     turn_rest(key, d, dim, turned);
 }
 
 static inline void turn_pairs(const bf16* const* key, int64_t d, Vec (&v)[LANES]) {
-    EACH(int j = 0; j < LANES; j++) memcpy(&v[j], key[j] + d, sizeof v[j]);
+    EACH(int j = 0; j < LANES; j++) v[j] = (Vec)load_bits(key[j] + d);
     turn(v);
 }
 
@@ -81,7 +70,7 @@ static inline void turn_pairs(const bf16* const* key, int64_t dim, float* turned
     for (int64_t d = 0; d < dim; d += 2 * LANES) {
         Vec v[LANES];
         turn_pairs(key, d, v);
-        memcpy(turned + d / 2 * LANES, v, sizeof v);
+        EACH(int i = 0; i < LANES; i++) at(turned + (d / 2 + i) * LANES) = v[i];
     }
 }
 
@@ -91,33 +80,27 @@ static inline void turn_keys(const bf16* const* key, int64_t dim, float* turned)
         Vec v[LANES];
         turn_pairs(key, d, v);
         EACH(int i = 0; i < LANES; i++) {
-            Bits pairs;
-            memcpy(&pairs, &v[i], sizeof pairs);
-            Vec first = first_of(pairs), second = second_of(pairs);
-            memcpy(turned + (d + 2 * i) * LANES, &first, sizeof first);
-            memcpy(turned + (d + 2 * i + 1) * LANES, &second, sizeof second);
+            at(turned + (d + 2 * i) * LANES) = first_of((Bits)v[i]);
+            at(turned + (d + 2 * i + 1) * LANES) = second_of((Bits)v[i]);
         }
     }
     turn_rest(key, d, dim, turned);
 }
 
-// Scaled products of Q queries with LANES turned keys of `n` numbers, at `at` of their scores. Every
+// Scaled products of Q queries with LANES turned keys of `n` numbers, the scores from `first` on. Every
 // sum runs over the even ones of a head and over the odd ones, whatever Q is.
 template <bool PAIRS, int Q>
 static inline void score_keys(const Query* queries, const float* turned, int64_t n, float scale,
-                              int64_t at) {
+                              int64_t first) {
     Vec even[Q] = {}, odd[Q] = {};
     for (int64_t d = 0; d < n; d += 2) {
-        Vec first = load(turned + d * LANES), second = load(turned + (d + 1) * LANES);
+        Vec one = load(turned + d * LANES), two = load(turned + (d + 1) * LANES);
         EACH(int q = 0; q < Q; q++) {
-            even[q] = plus_products<PAIRS>(even[q], first, queries[q].query + d);
-            odd[q] = plus_products<PAIRS>(odd[q], second, queries[q].query + d + 1);
+            even[q] = plus_products<PAIRS>(even[q], one, queries[q].query + d);
+            odd[q] = plus_products<PAIRS>(odd[q], two, queries[q].query + d + 1);
         }
     }
-    EACH(int q = 0; q < Q; q++) {
-        Vec scores = (even[q] + odd[q]) * scale;
-        memcpy(queries[q].score + at, &scores, sizeof scores);
-    }
+    EACH(int q = 0; q < Q; q++) at(queries[q].score + first) = (even[q] + odd[q]) * scale;
 }
 
 // Adds values [count], each times its share, to Q outputs, N vectors of each. `first` is where the
@@ -125,19 +108,23 @@ static inline void score_keys(const Query* queries, const float* turned, int64_t
 template <bool PAIRS, typename KV, int N, int Q>
 static inline void add_values(const Query* queries, const KV* values, const int64_t* slots,
                               int64_t count, int64_t stride, int64_t first, int64_t at) {
-    Vec total[Q][N];
-    EACH(int q = 0; q < Q; q++)
-        EACH(int n = 0; n < N; n++) total[q][n] = load(queries[q].out + at + n * LANES);
+    Vec total[Q * N];
+    const float* share[Q];
+    EACH(int q = 0; q < Q; q++) {
+        share[q] = queries[q].score + first;
+        EACH(int n = 0; n < N; n++) total[q * N + n] = load(queries[q].out + at + n * LANES);
+    }
     for (int64_t i = 0; i < count; i++) {
         const KV* from = values + slots[i] * stride + at;
-        EACH(int n = 0; n < N; n++) {
-            Vec v = load(from + n * LANES);
-            EACH(int q = 0; q < Q; q++)
-                total[q][n] = plus_products<PAIRS>(total[q][n], v, queries[q].score + first + i);
-        }
+        Vec v[N];
+        EACH(int n = 0; n < N; n++) v[n] = load(from + n * LANES);
+        EACH(int q = 0; q < Q; q++)
+            EACH(int n = 0; n < N; n++)
+                total[q * N + n] = plus_products<PAIRS>(total[q * N + n], v[n], share[q] + i);
     }
     EACH(int q = 0; q < Q; q++)
-        memcpy(queries[q].out + at, total[q], sizeof total[q]);
+        EACH(int n = 0; n < N; n++)
+            ::at(queries[q].out + at + n * LANES) = total[q * N + n];
 }
 
 template <bool PAIRS, typename KV, int Q>
@@ -249,7 +236,7 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
         int64_t end = (count + LANES - 1) / LANES * LANES;
         float* last = score + end - LANES;
         Vec most = only_first(load(last), count + LANES - end, -FLT_MAX);
-        memcpy(last, &most, sizeof most);
+        at(last) = most;
         for (int64_t i = 0; i < end - LANES; i += LANES) most = larger(most, load(score + i));
         share[q] = 1.0f / exponentials(score, end, largest(most));
         if (PAIRS) round_to_pairs(score, count);  // a half that is missing is 0
@@ -264,14 +251,16 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
     };
     int64_t together = PAIRS ? sight.common / 2 * 2 : sight.common;
     add(queries, many, sight.slots, together, 0);
-    for (int64_t q = 0; q < many; q++) {
+    for (int64_t q = 0, heads; q < many; q += heads) {
         int64_t row = queries[q].row, slots[1 + MOST_OWN], count = 0;
+        for (heads = 1; q + heads < many && queries[q + heads].row == row;) heads++;
         if (together < sight.common) slots[count++] = sight.slots[together];
         for (int64_t k = 0; k < sight.counts[row]; k++)
             slots[count++] = sight.slots[sight.common + sight.own[row * sight.width + k]];
-        add(queries + q, 1, slots, count, together);
-        for (int64_t n = 0; n < dim; n++) queries[q].out[n] *= share[q];
+        add(queries + q, heads, slots, count, together);
     }
+    for (int64_t q = 0; q < many; q++)
+        for (int64_t n = 0; n < dim; n++) queries[q].out[n] *= share[q];
 }
 
 template <typename KV>

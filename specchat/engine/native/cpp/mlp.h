@@ -34,8 +34,8 @@ static inline Vec gelu(Vec v) {
 // tokens, chances [requests, stages, siblings], and drafted [requests], the stages of each. A request
 // goes on to the next stage where the product of its best tokens' chances is `least_chance` or more.
 // hidden[q] [hidden]; gumbel[q] [stages, vocab], or null without noise.
-// scratch: requests * (2 * wide + draft_vocab + 1) + threads * room_for(wide) floats, where wide is
-// the wider of hidden and inner.
+// scratch: requests * (2 * wide + draft_vocab + 1) + room_floats(requests, wide, threads) floats,
+// where wide is the wider of hidden and inner.
 extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t siblings,
                           const float* const* hidden, const int64_t* last,
                           const float* inverse_temperature, const float* const* gumbel,
@@ -44,12 +44,13 @@ extern "C" void run_draft(const Drafter* drafter, int64_t requests, int64_t sibl
     const Drafter& d = *drafter;
     int64_t wide = d.hidden > d.inner ? d.hidden : d.inner;
     float *state = scratch, *next = state + requests * wide, *logits = next + requests * wide;
-    float *joint = logits + requests * d.draft_vocab, *rooms = joint + requests;
+    float *joint = logits + requests * d.draft_vocab, *panels = joint + requests;
+    float* rooms = panels + panels_room(requests, wide);
     std::vector<int64_t> going(requests);  // the requests that are drafted on, in their rows' order
     for (int64_t q = 0; q < requests; q++) going[q] = q, drafted[q] = 0, joint[q] = 1.0f;
     int64_t rows = requests;
     pool().run(threads, [&](Team& team) {
-        float* room = rooms + team.me * room_for(wide);
+        Room room{rooms + team.me * own_room(wide), panels};
         for_each(team, rows, [&](int64_t r) {
             const float* h = hidden[r];
             float scale = d.scale_input ? inverse_rms(h, d.hidden, 1e-6f) / sqrtf(2.0f) : 1.0f;

@@ -1,9 +1,10 @@
-// One step of a Llama-shaped model on CPU: paged tree attention and thin matrix products.
+// One step of a Llama-shaped model on CPU: paged tree attention and matrix products.
 //
 // Decoding multiplies a few rows of activations with every weight, so its speed is that of reading
 // the weights. General matrix libraries are made for many rows and read them several times. Here a
-// block of weight rows is read once and used for all rows of the step. Weights may be stored in
-// bf16; all arithmetic is float32.
+// block of weight rows is read once and used for all rows of the step (few_rows.h). A prompt has many
+// rows, and its speed is that of multiplying (many_rows.h). Weights may be stored in bf16, or in 8 or
+// 4 bits; all arithmetic is float32.
 //
 // Every output is summed in an order that does not depend on how many rows a step has or where a
 // row stands in it, so plain and speculative decoding give the same bits.
@@ -27,6 +28,7 @@ static int64_t widest(const Model& m) {
 struct Buffers {
     float *x, *h, *query, *key, *value, *mixed, *act, *cosine, *sine;
     float *own, *score, *turned, *room;  // per thread
+    float* panels;                       // of rows, for products
     int64_t *seen;                       // per thread
     int64_t* slot;                       // cache row of each row
     int64_t* where;                      // cache rows of all requests end to end
@@ -52,15 +54,16 @@ struct Buffers {
         act = take(rows * m.inner);
         cosine = take(rows * m.head_dim / 2);
         sine = take(rows * m.head_dim / 2);
-        own_width = (rows < MOST_ROWS ? rows : MOST_ROWS) * m.hidden;
+        own_width = (rows < FEW_ROWS ? rows : FEW_ROWS) * m.hidden;
         own = take(threads * own_width);
         score_width = (longest + 2 * LANES - 1) / (2 * LANES) * (2 * LANES);
         score = take(threads * QUERIES_TOGETHER * score_width);
         turned_width = m.head_dim * LANES;
         turned = take(threads * turned_width);
         seen = reinterpret_cast<int64_t*>(take(2 * threads * SEEN_TOGETHER));
-        room_width = room_for(widest(m));
+        room_width = own_room(widest(m));
         room = take(threads * room_width);
+        panels = take(panels_room(rows, widest(m)));
         slot = reinterpret_cast<int64_t*>(take(2 * rows));
         where = reinterpret_cast<int64_t*>(take(2 * cached));
         where_of = reinterpret_cast<const int64_t**>(take(2 * segments));
@@ -71,7 +74,9 @@ struct Buffers {
 
 // How weights are laid out, and what drafts need of scratch: it depends on the processor.
 extern "C" int64_t lanes() { return LANES; }
-extern "C" int64_t room_floats(int64_t cols) { return room_for(cols); }
+extern "C" int64_t room_floats(int64_t rows, int64_t cols, int64_t threads) {
+    return panels_room(rows, cols) + threads * own_room(cols);
+}
 
 // Returns 0; or how many floats of scratch it takes, where there are fewer, and then does nothing.
 extern "C" int64_t run_step(const Model* model, const Step* step, int64_t threads, float* scratch,
@@ -101,7 +106,7 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
         float* own = b.own + team.me * b.own_width;
         float* score = b.score + team.me * QUERIES_TOGETHER * b.score_width;
         float* turned = b.turned + team.me * b.turned_width;
-        float* room = b.room + team.me * b.room_width;
+        Room room{b.room + team.me * b.room_width, b.panels};
         int64_t* seen = b.seen + team.me * SEEN_TOGETHER;
         // The normed rows. A few are normed by every thread for itself: to divide them would take a
         // barrier more.
@@ -109,7 +114,7 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
             auto norm = [&](int64_t t, float* out) {
                 rms_norm(b.x + t * m.hidden, weight, m.hidden, m.norm_epsilon, out + t * m.hidden);
             };
-            if (s.rows > MOST_ROWS) {
+            if (s.rows > FEW_ROWS) {
                 for_each(team, s.rows, [&](int64_t t) { norm(t, b.h); });
                 return b.h;
             }

@@ -6,19 +6,29 @@
 
 extern "C" {
 
-struct Matrix {  // [rows, cols] in blocks of LANES rows, padded with zeros: floats are stored
-                 // [blocks, cols, LANES], bf16 numbers [blocks, cols / 2, LANES, 2]
+// How numbers are stored. int4: numbers q from 0 to 15 in groups of 32 columns, each with a scale and a
+// least number in float16: q * scale + least is the weight.
+enum Kind : int64_t { FLOAT32, BF16, INT8, INT4 };
+
+// [rows, cols] in blocks of LANES rows, padded with zeros, each
+//   float32  [cols][LANES]
+//   bf16     [cols / 2][LANES][2]
+//   int8     [cols][LANES]; cols is a multiple of 4
+//   int4     [cols / 32] groups of float16 scale[LANES], least[LANES], then uint32 [4][LANES] of 8
+//            columns each, the first in the lowest bits
+struct Matrix {
     const void* data;
-    const float* bias;  // [rows] or null
+    const float* bias;    // [rows] or null
+    const float* scales;  // [rows] of int8 weights, else null
     int64_t rows, cols;
-    int64_t is_bf16;
+    Kind kind;
     int64_t bf16_products;  // 1: activations are rounded to bf16 before they are multiplied
 };
 
 struct Table {  // [rows, cols], row-major
     const void* data;
     int64_t cols;
-    int64_t is_bf16;
+    Kind kind;  // FLOAT32 or BF16
 };
 
 struct Layer {

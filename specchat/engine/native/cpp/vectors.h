@@ -26,9 +26,11 @@ constexpr int LANES = 8;
 
 #define EACH _Pragma("GCC unroll 24") for  // what is in registers stays there if all is unrolled
 
-typedef float Vec __attribute__((vector_size(LANES * 4), aligned(4)));
+// They are read and written in place, wherever they stand: copied by memcpy they sometimes go through
+// the stack in two halves, and wait there.
+typedef float Vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef uint16_t Half __attribute__((vector_size(LANES * 2), aligned(2)));
-typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
+typedef uint32_t Bits __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
 typedef uint64_t Longs __attribute__((vector_size(LANES * 4)));
 typedef uint32_t HalfBits __attribute__((vector_size(LANES * 2)));
@@ -36,6 +38,8 @@ typedef uint32_t HalfBits __attribute__((vector_size(LANES * 2)));
 struct bf16 {
     uint16_t bits;
 };
+
+struct int4;  // groups of 32 numbers: types.h
 
 static inline Vec every(float number) { return number - Vec{}; }  // x - 0 is x, whatever its sign
 
@@ -64,35 +68,22 @@ static inline float multiply_add(float a, float b, float c) {
 
 static inline Vec multiply_add(Vec a, float b, Vec c) { return multiply_add(a, every(b), c); }
 
-static inline Vec load(const float* p) {
-    Vec v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
+static inline Vec& at(float* p) { return *reinterpret_cast<Vec*>(p); }
+
+static inline Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
+
+static inline Bits load_bits(const void* p) { return *static_cast<const Bits*>(p); }
 
 static inline Vec load(const bf16* p) {
     Half h;
     memcpy(&h, p, sizeof h);
-    Bits wide = __builtin_convertvector(h, Bits) << 16;
-    Vec v;
-    memcpy(&v, &wide, sizeof v);
-    return v;
+    return (Vec)(__builtin_convertvector(h, Bits) << 16);
 }
 
 // The two numbers of each of LANES pairs, of which the first is in the low half.
-static inline Vec first_of(Bits pairs) {
-    pairs <<= 16;
-    Vec v;
-    memcpy(&v, &pairs, sizeof v);
-    return v;
-}
+static inline Vec first_of(Bits pairs) { return (Vec)(pairs << 16); }
 
-static inline Vec second_of(Bits pairs) {
-    pairs &= 0xffff0000u;
-    Vec v;
-    memcpy(&v, &pairs, sizeof v);
-    return v;
-}
+static inline Vec second_of(Bits pairs) { return (Vec)(pairs & 0xffff0000u); }
 
 // total + the sum of each pair's products with the two numbers of `both`.
 static inline Vec add_pair_products(Vec total, Bits pairs, uint32_t both) {
@@ -103,6 +94,45 @@ static inline Vec add_pair_products(Vec total, Bits pairs, uint32_t both) {
     Bits all = Bits{} + both;
     total = multiply_add(first_of(pairs), first_of(all), total);
     return multiply_add(second_of(pairs), second_of(all), total);
+#endif
+}
+
+// total + numbers * *factor; with PAIRS numbers are pairs, and so is the factor.
+template <bool PAIRS>
+static inline Vec plus_products(Vec total, Vec numbers, const float* factor) {
+    if (!PAIRS) return multiply_add(numbers, *factor, total);
+    uint32_t both;
+    memcpy(&both, factor, sizeof both);
+    return add_pair_products(total, (Bits)numbers, both);
+}
+
+// LANES numbers of 8 bits.
+static inline Vec load(const int8_t* p) {
+#if defined __AVX512F__
+    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return (Vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+#elif defined __AVX2__
+    __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    return (Vec)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+#else
+    Vec v;
+    for (int i = 0; i < LANES; i++) v[i] = p[i];
+    return v;
+#endif
+}
+
+// LANES numbers in float16, none of them infinite.
+static inline Vec load_float16(const void* p) {
+#if defined __AVX512F__
+    return (Vec)_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+#elif defined __F16C__
+    return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+#else
+    Half h;
+    memcpy(&h, p, sizeof h);
+    Bits wide = __builtin_convertvector(h, Bits);
+    Vec size = (Vec)((wide & 0x7fffu) << 13) * 5.192296858534828e33f;  // 2^112: exponents' bias
+    return (Vec)((Bits)size | (wide & 0x8000u) << 16);
 #endif
 }
 
@@ -124,8 +154,7 @@ static inline void store(bf16* p, float v) {  // rounds to nearest even
 }
 
 static inline Bits rounded(const float* p) {  // likewise, in the high halves
-    Bits wide;
-    memcpy(&wide, p, sizeof wide);
+    Bits wide = load_bits(p);
     return wide + 0x7fffu + ((wide >> 16) & 1u);
 }
 
@@ -141,24 +170,20 @@ static inline Vec round_pairs(const float* p) {
 #else
     HalfBits halves[2];
     for (int i = 0; i < 2; i++) {
-        Longs two_each;
-        memcpy(&two_each, i ? &two : &one, sizeof two_each);
+        Longs two_each = (Longs)(i ? two : one);
         two_each = (two_each >> 16 & 0xffffu) | (two_each >> 32 & 0xffff0000u);
         halves[i] = __builtin_convertvector(two_each, HalfBits);
     }
     memcpy(&pairs, halves, sizeof pairs);
 #endif
-    Vec out;
-    memcpy(&out, &pairs, sizeof out);
-    return out;
+    return (Vec)pairs;
 }
 
 // x [n], rounded likewise in place, takes the first half. Up to the next multiple of 2 * LANES there
 // must be something.
 static inline void round_to_pairs(float* x, int64_t n) {
     for (int64_t i = 0; i < n; i += 2 * LANES) {
-        Vec pairs = round_pairs(x + i);
-        memcpy(x + i / 2, &pairs, sizeof pairs);
+        at(x + i / 2) = round_pairs(x + i);
     }
 }
 
@@ -187,6 +212,7 @@ static inline float sum(Vec v) {
 
 // The first `many` numbers at p, and zeros.
 static inline Vec load_some(const float* p, int64_t many) {
+    if (many == LANES) return load(p);
     Vec v = {};
     memcpy(&v, p, many * sizeof(float));
     return v;
@@ -194,7 +220,7 @@ static inline Vec load_some(const float* p, int64_t many) {
 
 static inline void store_some(float* p, Vec v, int64_t many) {
     if (many == LANES)
-        memcpy(p, &v, sizeof v);
+        at(p) = v;
     else
         memcpy(p, &v, many * sizeof(float));
 }
@@ -294,6 +320,12 @@ static inline void turn(Vec (&v)[LANES]) {
         v[8 + i] = (Vec)_mm512_shuffle_f32x4(ab, cd, 0xdd);
         v[12 + i] = (Vec)_mm512_shuffle_f32x4(AB, CD, 0xdd);
     }
+#elif defined __AVX__
+    EACH(int i = 0; i < 4; i++) {
+        __m256 a = (__m256)v[i], b = (__m256)v[4 + i];
+        v[i] = (Vec)_mm256_permute2f128_ps(a, b, 0x20);
+        v[4 + i] = (Vec)_mm256_permute2f128_ps(a, b, 0x31);
+    }
 #else
     float from[LANES][LANES], to[LANES][LANES];
     memcpy(from, v, sizeof from);
@@ -320,11 +352,7 @@ static inline Vec exponential(Vec x) {
     y = multiply_add(y, r, every(1.6666665459e-1f));
     y = multiply_add(y, r, every(5.0000001201e-1f));
     y = multiply_add(y * r, r, r) + 1.0f;
-    Ints power;
-    memcpy(&power, &shifted, sizeof power);
-    power = (power + 127) << 23;
-    Vec scale;
-    memcpy(&scale, &power, sizeof scale);
+    Vec scale = (Vec)(((Ints)shifted + 127) << 23);
     return x < low ? Vec{} : y * scale;
 }
 
@@ -334,7 +362,7 @@ static inline float exponentials(float* x, int64_t n, float most) {
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         Vec v = exponential(load(x + i) - most);
-        memcpy(x + i, &v, sizeof v);
+        at(x + i) = v;
         total += v;
     }
     if (i < n) {
