@@ -76,7 +76,7 @@ def queries(question: str, earlier: Sequence[Exchange] = ()) -> tuple[Query, ...
     found = _parts(question)
     first = _query(found[0], earlier)
     pairs = itertools.pairwise(found)
-    return (first, *(_query(part, _pointing(part, before)) for before, part in pairs))
+    return (first, *(_later(part, before) for before, part in pairs))
 
 
 def query_vectors(query: Query, vectors: Vectors) -> Matrix:
@@ -103,9 +103,13 @@ def _query(question: str, earlier: Sequence[Exchange]) -> Query:
     return Query(((question, OWN), *((text, BEFORE) for text in behind)))
 
 
-def _pointing(part: str, before: str) -> Sequence[Exchange]:
-    """What a later question of a message leans on: the one before it, where it points to that."""
-    return [Exchange(before, "")] if _POINTS.search(part) else ()
+def _later(part: str, before: str) -> Query:
+    """A later question of a message: behind the one before it, where it points to that. Nothing
+    was said between them, so where few words are its own both together count for more."""
+    if not _POINTS.search(part):
+        return Query(((part, OWN),))
+    own, both = (BEFORE, OWN) if len(part.split()) <= _FEW_WORDS else (OWN, BEFORE)
+    return Query(((part, own), (f"{before}\n{part}", both)))
 
 
 def _parts(message: str) -> list[str]:

@@ -75,3 +75,16 @@ def test_a_later_question_that_points_leans_on_the_one_before() -> None:
     ]  # fmt: skip
     alone = queries("Do you rent out skis and where is the nearest station?")[1]
     assert [text for text, _ in alone.texts] == ["where is the nearest station?"]
+
+
+def test_what_a_later_question_points_to_is_searched_with_it() -> None:
+    first, second = queries("Where can I park and how long is it free?")
+    assert first.texts == (("Where can I park", OWN),)
+    assert second.texts == (
+        ("how long is it free?", BEFORE),
+        ("Where can I park\nhow long is it free?", OWN),
+    )
+    _, longer = queries("How long is the warranty, and where is the receipt I need for it?")
+    assert [weight for _, weight in longer.texts] == [OWN, BEFORE]
+    _, alone = queries("Where can I park and how much is a child's ticket?")
+    assert alone.texts == (("how much is a child's ticket?", OWN),)
