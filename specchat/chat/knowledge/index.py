@@ -31,6 +31,7 @@ class Vectors(Protocol):
 
     name: str  # the same name means the same vectors
     dimensions: int
+    common: Sequence[str]  # words, in lower case, the most frequent first
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Vectors of what is searched, of length 1, float32 `[texts, dimensions]`."""

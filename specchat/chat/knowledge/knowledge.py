@@ -186,7 +186,8 @@ class Knowledge:
         live = {each.sha for each in passages}
         self._known = {sha: rows for sha, rows in self._known.items() if sha in live}
         words = [text for each in passages for text in (each.title, each.words, each.text)]
-        return _State(version, Index(passages, vectors), Spelling(words, self._knows))
+        common = () if self._vectors is None else self._vectors.common
+        return _State(version, Index(passages, vectors), Spelling(words, self._knows, common))
 
     def _knows(self, word: str) -> bool:
         return self._vectors is not None and self._vectors.knows(word)

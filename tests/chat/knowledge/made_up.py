@@ -17,6 +17,7 @@ class WordVectors:
     """Texts that share words are near each other. Counts what it was asked."""
 
     dimensions = DIMENSIONS
+    common = ()
 
     def __init__(self, name: str = "words") -> None:
         self.name = name

@@ -44,6 +44,17 @@ def test_nothing_but_words_changes(text: str) -> None:
     assert rest(SPELLING.corrected(text)) == rest(text)
 
 
+def test_what_no_page_has_becomes_a_common_word() -> None:
+    common = ["open", "smoke", "happens", "order", "smock", "rauch"]
+    spelling = Spelling(PAGES, KNOWN.__contains__, common)
+    assert spelling.corrected("can i smok here") == "can i smoke here"
+    assert spelling.corrected("what hapens") == "what happens"
+    assert spelling.corrected("how do i retrun it") == "how do i return it"  # the pages first
+    assert spelling.corrected("Kann ich hier smok kaufen oder nicht?") == (
+        "Kann ich hier smok kaufen oder nicht?"
+    )
+
+
 def test_a_long_message_is_looked_at_in_part() -> None:
     text = "itme " * 100
     assert SPELLING.corrected(text).count("item") == 24
