@@ -59,7 +59,7 @@ class SentenceVectors:
         vocabulary: dict[str, int] = tokenizer.get_vocab()
         self._vocabulary = frozenset(vocabulary)
         whole = (word for word in vocabulary if word.isascii() and word.isalpha())
-        self.common = tuple(sorted(whole, key=vocabulary.__getitem__)[:COMMON])
+        self.common: Sequence[str] = tuple(sorted(whole, key=vocabulary.__getitem__)[:COMMON])
         """Words, the most frequent first: in that order they were taken into the vocabulary."""
         self._lock = threading.Lock()  # a tokenizer's truncation is a state of the tokenizer
         self._most_tokens = min(MOST_TOKENS, model.config.max_position_embeddings)
