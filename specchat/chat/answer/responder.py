@@ -116,6 +116,8 @@ class Responder:
         self._endings.add(ending)
         finished: list[AnswerUpdate] = []
         live.stop = answering.stop
+        if live.erased:  # before whoever erased it could see how to stop this
+            answering.stop()
         try:
             yield answering.update()
             yield from answering.updates(self._engine)

@@ -48,7 +48,6 @@ class LiveConversation:
     asked: int = 0  # position of the next question, which the derived seed depends on
     kept: bool = True  # the customer agreed that it is kept
     saved: bool = True  # the store knows it, if it is kept
-    titled: bool = False
     removed: set[str] = field(default_factory=set)  # turn ids taken out since it was loaded
     opinions: dict[str, int] = field(default_factory=dict)  # turn id -> 1 liked, -1 disliked
     trouble: int = 0  # answers in a row that did not help
