@@ -1,6 +1,6 @@
 """Any order of what customers and colleagues do, against a model of what must hold.
 
-SPECCHAT_FAULT_EXAMPLES sets how many orders hypothesis tries (15 without it); for a long run:
+SPECCHAT_FAULT_EXAMPLES sets how many orders hypothesis tries (10 without it); for a long run:
 
     SPECCHAT_FAULT_EXAMPLES=2000 pytest tests/faults/test_races.py
 """
@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -30,11 +31,12 @@ from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError
 from specchat.loader import LoadedModel
 from tests.faults.watched import Watched, new_word
 
-EXAMPLES = int(os.environ.get("SPECCHAT_FAULT_EXAMPLES", "15"))
-STEPS = 30
+EXAMPLES = int(os.environ.get("SPECCHAT_FAULT_EXAMPLES", "10"))
+STEPS = 50
 PHASES = [Phase.generate] + [Phase.shrink] * ("SPECCHAT_FAULT_SHRINK" in os.environ)
 OWNERS = 3
 NUMBER = st.integers(0, 9)
+SELDOM = 4  # of NUMBER: what takes much away happens where it is less
 TOKENS = st.sampled_from([1, 4, 12])
 
 
@@ -98,6 +100,11 @@ class Chats(RuleBasedStateMachine):
 
     # -- what customers do ---------------------------------------------------------------------
 
+    @initialize()
+    def open_two(self) -> None:
+        for number, keep in enumerate((True, False)):
+            self.begin(number, keep)
+
     @rule(number=NUMBER, keep=st.booleans())
     def begin(self, number: int, keep: bool) -> None:
         owner = self.owners[number % OWNERS]
@@ -107,6 +114,12 @@ class Chats(RuleBasedStateMachine):
     @rule(number=NUMBER, tokens=TOKENS)
     def ask(self, number: int, tokens: int) -> None:
         self.asked(number, tokens, None)
+
+    @precondition(lambda self: self.talks)
+    @rule(number=NUMBER)
+    def ask_more(self, number: int) -> None:
+        """Again, for customers ask more often than they do anything else."""
+        self.asked(number, 2, None)
 
     @precondition(lambda self: self.talks)
     @rule(number=NUMBER, tokens=st.sampled_from([12, 100]), updates=st.integers(1, 3))
@@ -226,12 +239,16 @@ class Chats(RuleBasedStateMachine):
     @precondition(lambda self: self.talks)
     @rule(number=NUMBER)
     def erase_one(self, number: int) -> None:
+        if number >= SELDOM:
+            return
         talk = self.pick(number)
         self.service.delete_conversation(talk.id, owner=talk.owner)
         self.is_erased(talk)
 
     @rule(number=NUMBER)
     def erase_all(self, number: int) -> None:
+        if number >= SELDOM:
+            return
         owner = self.owners[number % OWNERS]
         self.service.forget(owner)
         assert not self.shop.finds_pages_of(owner)
@@ -248,8 +265,10 @@ class Chats(RuleBasedStateMachine):
         if asked.talk.owner in self.gone_owners:
             assert not self.shop.finds_pages_of(asked.talk.owner)
 
-    @rule()
-    def restart(self) -> None:
+    @rule(number=NUMBER)
+    def restart(self, number: int) -> None:
+        if number >= SELDOM:
+            return
         for talk in self.talks:
             if talk.under_way:
                 self.read_on(talk.under_way)

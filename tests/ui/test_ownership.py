@@ -77,7 +77,7 @@ class Ann:
 
 @pytest.fixture(scope="module")
 def ann(site: Site) -> Ann:
-    site.engine.step_s = 0.0
+    site.engine.step_s, site.engine.answer = 0.0, "I understand."
     owner = new_owner()
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
         call(http, _by_name(http, "chat program"), ["A refund for my wallaby", "", owner, True, 0.0,
@@ -103,8 +103,8 @@ def test_nobody_else_reads_or_changes_what_is_anns(site: Site, ann: Ann, caller:
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
         for name, endpoint in endpoints(http):
             called[name] += 1
-            if called[name] > VIEWS:
-                continue
+            if called[name] > VIEWS or (caller == "nobody" and ACCESS[name] == OPEN):
+                continue  # what takes no identity is called by nobody anyway
             said = call(http, endpoint, _values(http, endpoint, ann, eve, caller))
             told = [word for word in WORDS if word in said]
             assert not told, f"{name} tells {told} to {caller}: {said[-2000:]}"
