@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from specchat.chat.redaction.redact import Redaction
 from specchat.chat.turns.conversation import LiveConversation
 from tests.chat.asked import OWNER, Make, ask, stored
 from tests.chat.conftest import Chat
@@ -127,6 +129,35 @@ def test_a_comment_is_kept_with_its_conversation_or_not_at_all(
     assert [(row.conversation_id, row.comment) for row in chat.store.care.feedback()] == [
         (None, "")
     ]
+
+
+def test_consent_that_comes_at_the_end_of_an_answer_keeps_no_half_of_it(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = chat.service.new_conversation(OWNER, keep=False)
+    repository = chat.service._repository
+    storable, agreeing = repository.storable, []
+
+    def slow(text: str, live: LiveConversation) -> Redaction:
+        found = storable(text, live)
+        if not agreeing:
+            agreeing.append(
+                threading.Thread(
+                    target=chat.service.keep, args=[conversation], kwargs={"owner": OWNER}
+                )
+            )
+            agreeing[0].start()
+            agreeing[0].join(0.3)  # as far as it comes
+        return found
+
+    monkeypatch.setattr(repository, "storable", slow)
+    ask(chat, "where is my quokka", conversation)
+    agreeing[0].join()
+    assert chat.service.is_kept(conversation, owner=OWNER)
+    assert stored(chat, conversation) == []
+    ask(chat, "where is my numbat", conversation)
+    (row,) = stored(chat, conversation)
+    assert row.question == "where is my numbat"
 
 
 @pytest.mark.parametrize("how", ["undo", "edit"])

@@ -1,6 +1,6 @@
 """Any order of what customers and colleagues do, against a model of what must hold.
 
-SPECCHAT_FAULT_EXAMPLES sets how many orders hypothesis tries (10 without it); for a long run:
+SPECCHAT_FAULT_EXAMPLES sets how many orders hypothesis tries (8 without it); for a long run:
 
     SPECCHAT_FAULT_EXAMPLES=2000 pytest tests/faults/test_races.py
 """
@@ -31,7 +31,7 @@ from specchat.chat.types import AnswerOptions, AnswerUpdate, ChatError
 from specchat.loader import LoadedModel
 from tests.faults.watched import Watched, new_word
 
-EXAMPLES = int(os.environ.get("SPECCHAT_FAULT_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("SPECCHAT_FAULT_EXAMPLES", "8"))
 STEPS = 50
 PHASES = [Phase.generate] + [Phase.shrink] * ("SPECCHAT_FAULT_SHRINK" in os.environ)
 OWNERS = 3

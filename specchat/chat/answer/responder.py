@@ -160,14 +160,15 @@ class Responder:
         stays = bool(task.replaces) and shown.status == "failed" and not answering.raw
         if not stays:
             live.values = task.values
-        question = self._repository.storable(task.text, live)
-        if stays:
-            answer = self._repository.storable(shown.answer, live)
-            self._repository.store(live, shown, question, answer)  # what it cost
-            self._repository.remove(live, [shown.turn_id])
-        else:
-            self._repository.remove(live, [old.shown.turn_id for old in task.replaces])
-            self._repository.add(live, turn, question)
+        with live.ending:  # consent that comes now is for the next turn, not for half of this one
+            question = self._repository.storable(task.text, live)
+            if stays:
+                answer = self._repository.storable(shown.answer, live)
+                self._repository.store(live, shown, question, answer)  # what it cost
+                self._repository.remove(live, [shown.turn_id])
+            else:
+                self._repository.remove(live, [old.shown.turn_id for old in task.replaces])
+                self._repository.add(live, turn, question)
         notes = (*_hidden(question), *update.notes)
         return replace(update, notes=notes, handoff=self._handoffs.after(live, shown))
 

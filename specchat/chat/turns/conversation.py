@@ -54,7 +54,7 @@ class LiveConversation:
     stop: Callable[[], None] | None = None  # stops the answer that is under way
     passing: bool = False  # somebody else's, of whom this is asked once: they see to what follows
     erased: bool = False  # nothing of it may be kept or learned any more
-    ending: threading.Lock = field(default_factory=threading.Lock)  # held while `erased` counts
+    ending: threading.RLock = field(default_factory=threading.RLock)  # `kept`, `erased` stay so
     answering: threading.Lock = field(default_factory=threading.Lock)
 
     @property
