@@ -3,6 +3,8 @@
 SPECCHAT_FAULT_EXAMPLES sets how many orders hypothesis tries (8 without it); for a long run:
 
     SPECCHAT_FAULT_EXAMPLES=2000 pytest tests/faults/test_races.py
+
+With SPECCHAT_FAULT_SHRINK set an order that fails is made as short as can be, which takes minutes.
 """
 
 from __future__ import annotations
