@@ -160,11 +160,12 @@ class Chats(RuleBasedStateMachine):
             return
         self.opened(Answering(talk, word, opened, tuple(talk.turns[place:])), updates)
 
-    @precondition(lambda self: any(talk.under_way for talk in self.talks))
     @rule(number=NUMBER, how=st.sampled_from(["read", "stop", "leave"]))
     def end(self, number: int, how: str) -> None:
         """Read an answer to its end, stop it, or close the page."""
         under_way = [talk.under_way for talk in self.talks if talk.under_way]
+        if not under_way:  # no precondition: the engine's pace must not decide what is drawn
+            return
         asked = under_way[number % len(under_way)]
         if how == "stop":
             self.service.stop(asked.talk.id, owner=asked.talk.owner)
@@ -259,9 +260,10 @@ class Chats(RuleBasedStateMachine):
         self.gone_owners.add(owner)
         self.owners[number % OWNERS] = f"owner{new_word()}"
 
-    @precondition(lambda self: self.left)
     @rule()
     def read_on_what_is_erased(self) -> None:
+        if not self.left:
+            return
         asked = self.left.pop()
         assert [update.status for update in asked.updates][-1:] in (["cancelled"], ["completed"])
         if asked.talk.owner in self.gone_owners:
