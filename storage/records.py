@@ -72,6 +72,7 @@ class TurnRecord:
     kind: TurnKind = "chat"
     written: str = ""  # the redacted answer as the model wrote it, slots unfilled
     grounds: TurnGrounds | None = None  # None where nothing was looked for
+    title: str = ""  # of its conversation, where that has none yet
     turn_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=utc_now)
 

@@ -63,6 +63,7 @@ def add_turn(session: Session, record: TurnRecord) -> Outcome:
         conversation = session.get(Conversation, record.conversation_id)
         if conversation is None:
             return Outcome(discarded=1)
+        conversation.title = conversation.title or record.title
         conversation.updated_at = max(conversation.updated_at, record.created_at)
         position = _next_position(session, record.conversation_id)
     session.add(

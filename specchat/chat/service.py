@@ -310,13 +310,14 @@ class ChatService:
         live = self._repository.open(conversation_id, owner)
         if not 1 <= score <= BEST_SCORE:
             raise ChatError(say.bad_score(score, BEST_SCORE))
+        kept = live.kept  # once: a comment without its conversation could never be erased
         self._repository.rate(
             live,
             FeedbackRecord(
                 kind="csat",
                 score=score,
-                conversation_id=live.id if live.kept else None,
-                comment=self._repository.redacted(comment, live).text if live.kept else "",
+                conversation_id=live.id if kept else None,
+                comment=self._repository.redacted(comment, live).text if kept else "",
             ),
         )
 

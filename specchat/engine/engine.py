@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -48,11 +49,14 @@ from specchat.engine.scheduling.waiting import Waiting
 from specchat.engine.sequence import Sequence, TokenStream
 from specchat.engine.snapshot import EngineSnapshot, ModelInfo, taken_snapshot
 from specchat.engine.validation import Validation
+from specchat.engine.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 LAST_JOB_S = 5.0
 """That closing waits for what is being compiled."""
+
+T = TypeVar("T")
 
 Ended = Callable[[FinishReason, TurnStats | None], None]
 """Told why a request ended and what it cost; None where the step that it ran in failed."""
@@ -63,8 +67,9 @@ class Engine:
     thread.
 
     A step that raises fails the requests that ran in it with that error; the engine goes on with a
-    fresh pool for those that waited and for the next ones. Where the GPU itself is lost it ends:
-    nothing is accepted any more, and `snapshot` says so.
+    fresh pool for those that waited and for the next ones. Where the GPU itself is lost, or a step
+    does not end within `EngineOptions.step_limit_s`, it ends: everybody who waits is told, nothing
+    is accepted any more, and `snapshot` says so.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Engine:
         self._delivery = Delivery()
         self._aux_room = AuxRoom()
         self._failure: str | None = None
+        self._awaited: set[Future[Any]] = set()
         self._watchers: tuple[Ended, ...] = ()
         runner.meanwhile = self._delivery.hand_over
         self._inbox: deque[Callable[[], None]] = deque()
@@ -105,6 +111,9 @@ class Engine:
             self._queue.add(speculator)
         self._queue.add(BuildMerger(speculators))
         self._queue.start()
+        self._watchdog = Watchdog(
+            self.options.step_limit_s, self._stuck, excused=lambda: not self._queue.done
+        )
         self._thread = threading.Thread(target=self._loop, name="specchat-engine", daemon=True)
         self._thread.start()
 
@@ -120,9 +129,7 @@ class Engine:
         """
         self._validation.request(request)
         stream = TokenStream(request.request_id, self.cancel)
-        accepted: Future[None] = Future()
-        self._post(lambda: _settle(accepted, lambda: self._add(request, stream)))
-        accepted.result()
+        self._asked(lambda: self._add(request, stream))
         return stream
 
     def cancel(self, request_id: str) -> None:
@@ -173,8 +180,9 @@ class Engine:
         """
         self._validation.ids(token_ids, 0)
         future: Future[torch.Tensor] = Future()
-        self._post(lambda: self._scoring.add_logits(token_ids, future))
-        return future.result()
+        with self._awaiting(future):
+            self._post(lambda: self._scoring.add_logits(token_ids, future))
+            return future.result()
 
     def log_likelihoods(self, texts: Seq[KnownText]) -> list[float]:
         """How likely the target finds the end of each text: the mean log-probability of its tokens
@@ -184,13 +192,13 @@ class Engine:
             RequestError: no token before or after `first`, unknown ones, or too many.
             EngineClosedError: the engine is closed.
         """
-        futures: list[Future[float]] = []
         for text in texts:
             self._validation.known_text(text)
-            futures.append(Future())
-        for text, future in zip(texts, futures, strict=True):
-            self._post(partial(self._scoring.add_likelihood, text, future))
-        return [future.result() for future in futures]
+        futures: list[Future[float]] = [Future() for _ in texts]
+        with self._awaiting(*futures):
+            for text, future in zip(texts, futures, strict=True):
+                self._post(partial(self._scoring.add_likelihood, text, future))
+            return [future.result() for future in futures]
 
     def choice_scores(
         self, token_ids: Seq[int], params: SamplingParams, answered: int
@@ -209,9 +217,7 @@ class Engine:
     def evict_salt(self, salt: str) -> int:
         """Forget a tenant's prefix pages, the speculators' too; returns how many of the target's
         were freed at once."""
-        future: Future[int] = Future()
-        self._post(lambda: _settle(future, lambda: self._evict_salt(salt)))
-        return future.result()
+        return self._asked(lambda: self._evict_salt(salt))
 
     def learn(self, answers: Seq[Seq[int]], salt: str = "", *, fresh: bool = False) -> None:
         """Let speculators draft from these answers too, for all requests or those of one salt: each
@@ -227,10 +233,12 @@ class Engine:
 
     def close(self) -> None:
         """Cancel everything and stop; returns when the step loop has ended. The KV cache is given
-        back."""
+        back, unless a step is stuck in it."""
         if not self._end_loop():
             return
         self._queue.stop()
+        if self._thread.is_alive():
+            return
         # A thread that is in C++ when the interpreter ends takes the process down with it.
         if self._queue.wait(LAST_JOB_S) and self._failure is None:
             self._runner.cache.release()
@@ -243,7 +251,10 @@ class Engine:
                 return False
             self._closed = True
             self._wake.notify()
-        self._thread.join()
+        while self._thread.is_alive() and self._failure is None:
+            self._thread.join(0.1)  # until the watchdog calls the step stuck
+        self._thread.join(LAST_JOB_S)
+        self._watchdog.stop()
         return True
 
     # On the engine thread
@@ -252,16 +263,19 @@ class Engine:
         with torch.inference_mode():
             while True:
                 with self._wake:
-                    while not (self._inbox or self._sequences or self._scoring or self._closed):
+                    while not (self._inbox or self._sequences or self._scoring or self._over):
                         self._wake.wait()
-                    if self._closed:
+                    if self._over:
                         break
                 try:
-                    while self._inbox:
-                        self._inbox.popleft()()
-                    self._step()
+                    with self._watchdog:
+                        while self._inbox:
+                            self._inbox.popleft()()
+                        self._step()
                 except Exception as error:  # one bad step must not end the service
                     log.exception("an engine step failed")
+                    if self._failure is not None:
+                        break
                     if is_device_lost(error, self._runner.cache.devices):
                         self._failure = f"the GPU has failed: {str(error).partition(chr(10))[0]}"
                         break
@@ -276,6 +290,10 @@ class Engine:
                 self._finish(request_id, FinishReason.CANCELLED)
             self._scoring.fail(ended)
             self._delivery.close()
+
+    @property
+    def _over(self) -> bool:
+        return self._closed or self._failure is not None
 
     def _step(self) -> None:
         if self._scoring:
@@ -388,17 +406,53 @@ class Engine:
 
     # Helpers
 
+    def _stuck(self) -> None:
+        """A step does not end: tell everybody who waits, for the thread that is in it cannot."""
+        failure = f"a step has not ended within {self.options.step_limit_s:g} s"
+        with self._wake:
+            self._failure = failure
+            awaited = list(self._awaited)
+        log.error("%s; nothing is answered any more, restart", failure)
+        ended = EngineClosedError(failure)
+        for future in awaited:
+            with suppress(InvalidStateError):
+                future.set_exception(ended)
+        for sequence in list(self._sequences.values()):
+            sequence.stream.put(ended)
+
+    def _asked(self, compute: Callable[[], T]) -> T:
+        """What the engine thread computes."""
+        future: Future[T] = Future()
+        with self._awaiting(future):
+            self._post(lambda: _settle(future, compute))
+            return future.result()
+
+    @contextmanager
+    def _awaiting(self, *futures: Future[Any]) -> Iterator[None]:
+        """Whoever waits for these is told when the engine stops for good."""
+        with self._wake:
+            self._awaited.update(futures)
+        try:
+            yield
+        finally:
+            with self._wake:
+                self._awaited.difference_update(futures)
+
     def _post(self, task: Callable[[], None]) -> None:
         with self._wake:
-            if self._closed or self._failure is not None:
+            if self._over:
                 raise EngineClosedError(self._failure or "the engine is closed")
             self._inbox.append(task)
             self._wake.notify()
 
 
 def _settle(future: Future[Any], compute: Callable[[], Any]) -> None:
-    """Run `compute` and hand its result or its error to whoever waits."""
-    try:
-        future.set_result(compute())
-    except Exception as error:  # belongs to the caller, not to the step loop
-        future.set_exception(error)
+    """Run `compute` and hand its result or its error to whoever waits, unless they were told
+    before that the engine has stopped."""
+    with suppress(InvalidStateError):
+        try:
+            result = compute()
+        except Exception as error:  # belongs to the caller, not to the step loop
+            future.set_exception(error)
+        else:
+            future.set_result(result)

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -37,6 +38,12 @@ log = logging.getLogger(__name__)
 
 DRAIN_S = 8.0
 """For answers to end by themselves when the server is to end: supervisors wait 10 s or more."""
+
+ENGINE_LOST = 75
+"""Exit code where the engine has stopped for good: its GPU is lost, or a step does not end. No
+thread can be taken out of such a step and no GPU be reset from inside, so the process ends for its
+supervisor to start it anew. sysexits.h calls this code a temporary failure, to be tried again; 0 is
+a wanted end here, 1 a fault of Python's and 2 something that was set wrongly."""
 
 
 class PortError(Exception):
@@ -115,7 +122,8 @@ def compose(settings: Settings) -> Parts:
 
 
 def launch(settings: Settings) -> None:
-    """Serve the page until it is interrupted.
+    """Serve the page until it is interrupted. Where the engine stops for good the process ends
+    with `ENGINE_LOST`, once what is queued is stored.
 
     Raises:
         PortError: the port is in use or may not be opened.
@@ -130,10 +138,23 @@ def launch(settings: Settings) -> None:
         gc_pauses.shorten()
         log.info("specchat answers on %s", address(settings))
         log.info("the API below %s/v1 is %s", address(settings), parts.api.access.rule)
-        while parts.page.is_running:
+        while parts.page.is_running and parts.loaded.engine.alive:
             time.sleep(0.5)
+        lost = parts.page.is_running
     finally:
         parts.close(DRAIN_S)
+    if lost:
+        log.error("ending with code %d, so that whoever watches starts specchat anew", ENGINE_LOST)
+        _leave(ENGINE_LOST)
+
+
+def _leave(code: int) -> None:
+    """End the process at once: a thread that is stuck in a step would keep it, or take it down
+    with another code."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _end_on_sigterm() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from storage.care.records import FeedbackRecord, HandoffRecord, HandoffStatus, OrderRow
@@ -45,11 +45,16 @@ def add_feedback(session: Session, record: FeedbackRecord) -> Outcome:
 
 
 def add_handoff(session: Session, record: HandoffRecord) -> Outcome:
-    """Put a customer into the queue."""
+    """Put a customer into the queue, unless they are in it."""
     if session.get(Handoff, record.handoff_id) is not None:
         return Outcome()
     if session.get(Conversation, record.conversation_id) is None:
         return Outcome(discarded=1)
+    waits = select(Handoff.id).where(
+        Handoff.conversation_id == record.conversation_id, Handoff.status != "closed"
+    )
+    if session.scalar(waits.limit(1)) is not None:  # two pages of one customer asked at once
+        return Outcome()
     session.add(
         Handoff(
             id=record.handoff_id,

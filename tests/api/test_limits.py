@@ -152,5 +152,29 @@ def test_a_step_that_fails_ends_its_answers_and_the_next_ones_work(
     own.engine.close()
 
 
+def test_a_step_that_hangs_ends_its_answers_and_says_so(
+    tiny_model_dir: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, go_on = load_tiny(tiny_model_dir, step_limit_s=1.0), threading.Event()
+    forward = own.engine._runner.forward
+
+    def hanging(parts: Any) -> Any:
+        go_on.wait()
+        return forward(parts)
+
+    with serve(own) as server:
+        stream = begin(server)
+        monkeypatch.setattr(own.engine._runner, "forward", hanging)
+        with pytest.raises(APIError, match=r"engine has stopped|ended by the server"):
+            list(stream)
+        health = httpx.get(f"{server.url}/health")
+        assert (health.status_code, health.json()["status"]) == (503, "down")
+        assert health.json()["engine"]["failure"] == "a step has not ended within 1 s"
+        with pytest.raises(InternalServerError):
+            server.client().chat.completions.create(model=server.model, messages=HELLO)
+    go_on.set()
+    own.engine.close()
+
+
 def _fail(*_: Any, **__: Any) -> Any:
     raise ValueError("a step that fails")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import app
 from specchat.chat.company.profile import load_company
 from specchat.settings import Settings
+from specchat.ui import serve
 from specchat.ui.serve import address, blocked_paths, compose, launch_options
 from tests.ui.conftest import free_port
 
@@ -108,3 +110,23 @@ def test_the_database_is_never_served() -> None:
 
 def test_the_address_that_is_printed_can_be_opened() -> None:
     assert address(Settings(host="0.0.0.0", port=8000)) == "http://localhost:8000"
+
+
+@pytest.mark.parametrize("engine_lost", [True, False])
+def test_a_lost_engine_ends_the_process_with_a_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, engine_lost: bool
+) -> None:
+    done: list[object] = []
+    parts = SimpleNamespace(
+        page=SimpleNamespace(is_running=engine_lost),
+        loaded=SimpleNamespace(engine=SimpleNamespace(alive=not engine_lost)),
+        company=None,
+        api=SimpleNamespace(routes=list, access=SimpleNamespace(rule="closed")),
+        close=lambda patience_s: done.append("closed"),
+    )
+    monkeypatch.setattr(serve, "compose", lambda settings: parts)
+    monkeypatch.setattr(serve, "listen", lambda *given: None)
+    monkeypatch.setattr(serve, "_end_on_sigterm", lambda: None)
+    monkeypatch.setattr("os._exit", done.append)
+    serve.launch(Settings(port=free_port()))
+    assert done == (["closed", 75] if engine_lost else ["closed"])

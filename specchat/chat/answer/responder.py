@@ -116,6 +116,8 @@ class Responder:
         self._endings.add(ending)
         finished: list[AnswerUpdate] = []
         live.stop = answering.stop
+        if live.erased:  # before whoever erased it could see how to stop this
+            answering.stop()
         try:
             yield answering.update()
             yield from answering.updates(self._engine)
@@ -158,14 +160,15 @@ class Responder:
         stays = bool(task.replaces) and shown.status == "failed" and not answering.raw
         if not stays:
             live.values = task.values
-        question = self._repository.storable(task.text, live)
-        if stays:
-            answer = self._repository.storable(shown.answer, live)
-            self._repository.store(live, shown, question, answer)  # what it cost
-            self._repository.remove(live, [shown.turn_id])
-        else:
-            self._repository.remove(live, [old.shown.turn_id for old in task.replaces])
-            self._repository.add(live, turn, question)
+        with live.ending:  # consent that comes now is for the next turn, not for half of this one
+            question = self._repository.storable(task.text, live)
+            if stays:
+                answer = self._repository.storable(shown.answer, live)
+                self._repository.store(live, shown, question, answer)  # what it cost
+                self._repository.remove(live, [shown.turn_id])
+            else:
+                self._repository.remove(live, [old.shown.turn_id for old in task.replaces])
+                self._repository.add(live, turn, question)
         notes = (*_hidden(question), *update.notes)
         return replace(update, notes=notes, handoff=self._handoffs.after(live, shown))
 

@@ -137,14 +137,19 @@ class StreamedAnswer:
             self.show(self.reply, CHAT)
             self.status = "completed"
             return
+        if self._is_stopped():  # what is erased meanwhile must not reach the prefix cache
+            return
         try:
             self._stream = engine.submit(self.request)
-            if self._stopped:
+            if self._is_stopped():
                 self._stream.cancel()
             yield from self._coalesced(self._stream)
         except EngineError as error:
             self.error = error
             self.fail(_explained(error))
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def _coalesced(self, stream: Stream) -> Iterator[AnswerUpdate]:
         due = 0.0

@@ -48,14 +48,13 @@ class LiveConversation:
     asked: int = 0  # position of the next question, which the derived seed depends on
     kept: bool = True  # the customer agreed that it is kept
     saved: bool = True  # the store knows it, if it is kept
-    titled: bool = False
     removed: set[str] = field(default_factory=set)  # turn ids taken out since it was loaded
     opinions: dict[str, int] = field(default_factory=dict)  # turn id -> 1 liked, -1 disliked
     trouble: int = 0  # answers in a row that did not help
     stop: Callable[[], None] | None = None  # stops the answer that is under way
     passing: bool = False  # somebody else's, of whom this is asked once: they see to what follows
     erased: bool = False  # nothing of it may be kept or learned any more
-    ending: threading.Lock = field(default_factory=threading.Lock)  # held while `erased` counts
+    ending: threading.RLock = field(default_factory=threading.RLock)  # `kept`, `erased` stay so
     answering: threading.Lock = field(default_factory=threading.Lock)
 
     @property

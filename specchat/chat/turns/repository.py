@@ -58,9 +58,10 @@ class ConversationRepository:
     def new(self, owner: str, *, keep: bool) -> LiveConversation:
         """Start a conversation. It goes on in memory when the store fails."""
         live = LiveConversation(new_id(), owner, self._preparation.values, kept=False)
+        self._live.add(live)  # first, so that who erases this owner meanwhile finds it
         if keep:
             self.keep(live)
-        return self._live.add(live)
+        return live
 
     def passing(self, owner: str, earlier: Sequence[Exchange]) -> LiveConversation:
         """A conversation that was had elsewhere, for one more question: it is neither stored nor
@@ -90,6 +91,8 @@ class ConversationRepository:
         live = self._live.get(conversation_id)
         if live is None:
             live = self._live.add(self._read_back(conversation_id, owner))
+            if live.stored and self._is_gone(live):  # erased while it was read
+                raise LookupError(f"no conversation {conversation_id!r} of this owner")
         if live.owner != owner:
             raise LookupError(f"no conversation {conversation_id!r} of this owner")
         return live
@@ -166,12 +169,10 @@ class ConversationRepository:
             created_at=turn.created_at,
             written=written,
             grounds=self._storable(live, turn.grounds),
+            title=title(question.text),
         )
-        with suppress(StoreError, LookupError):
+        with suppress(StoreError):
             self._store.record_turn(record)
-            if live.kept and not live.titled and question.text:
-                live.titled = True
-                self._store.rename_conversation(live.id, live.owner, title(question.text))
 
     def _learn(
         self, live: LiveConversation, turn: ChatTurn, question: Redaction, written: str
@@ -189,6 +190,7 @@ class ConversationRepository:
         gone = list(turns)
         if self._learning is not None:
             self._learning.forget(turns=gone)
+        self._untitle(live, gone)
         for turn_id in gone:
             live.remove(turn_id)
             with suppress(StoreError):
@@ -197,7 +199,6 @@ class ConversationRepository:
     def rename(self, live: LiveConversation, name: str) -> None:
         """Give it another title, redacted. Raises LookupError when it is not kept."""
         self._store.rename_conversation(live.id, live.owner, title(self.redacted(name, live).text))
-        live.titled = True
 
     def rate(self, live: LiveConversation, record: FeedbackRecord) -> None:
         """Keep an opinion. Raises StoreError when the store refuses it."""
@@ -210,9 +211,16 @@ class ConversationRepository:
         self._end(live)
         if self._learning is not None:
             self._learning.forget(conversation_id=live.id)
-        if live.kept:
-            with suppress(LookupError):  # one that was never saved
-                self._store.delete_conversation(live.id, live.owner)
+        if not live.kept:
+            return
+        try:
+            self._store.delete_conversation(live.id, live.owner)
+        except LookupError:  # one that was never saved
+            return
+        finally:
+            again = self._live.get(live.id)
+            if again is not None:  # read back before it was gone
+                self._end(again)
 
     def forget(self, owner: str) -> None:
         """Erase everything of an owner from memory and store."""
@@ -220,7 +228,13 @@ class ConversationRepository:
             self._end(live)
         if self._learning is not None:
             self._learning.forget(owner=owner)
-        self._store.delete_owner(owner)
+        try:
+            self._store.delete_owner(owner)
+        finally:
+            with suppress(StoreError):
+                for live in self._live.of(owner):
+                    if live.stored:  # read back before it was gone, or begun since
+                        self._is_gone(live)
 
     def forget_erased(self) -> set[str]:
         """Let go of conversations that somebody else erased from the store, such as a command
@@ -234,14 +248,7 @@ class ConversationRepository:
         kept = [live for live in self._live.all() if live.kept and live.saved]
         if not kept or not self._store.flush(_FLUSH_S):
             return set()
-        owners = set()
-        for live in kept:
-            try:
-                self._store.conversation(live.id, live.owner)
-            except LookupError:
-                self._end(live)
-                owners.add(live.owner)
-        return owners
+        return {live.owner for live in kept if self._is_gone(live)}
 
     def redacted(self, text: str, live: LiveConversation | None = None) -> Redaction:
         """The text as it may be stored; the shop's own contacts stay.
@@ -272,6 +279,26 @@ class ConversationRepository:
         redacted = (self.redacted(each, live).text for each in grounds.unsupported)
         return replace(grounds, unsupported=tuple(redacted))
 
+    def _untitle(self, live: LiveConversation, turns: list[str]) -> None:
+        """A title that is the question of one of these turns goes with it."""
+        asked = [turn.shown.question for turn in live.turns if turn.shown.turn_id in turns]
+        if not live.kept or not asked:
+            return
+        with suppress(StoreError, LookupError):
+            self._store.flush(_FLUSH_S)
+            now = self._store.conversation(live.id, live.owner).title
+            if now in {title(self.redacted(question, live).text) for question in asked}:
+                self._store.rename_conversation(live.id, live.owner, "")
+
+    def _is_gone(self, live: LiveConversation) -> bool:
+        """True where the store does not have it any more; then it is forgotten here too."""
+        try:
+            self._store.conversation(live.id, live.owner)
+        except LookupError:
+            self._end(live)
+            return True
+        return False
+
     def _end(self, live: LiveConversation) -> None:
         with live.ending:
             live.erased = True
@@ -283,9 +310,8 @@ class ConversationRepository:
     def _read_back(self, conversation_id: str, owner: str) -> LiveConversation:
         """The conversation as the store has it: redacted."""
         self._store.flush(_FLUSH_S)
-        row = self._store.conversation(conversation_id, owner)
-        values = self._preparation.values
-        live = LiveConversation(conversation_id, owner, values, titled=bool(row.title))
+        self._store.conversation(conversation_id, owner)
+        live = LiveConversation(conversation_id, owner, self._preparation.values)
         for opinion in self._store.care.feedback(conversation_id):
             if opinion.turn_id is not None:
                 live.opinions[opinion.turn_id] = opinion.score

@@ -91,7 +91,8 @@ class Scoring:
         while self._scores:
             score = self._scores[0]
             self._end(score)
-            score.result.set_exception(error)
+            if not score.result.done():  # who waited may have been told before
+                score.result.set_exception(error)
 
     def _chunk(self, score: _Score, pool: PagePool, rows: int) -> bool:
         """True when the last of its tokens has been computed."""

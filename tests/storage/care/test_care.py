@@ -194,3 +194,13 @@ def test_a_deleted_owner_takes_feedback_and_hand_offs_along(store: Store, path: 
     assert store.care.feedback() == []
     assert store.care.open_handoffs() == []
     assert not any(MARK.encode() in file.read_bytes() for file in path.parent.iterdir())
+
+
+def test_a_conversation_waits_for_a_person_once(store: Store) -> None:
+    conversation = store.create_conversation("ann")
+    for number in range(2):
+        store.care.open_handoff(handoff(conversation, f"T-{number}"))
+    (waiting,) = store.care.open_handoffs()
+    store.care.move_handoff(waiting.handoff_id, "closed")
+    store.care.open_handoff(handoff(conversation, "T-2"))
+    assert [row.ticket for row in store.care.open_handoffs()] == ["T-2"]

@@ -43,14 +43,14 @@ def test_what_is_young_stays(store: Store) -> None:
 
 def test_a_closed_handoff_of_then_goes_and_an_open_one_stays(store: Store) -> None:
     used = store.create_conversation("ann")
-    for ticket in ("open", "closed"):
+    for ticket in ("closed", "open"):
         store.care.open_handoff(
             HandoffRecord(
                 conversation_id=used, ticket=ticket, reason="asked", summary="s",
                 handoff_id=ticket, created_at=OLD,
             )
         )  # fmt: skip
-    store.care.move_handoff("closed", "closed")
+        store.care.move_handoff("closed", "closed")
     assert store.personal.erase_before(CUTOFF, "retention") == Extent(handoffs=1)
     assert [row.ticket for row in store.care.open_handoffs()] == ["open"]
 

@@ -1,0 +1,201 @@
+"""Who may do what on the page: every endpoint, those too that only its own buttons use, called over
+HTTP by somebody else, by nobody and with a wrong key of the desk.
+
+The endpoints are the page's own list. One that is new has to be named in `ACCESS`, or this fails.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+import pytest
+
+from specchat.ui.shared.identity import new_owner
+from storage import Store
+from storage.personal.records import Subject
+from tests.ui.conftest import DESK_KEY, WAIT_MS, Site, eventually
+
+WORDS = ("wallaby", "wombat", "bilby")  # in ann's question, race and comment
+VIEWS = 2  # customers and the demo have the same chat; what is there more often is one function
+Caller = Literal["other", "nobody"]
+
+OWN, DESK, OPEN = "its owner", "the desk's key", "anybody"
+
+_CHAT = (
+    "ask sc-question.submit", "topic sc-chat.example_select", "retry sc-chat.retry",
+    "edit sc-chat.edit", "handle sc-chat.undo", "like sc-chat.like", "handle sc-stop.click",
+    "handle sc-new.click", "handle sc-conversations.input", "handle sc-accept.click",
+    "handle sc-person.click", "handle sc-back.click", "handle sc-end.click",
+    "handle sc-rate.click", "handle sc-rate-skip.click", "handle sc-agree.click",
+    "handle sc-decline.click", "handle sc-keep.input", "tick timer.tick",
+    "handle sc-search.submit", "handle sc-rename.click", "handle sc-delete-yes.click",
+    "handle sc-forget-yes.click", "handle sc-save-json.click", "handle sc-save-markdown.click",
+    "handle page.load",
+)  # fmt: skip
+_RACE = (
+    "run_both sc-race-question.submit", "run_all sc-race-all.click", "run_both page.then",
+    "race program", "chat program",
+)  # fmt: skip
+_DESK = (
+    "lambda sc-desk-open.click", "lambda sc-customers.input", "lambda sc-reply-send.click",
+    "lambda sc-case-close.click", "lambda timer.tick",
+)  # fmt: skip
+_OPEN = (
+    "lambda sc-delete.click", "lambda sc-delete-yes.click", "lambda sc-forget.click",
+    "lambda sc-forget-yes.click", "partial button.click", "lambda sc-race-stop.click",
+    "opened page.load", "draw tabitem.select", "redraw timer.tick", "look tabitem.select",
+    "lambda tabitem.select", "offer sc-compare.expand", "compared dropdown.input",
+    "extrapolated sc-savings.expand", "lambda sc-export-csv.click", "lambda sc-export-json.click",
+    "_opened tabitem.select", "_chosen dropdown.input", "lambda sc-speculators.expand",
+    "lambda sc-canned.input",
+)  # fmt: skip
+ACCESS = {
+    **dict.fromkeys((*_CHAT, *_RACE), OWN),
+    **dict.fromkeys(_DESK, DESK),
+    **dict.fromkeys(_OPEN, OPEN),
+}
+"""What an endpoint asks for before it tells or changes anything of somebody."""
+
+_EVENT = {"index": [0, 0], "value": "Where is it?", "liked": False}
+
+
+@dataclass(frozen=True)
+class Ann:
+    """A customer with everything that one can have."""
+
+    owner: str
+    conversation: str
+    handoff: str
+
+
+@pytest.fixture(scope="module")
+def ann(site: Site) -> Ann:
+    site.engine.step_s, site.engine.answer = 0.0, "I understand."
+    owner = new_owner()
+    with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
+        call(http, _by_name(http, "chat program"), ["A refund for my wallaby", "", owner, True, 0.0,
+             64, None, True])  # fmt: skip
+        call(http, _by_name(http, "race program"), ["A refund for my wombat", 0.0, 64, None, owner,
+             True])  # fmt: skip
+    (found,) = site.service.conversations(owner)
+    site.service.rate_conversation(found.id, 4, "about my bilby", owner=owner)
+    handoff = site.service.request_person(found.id, owner=owner)
+    eventually(lambda: all(word in str(_of(site.store, owner)) for word in WORDS))
+    return Ann(owner, found.id, handoff.handoff_id)
+
+
+def test_every_endpoint_is_named(site: Site) -> None:
+    with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
+        names = {name for name, _ in endpoints(http)}
+    assert names == set(ACCESS)
+
+
+@pytest.mark.parametrize("caller", ["other", "nobody"])
+def test_nobody_else_reads_or_changes_what_is_anns(site: Site, ann: Ann, caller: Caller) -> None:
+    before, called, eve = _of(site.store, ann.owner), Counter[str](), new_owner()
+    with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
+        for name, endpoint in endpoints(http):
+            called[name] += 1
+            if called[name] > VIEWS or (caller == "nobody" and ACCESS[name] == OPEN):
+                continue  # what takes no identity is called by nobody anyway
+            said = call(http, endpoint, _values(http, endpoint, ann, eve, caller))
+            told = [word for word in WORDS if word in said]
+            assert not told, f"{name} tells {told} to {caller}: {said[-2000:]}"
+            assert site.store.flush()
+            assert _of(site.store, ann.owner) == before, f"{name} changes what is ann's"
+
+
+def test_ann_and_the_desk_are_let_in(site: Site, ann: Ann) -> None:
+    """Else the refusals above would prove nothing."""
+    identity = json.dumps({"owner": ann.owner, "conversation": ann.conversation, "keeps": True})
+    with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
+        for name in ("handle page.load", "handle sc-save-json.click", "handle sc-search.submit"):
+            endpoint = _by_name(http, name)
+            data = _values(http, endpoint, ann, ann.owner, "other", identity=identity, search="")
+            assert "wallaby" in call(http, endpoint, data), name
+        assert "wallaby" in call(http, _by_name(http, "lambda sc-desk-open.click"), [DESK_KEY])
+
+
+def endpoints(http: httpx.Client) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything that can be called, with a name that tells what it is."""
+    config = http.get("/config").json()
+    known = {each["id"]: each for each in config["components"]}
+    for each in config["dependencies"]:
+        if each["backend_fn"]:
+            function = re.sub(r"_\d+$", "", each["api_name"])
+            yield f"{function} {_trigger(each, known)}", {**each, "known": known}
+
+
+def _trigger(endpoint: dict[str, Any], known: dict[int, Any]) -> str:
+    if not endpoint["targets"]:
+        return "program"
+    component, event = endpoint["targets"][0]
+    if component not in known:
+        return f"page.{event}"
+    found = known[component]
+    return f"{found['props'].get('elem_id') or found['type']}.{event}"
+
+
+def _by_name(http: httpx.Client, name: str) -> dict[str, Any]:
+    return next(endpoint for found, endpoint in endpoints(http) if found == name)
+
+
+def _values(
+    http: httpx.Client,
+    endpoint: dict[str, Any],
+    ann: Ann,
+    eve: str,
+    caller: Caller,
+    *,
+    identity: str | None = None,
+    search: str = "wallaby",
+) -> list[Any]:
+    """What somebody would send who is after ann's data."""
+    if identity is None:
+        who = {"owner": eve, "conversation": ann.conversation, "keeps": True}
+        identity = json.dumps(who if caller == "other" else {"conversation": ann.conversation})
+    owner = eve if caller == "other" else ""
+    if endpoint["api_name"] == "chat":
+        return ["What did I ask?", ann.conversation, owner, True, 0.0, 16, None, True]
+    if endpoint["api_name"] == "race":
+        return ["A refund, please", 0.0, 16, None, owner, True]
+    values = {
+        "sc-identity": identity, "sc-conversations": ann.conversation, "sc-customers": ann.handoff,
+        "sc-key": "open-sesam", "sc-question": "What did I ask?", "sc-title": "mine",
+        "sc-reply": "Never mind", "sc-score": 1, "sc-comment": "bad", "sc-search": search,
+        "sc-race-question": "A refund, please",
+    }  # fmt: skip
+    inputs = [endpoint["known"][each]["props"] for each in endpoint["inputs"]]
+    return [values.get(each.get("elem_id"), each.get("value")) for each in inputs]
+
+
+def call(http: httpx.Client, endpoint: dict[str, Any], data: list[Any]) -> str:
+    """Call an endpoint as the page does; all that comes back."""
+    session = secrets.token_hex(8)
+    trigger = endpoint["targets"][0][0] if endpoint["targets"] else None
+    body = {
+        "data": data, "fn_index": endpoint["id"], "session_hash": session, "trigger_id": trigger,
+        "event_data": _EVENT if trigger is not None else None,
+    }  # fmt: skip
+    joined = http.post("/gradio_api/queue/join", json=body)
+    if joined.status_code != 200:
+        return joined.text
+    came = ""
+    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
+        for line in stream.iter_lines():
+            came += line
+            if '"process_completed"' in line or '"close_stream"' in line:
+                break
+    return came
+
+
+def _of(store: Store, owner: str) -> Any:
+    """All that is stored of an owner."""
+    return store.personal.stored(Subject(owner=owner))
