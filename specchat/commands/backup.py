@@ -13,7 +13,7 @@ from specchat.commands.shared import AsJson, explained
 from specchat.settings import load_settings
 
 if TYPE_CHECKING:
-    from storage.backup import Backup
+    from storage.archive.backup import Backup
 
 
 def backup(
@@ -25,7 +25,7 @@ def backup(
     What is erased later stays in it: keep backups no longer than data may be kept.
     """
     with explained():
-        from storage.backup import back_up
+        from storage.archive.backup import back_up
 
         _say_backup(back_up(load_settings().database_url, file), f"written to {file}", as_json)
 
@@ -40,7 +40,7 @@ def restore(
     What was erased after the backup was made is back with it: erase it again.
     """
     with explained():
-        from storage.backup import restore as put_back
+        from storage.archive.backup import restore as put_back
 
         _say_backup(put_back(load_settings().database_url, file), "restored", as_json)
 

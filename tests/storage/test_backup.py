@@ -23,7 +23,7 @@ from storage import (
     StoreError,
     open_store,
 )
-from storage.backup import back_up, restore
+from storage.archive.backup import back_up, restore
 from storage.database import connect
 from storage.models import Base
 from tests.storage.stored_examples import metrics, race, turn
