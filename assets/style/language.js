@@ -122,6 +122,9 @@ window.specchat = (() => {
     const all = { childList: true, subtree: true, characterData: true };
     new MutationObserver(changed).observe(document.body, { ...all, attributes: true, attributeFilter: NAMES });
     new MutationObserver(setTitle).observe(document.head, all);
+    const page = document.documentElement; // Gradio writes its own guess there once it has started
+    new MutationObserver(() => { if (page.lang !== language) page.lang = language; })
+      .observe(page, { attributes: true, attributeFilter: ["lang"] });
     document.addEventListener("change", (event) => {
       if (event.target.matches && event.target.matches("[data-language]")) choose(event.target.value);
     });

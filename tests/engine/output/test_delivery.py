@@ -52,6 +52,7 @@ def test_few_streams_need_no_thread(delivery: Delivery) -> None:
 
 
 def test_closing_hands_over_what_is_left_and_ends_the_thread() -> None:
+    before = set(threading.enumerate())
     delivery, streams = Delivery(), [stream(str(i)) for i in range(9)]
     for each in streams:
         delivery.add(each, delta(each.request_id, 1.0))
@@ -59,7 +60,8 @@ def test_closing_hands_over_what_is_left_and_ends_the_thread() -> None:
     for each in streams:
         delivery.add(each, delta(each.request_id, 2.0))
     delivery.close()
-    assert "specchat-delivery" not in [thread.name for thread in threading.enumerate()]
+    begun = [thread.name for thread in set(threading.enumerate()) - before]
+    assert "specchat-delivery" not in begun
     for each in streams:
         assert [next(each).at_ms, next(each).at_ms] == [1.0, 2.0]
 
