@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+from contextlib import suppress
+
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from tests.ui.conftest import Site
 
@@ -32,12 +34,18 @@ def ask_for_person(page: Page) -> None:
 def open_tab(page: Page, name: str) -> None:
     """Opens a tab of the dashboard, which on a narrow screen stands in the menu of those that have
     no room."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if tab.count() and tab.first.is_visible():
-        tab.first.click()
-        return
-    page.locator(".overflow-menu > button:visible").last.click()
-    page.locator(".overflow-dropdown button", has_text=name).first.click()
+    tab = page.get_by_role("tab", name=name, exact=True).first
+    entry = page.locator(".overflow-dropdown button", has_text=name).first
+    for _ in range(20):  # a tab moves into the menu, or out of it, while the page is laid out
+        with suppress(TimeoutError):
+            if tab.is_visible():
+                tab.click(timeout=6_000)
+                return
+            if not entry.is_visible():
+                page.locator(".overflow-menu > button:visible").last.click(timeout=6_000)
+            entry.click(timeout=6_000)
+            return
+    raise AssertionError(f"no tab {name!r} can be opened")
 
 
 def finished(page: Page, count: int = 1) -> None:
