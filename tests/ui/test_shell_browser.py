@@ -169,7 +169,7 @@ def test_the_rules_on_gradios_classes_are_at_work(
     new_context: New, site: Site, scheme: str
 ) -> None:
     page = open_page(new_context(color_scheme=scheme).new_page(), site)
-    page.locator("#sc-send").click()
+    ask(page, "   ")
     alert = page.locator("#sc-alert [role=alert]")
     expect(alert).to_be_visible()
     style = "(e, name) => getComputedStyle(e)[name]"

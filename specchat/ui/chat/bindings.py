@@ -18,7 +18,7 @@ from specchat.ui.chat.view import ChatView
 from specchat.ui.chat.view_state import ChatViewState
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.identity import reading
-from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.sampling_controls import EngineQueue, kept
 
 
 def bind_chat(
@@ -143,7 +143,10 @@ def _bind_answers(tab: ChatTab, bound: _Bound, queue: EngineQueue) -> None:
     who = tab.identity
     settings = [who, *tab.options.inputs()]
     gr.on(
-        [tab.box.submit, tab.send.click], bound.ask, **reading(who, tab.box, *settings), **answering
+        [tab.box.submit, tab.send.click],
+        bound.ask,
+        **reading(who, tab.box, *settings),
+        **kept(answering),
     )
     tab.chatbot.example_select(bound.topic, **reading(who, *settings), **answering)
     tab.chatbot.retry(bound.retry, **reading(who, *settings), **answering)

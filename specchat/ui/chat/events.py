@@ -29,8 +29,12 @@ class ChatEvents:
     def ask(
         self, question: str | None, stored: Any, options: AnswerOptions
     ) -> Generator[ChatViewState, None, None]:
-        """Answer a question. The typed text comes back when it could not be answered."""
+        """Answer a question. The typed text comes back when it could not be answered. With an
+        empty box nothing happens, as when the button is pressed twice."""
         who, said = identity_of(stored), question or ""
+        if not said:
+            yield ChatViewState(identity=who)
+            return
         if not said.strip():
             yield ChatViewState(identity=who, alert=say.alert(text.NO_QUESTION))
             return

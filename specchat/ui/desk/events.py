@@ -60,13 +60,16 @@ class DeskEvents:
         return DeskViewState(reply=replies.get(name or "", ""))
 
     def reply(self, key: str | None, chosen: str | None, written: str | None) -> DeskViewState:
-        """Write to the customer."""
+        """Write to the customer. With an empty box nothing happens, as when the button is pressed
+        twice."""
         if not self._right(key):
             return DeskViewState(alert=say.alert(text.WRONG_KEY))
         if not chosen:
             return DeskViewState(alert=say.alert(text.CHOOSE))
+        if not written:
+            return DeskViewState()
         try:
-            self._handoffs.reply(chosen, written or "")
+            self._handoffs.reply(chosen, written)
         except say.EXPECTED as error:
             return DeskViewState(alert=_problem(error))
         return self._list(chosen, reply="", alert="")

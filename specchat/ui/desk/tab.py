@@ -11,7 +11,7 @@ import gradio as gr
 from specchat.ui.desk import labels as text
 from specchat.ui.desk.events import DeskEvents, DeskViewState
 from specchat.ui.shared import alerts as say
-from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.sampling_controls import EngineQueue, kept
 
 REFRESH_S = 3.0
 _WITH_LANGUAGE = "(name) => [name, document.documentElement.lang]"
@@ -136,10 +136,10 @@ def bind_desk(tab: DeskTab, events: DeskEvents, queue: EngineQueue) -> None:
         return lambda *arguments: tab.rendered(event(*say.well_formed(arguments)))
 
     chosen = [tab.key, tab.customers]
-    gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **guarded)
-    tab.customers.input(shown(events.choose), chosen, trigger_mode="always_last", **guarded)
+    gr.on([tab.enter.click, tab.key.submit], shown(events.enter), tab.key, **kept(guarded))
+    tab.customers.input(shown(events.choose), chosen, **kept(guarded))
     named = [tab.canned, tab.language]
     tab.canned.input(shown(events.canned), named, js=_WITH_LANGUAGE, **queue.quick(), **shape)
-    tab.send.click(shown(events.reply), [*chosen, tab.reply], **guarded)
+    tab.send.click(shown(events.reply), [*chosen, tab.reply], **kept(guarded))
     tab.close.click(shown(events.close), chosen, **guarded)
     tab.timer.tick(shown(events.refresh), chosen, **guarded)

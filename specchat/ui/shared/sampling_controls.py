@@ -43,17 +43,23 @@ class EngineQueue:
         return {"concurrency_id": "desk", "concurrency_limit": 4, "api_visibility": "private"}
 
     def latest(self) -> dict[str, Any]:
-        """Options of an event that reads a control whose last value counts.
-
-        Gradio drops an event that comes while the one before it runs ("once"), so that a choice
-        would stay without effect; here it runs again with what the controls hold then.
-        """
-        return {**self.quick(), "trigger_mode": "always_last"}
+        """Options of an event that reads a control whose last value counts."""
+        return kept(self.quick())
 
     @property
     def max_size(self) -> int:
         """Events that may wait before the page says that it is full."""
         return max(64, 8 * self.concurrency)
+
+
+def kept(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of an event that is never lost.
+
+    Gradio drops an event that comes while the one before it runs, its last moment after the last
+    change of the page included ("once"), so that a press would stay without effect; here it runs
+    again, with what the controls hold then.
+    """
+    return {**options, "trigger_mode": "always_last"}
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from specchat.ui.chat.bindings import _Bound
 from tests.ui.chat_page import ask, bot, finished, open_page, open_sidebar, user
 from tests.ui.conftest import DESK_KEY, WAIT_MS, Site, eventually, wait_for_rows
 
@@ -35,6 +38,30 @@ def database_bytes(site: Site) -> bytes:
     assert site.store.flush()
     files = site.database.parent.glob(f"{site.database.name}*")
     return b"".join(file.read_bytes() for file in files)
+
+
+def test_a_press_in_the_last_moment_of_the_answer_before_is_not_lost(
+    new_context: New, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page shows an answer's end a moment before its event has ended; a press twice asks
+    once."""
+    usual = _Bound._all  # noqa: SLF001
+
+    def ends_late(self: _Bound, *arguments: Any) -> Iterator[Any]:
+        yield from usual(self, *arguments)
+        time.sleep(1.5)
+
+    monkeypatch.setattr(_Bound, "_all", ends_late)
+    page = open_page(new_context(**DESKTOP).new_page(), site, consent=False)
+    ask(page, "Where is order 4417?")
+    finished(page)
+    page.locator("#sc-question textarea").fill("Where is order 4417 now?")
+    page.locator("#sc-send").dblclick()
+    finished(page, 2)
+    page.wait_for_timeout(2_500)
+    finished(page, 2)
+    expect(page.locator("#sc-alert [role=alert]")).to_have_count(0)
+    expect(page.locator("#sc-question textarea")).to_have_value("")
 
 
 def test_a_first_visit_with_an_order_and_opinions(new_context: New, site: Site) -> None:
