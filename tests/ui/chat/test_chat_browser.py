@@ -45,7 +45,7 @@ def test_a_press_in_the_last_moment_of_the_answer_before_is_not_lost(
 ) -> None:
     """The page shows an answer's end a moment before its event has ended; a press twice asks
     once."""
-    usual = _Bound._all  # noqa: SLF001
+    usual = _Bound._all
 
     def ends_late(self: _Bound, *arguments: Any) -> Iterator[Any]:
         yield from usual(self, *arguments)
