@@ -47,6 +47,7 @@ MEDUSA_DIRECTORY = "medusa"
 EAGLE3_DIRECTORY = "eagle3"
 SUFFIX_STORE = "suffix_store.safetensors"
 DRAFT_VOCABULARY_SHARE = 0.995
+LEAST_VOCABULARY_TEXT = 100_000  # tokens of answers: fewer do not tell what others are made of
 
 KNOWN_MLP = {
     "ibm-granite/granite-20b-code-instruct": "ibm-granite/granite-20b-code-instruct-accelerator",
@@ -256,5 +257,7 @@ def _draft_vocabulary(target: Target) -> list[int] | None:
         answers = _read_store(path, target)
     except ModelLoadError as error:
         log.warning("drafts of the MLP speculator come from the whole vocabulary: %s", error)
+        return None
+    if sum(map(len, answers)) < LEAST_VOCABULARY_TEXT:
         return None
     return frequent_tokens(answers, DRAFT_VOCABULARY_SHARE) or None

@@ -74,6 +74,24 @@ def assistant(
                 report.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
 
 
+def assistant_store(
+    count: Annotated[int, typer.Option(min=1, help="Made-up customers to answer.")] = 800,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path(
+        ".train/assistant/suffix_store.safetensors"
+    ),
+    texts: Annotated[Path, typer.Option(help="Folder of companies/ and talk.toml.")] = TEXTS,
+    model: Annotated[str, typer.Option(help="'care' or a directory.")] = "care",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Default: as many as processors.")
+    ] = None,
+) -> None:
+    """Let the assistant answer made-up customers; suffix drafting starts from its answers."""
+    from specchat.training.suffix_store import write_assistant_store
+
+    with clear_errors():
+        typer.echo(write_assistant_store(model, texts, count, out, threads, typer.echo))
+
+
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """Turns a user's mistake into one line and exit status 2."""

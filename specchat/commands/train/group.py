@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from specchat.commands.train.assistant import assistant
+from specchat.commands.train.assistant import assistant, assistant_store
 from specchat.commands.train.assistant import clear_errors as _clear_errors
 from specchat.commands.train.retrieval import retriever
 
@@ -36,6 +36,7 @@ DEFAULT_OUT = WORK / "export/care"
 
 
 train_app.command()(assistant)
+train_app.command()(assistant_store)
 train_app.command()(retriever)
 
 

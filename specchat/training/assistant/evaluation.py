@@ -88,13 +88,20 @@ def held_out(world: World, split: Split, count: int) -> list[Example]:
 
 def answers(engine: Engine, tokenizer: Any, examples: Sequence[Example]) -> Iterator[str]:
     """What the engine answers, greedily, in the order of the examples."""
+    for _, ids in answer_ids(engine, tokenizer, examples):
+        yield str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+
+def answer_ids(
+    engine: Engine, tokenizer: Any, examples: Sequence[Example]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The token ids of each example's prompt and of what the engine answers, greedily."""
     builder = PromptBuilder(tokenizer)
     params = SamplingParams(max_tokens=LONGEST_ANSWER, temperature=0.0)
 
-    def answer(example: Example) -> str:
-        prompt = builder.build(example.messages(), context_budget=LONGEST_PROMPT)
-        ids = complete(engine, list(prompt.ids), params, tokenizer.eos_token_id)
-        return str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+    def answer(example: Example) -> tuple[list[int], list[int]]:
+        prompt = list(builder.build(example.messages(), context_budget=LONGEST_PROMPT).ids)
+        return prompt, complete(engine, prompt, params, tokenizer.eos_token_id)
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         yield from pool.map(answer, examples)
