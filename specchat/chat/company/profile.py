@@ -265,6 +265,7 @@ def _filled(text: str, values: dict[str, str], where: str) -> str:
             raise CompanyError(
                 f"{where} uses {{{{{name}}}}}; it may use: {', '.join(COMPANY_SLOTS)}"
             )
-        return values[name]
+        ends_here = text.startswith(".", match.end())  # one full stop is enough behind "8 p.m."
+        return values[name].removesuffix(".") if ends_here else values[name]
 
     return _PLACEHOLDER.sub(fill, text)

@@ -52,6 +52,15 @@ def test_company_slots_in_faq_answers_are_filled_on_load() -> None:
     assert company.support_phone in contact.answer
 
 
+def test_a_value_that_ends_in_a_full_stop_ends_its_sentence(folder: Path) -> None:
+    company = load_company(folder)
+    assert company.support_hours
+    assert company.support_hours.endswith("p.m.")
+    contact = next(entry for entry in company.faq if entry.id == "contact")
+    assert contact.answer.endswith("8 p.m.")
+    assert not contact.answer.endswith("..")
+
+
 def test_a_file_of_the_company_stands_for_its_folder(folder: Path) -> None:
     assert load_company(folder / "company.toml") == load_company(folder)
 
