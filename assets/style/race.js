@@ -19,12 +19,14 @@ const skipButton = element.querySelector("[data-skip]");
 const speedMenu = element.querySelector("[data-speed]");
 const marksBox = element.querySelector("[data-marks]");
 const paceWords = element.querySelector("[data-pace]");
+const legend = element.querySelector("#sc-race-legend");
 const lettersBox = element.querySelector("[data-letters]");
 // A race of 0.1 s is over before it is seen; to be followed it is shown slower, at most for so long.
 const EYE_MS = 4000;
 const SLOWER = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 500];
 let frame = 0;
 let run = "";
+const finished = new Map(); // races of this visit, by their run
 
 function clear(lane) {
   lane.text.replaceChildren();
@@ -66,6 +68,23 @@ function draw(name, recorded, now, scale) {
   lane.clock.textContent = recorded.state === "waiting"
     ? "waiting"
     : `${(elapsed / 1000).toFixed(2)} s · ${tokens} ${tokens === 1 ? "token" : "tokens"}${finished ? " · done" : ""}`;
+}
+
+// Who gave the words: only those that occur in this answer.
+function nameSources(value) {
+  const sources = value.phase === "done" && value.about ? value.about.sources : [];
+  legend.hidden = !sources.length;
+  legend.replaceChildren(...sources.map(([key, label, letter, tokens]) => {
+    const entry = document.createElement("span");
+    const mark = document.createElement("span");
+    const name = document.createElement("span");
+    entry.className = "sc-legend-entry";
+    mark.className = `sc-src sc-src-${key}`;
+    mark.textContent = letter;
+    name.textContent = label;
+    entry.append(mark, " ", name, ` ${tokens}`);
+    return entry;
+  }));
 }
 
 function scaleOf(value) {
@@ -131,6 +150,10 @@ function update() {
   if (value.run !== run) NAMES.forEach((name) => clear(lanes[name]));
   const fresh = value.run !== run || board.dataset.phase === "live";
   run = value.run;
+  nameSources(value);
+  for (const each of [value, ...(value.earlier ?? [])]) {
+    if (each.phase === "done") finished.set(each.run, each);
+  }
   replayButton.disabled = value.phase !== "done";
   skipButton.hidden = true;
   speedMenu.disabled = value.phase !== "done";
@@ -150,6 +173,17 @@ function update() {
   }
 }
 
+// A row of the set shows its race again.
+document.addEventListener("click", (event) => {
+  const again = finished.get(event.target.closest?.("#sc-race-results [data-run]")?.dataset.run);
+  if (!again) return;
+  if (again.run === run) replay(again);
+  else {
+    props.value = again;
+    [update, updateSteps, updateShare].forEach((each) => each()); // only the server's values are watched
+  }
+  board.scrollIntoView({ block: "nearest" });
+});
 skipButton.addEventListener("click", () => {
   showAll(props.value);
   ended();

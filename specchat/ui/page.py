@@ -99,7 +99,7 @@ def _demo(
         with gr.Tabs(elem_id="sc-tabs") as tabs:
             with gr.Tab("Chat", id="chat") as chat:
                 talk = build_chat_tab(sidebar, identity, service.company, *sampling)
-            with gr.Tab("Race", id="race") as race:
+            with gr.Tab("Race", id="race", elem_id="sc-tab-race") as race:
                 track = build_race_tab(
                     identity, engine.info.speculators, *sampling, engine.options.max_nodes
                 )

@@ -78,6 +78,7 @@ def build_sidebar() -> Sidebar:
                 deletes = _small(text.DELETE, "sc-delete")
             delete = _confirmed(deletes, text.DELETE_SURE, text.DELETE_YES, "sc-delete")
             with gr.Row(elem_classes="sc-buttons"):
+                gr.HTML(f'<span class="sc-save-as">{text.EXPORT_AS}</span>', min_width=0)
                 save_json = _small(text.EXPORT_JSON, "sc-save-json")
                 save_markdown = _small(text.EXPORT_MARKDOWN, "sc-save-markdown")
         download = gr.Textbox(visible="hidden", elem_id="sc-download")

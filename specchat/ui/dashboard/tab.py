@@ -11,7 +11,17 @@ import gradio as gr
 
 from specchat.evidence.scenario import SCENARIOS
 from specchat.ui.dashboard import data
-from specchat.ui.dashboard.tiles import Snapshot, empty_html, headline_html, live_html, tiles_html
+from specchat.ui.dashboard.tiles import (
+    Snapshot,
+    answers_html,
+    drafts_html,
+    empty_html,
+    headline_html,
+    live_html,
+    source_html,
+    speed_html,
+    tiles_html,
+)
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared import charts
 from specchat.ui.shared.format import model_name
@@ -23,6 +33,7 @@ from storage.records import utc_now
 REFRESH_S = 2.0
 LIVE_S = 1.0
 PLOTS = 8
+TEXTS = 4
 READING = '<p class="sc-provenance" role="status">Reading the record…</p>'
 
 
@@ -48,6 +59,7 @@ class DashboardTab:
     load: gr.Dropdown
     headline: gr.HTML
     tiles: gr.HTML
+    texts: tuple[gr.HTML, ...]  # of speed, drafts and answers, and where it all comes from
     plots: tuple[gr.Plot, ...]  # in the order of `_figures`
     table: gr.Dataframe
     live: gr.HTML
@@ -64,7 +76,9 @@ class DashboardTab:
 
     def outputs(self) -> list[Any]:
         """In the order of `_drawn`."""
-        return [self.headline, self.tiles, *self.plots, self.table, self.model, self.seen]
+        return [
+            self.headline, self.tiles, *self.texts, *self.plots, self.table, self.model, self.seen
+        ]  # fmt: skip
 
 
 def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
@@ -88,11 +102,16 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         with gr.Tab("Overview", id="overview"), gr.Row():
             scenarios, pairs = _charts(2)
         with gr.Tab("Speed", id="speed"):
+            speed = gr.HTML("")
             (speedups,) = _charts(1)
             with gr.Row():
                 whole, first = _charts(2)
-        with gr.Tab("Drafts", id="drafts") as drafts, gr.Row():
-            depths, lengths = _charts(2)
+        with gr.Tab("Drafts", id="drafts") as drafts:
+            drafted = gr.HTML("")
+            with gr.Row():
+                depths, lengths = _charts(2)
+        with gr.Tab("Answers", id="answers"):
+            answers = gr.HTML("", elem_id="sc-grounding")
         with gr.Tab("Engine", id="engine") as engine:
             live = gr.HTML("", elem_id="sc-live")
             (pages,) = _charts(1)
@@ -112,6 +131,7 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
                 elem_id="sc-table",
                 elem_classes="sc-figures",
             )
+    source = gr.HTML("", elem_id="sc-dash-source")
     plots = (pairs, speedups, whole, first, depths, lengths, scenarios, pages)
     return DashboardTab(
         period,
@@ -123,6 +143,7 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         load,
         headline,
         tiles,
+        (speed, drafted, answers, source),
         plots,
         table,
         live,
@@ -192,14 +213,24 @@ def _drawn(store: Store, choice: data.Choice) -> list[Any]:
         evidence = data.gather(store, choice)
         models = list(store.facets().models)
     except say.EXPECTED as error:
-        return [say.problem(error), "", *[gr.skip()] * PLOTS, gr.skip(), gr.skip(), ""]
+        unchanged = [gr.skip()] * (TEXTS + PLOTS + 2)
+        return [say.problem(error), "", *unchanged, ""]
     menu = gr.update(choices=[data.ANY, *((model_name(name), name) for name in models)])
     if evidence.empty:
         filtered = choice != data.Choice()
-        return [empty_html(filtered), "", *[_hidden()] * PLOTS, _hidden(), menu, seen]
+        nothing = ["", *[""] * TEXTS, *[_hidden()] * PLOTS, _hidden()]
+        return [empty_html(filtered), *nothing, menu, seen]
     rows = gr.update(value=data.table(evidence.rows), visible=True)
     plots = [_hidden() if figure is None else _plot(figure) for figure in _figures(evidence)]
-    return [headline_html(evidence), tiles_html(evidence), *plots, rows, menu, seen]
+    texts = [
+        headline_html(evidence),
+        tiles_html(evidence),
+        speed_html(evidence),
+        drafts_html(evidence),
+        answers_html(evidence.grounding),
+        source_html(evidence),
+    ]
+    return [*texts, *plots, rows, menu, seen]
 
 
 def _figures(evidence: data.Evidence) -> list[Any]:

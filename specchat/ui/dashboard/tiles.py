@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Protocol
 
-from specchat.evidence import percentiles
+from specchat.evidence import Percentiles, percentiles
 from specchat.evidence.grounding import GroundingRates
-from specchat.ui.dashboard.data import Evidence, interval_words, race_provenance, saved_words
+from specchat.ui.dashboard.data import (
+    Evidence,
+    interval_words,
+    provenance,
+    race_provenance,
+    saved_words,
+)
 from specchat.ui.shared.alerts import notes
 from specchat.ui.shared.format import EVEN_BAND, count, duration, figure, known, percent
 from storage import StoreHealth
@@ -59,7 +66,12 @@ def empty_html(filtered: bool) -> str:
             "Ask a question in Chat or run a race in Race. "
             "Every answer leaves its evidence here within seconds."
         )
-    return f'<div class="sc-empty" role="status"><h3>{title}</h3><p>{text}</p></div>'
+    kind = "none" if filtered else "nothing"
+    race = "" if filtered else '<button type="button" class="sc-button">Run a race</button>'
+    return (
+        f'<div class="sc-empty" data-shows="{kind}" role="status"><h3>{title}</h3>'
+        f"<p>{text}</p>{race}</div>"
+    )
 
 
 def headline_html(evidence: Evidence) -> str:
@@ -100,45 +112,77 @@ def _counted(evidence: Evidence) -> str:
 
 
 def tiles_html(evidence: Evidence) -> str:
-    """The numbers worth a glance, and alarms about numbers that cannot be right."""
-    ttft = percentiles(row.ttft_ms for row in evidence.rows if row.status == "completed")
-    tpot = percentiles(row.tpot_ms for row in evidence.rows if row.status == "completed")
-    length, rate = evidence.length, evidence.rate
+    """Three numbers in plain words, and alarms about numbers that cannot be right."""
+    turns, rates = len(evidence.rows), evidence.grounding
     tiles = [
-        (
-            f"{len(evidence.rows):,}",
-            f"turn{'' if len(evidence.rows) == 1 else 's'}, {count(len(evidence.races), 'race')}",
-        ),
-        (_number(length.token_weighted, 2), f"τ over all tokens; per turn {_per_turn(evidence)}"),
-        (_share(rate.rate), _accepted(evidence)),
-        (duration(ttft.p50), f"TTFT p50, p95 {duration(ttft.p95)} (n = {ttft.n})"),
-        (duration(tpot.p50), f"TPOT p50, p95 {duration(tpot.p95)} (n = {tpot.n})"),
+        (f"{turns:,}", f"turn{'' if turns == 1 else 's'}, {count(len(evidence.races), 'race')}"),
+        (duration(_ttft(evidence).p50), "until the first word, median"),
+        (_share(rates.grounded / rates.answers), _of_answers(rates))
+        if rates.answers
+        else (_share(evidence.rate.rate), "of the drafts were right"),
     ]
-    shown = "".join(
-        f'<div class="sc-tile"><b>{figure(value)}</b><span>{escape(label)}</span></div>'
-        for value, label in tiles
-    )
     cut = notes([evidence.cut] if evidence.cut else [])
-    answers = _grounding_html(evidence.grounding)
-    return f'<div class="sc-tiles">{shown}</div>{answers}{cut}{_alarms_html(evidence)}'
+    return f"{_tiles(tiles)}{cut}{_alarms_html(evidence)}"
 
 
-def _grounding_html(rates: GroundingRates) -> str:
-    """Whether answers stand on what was found; "" where none was checked."""
+def speed_html(evidence: Evidence) -> str:
+    """How long turns took, beside the charts of races."""
+    tpot = percentiles(row.tpot_ms for row in evidence.rows if row.status == "completed")
+    ttft = _ttft(evidence)
+    return _tiles(
+        [
+            (duration(ttft.p50), f"TTFT p50, p95 {duration(ttft.p95)} (n = {ttft.n})"),
+            (duration(tpot.p50), f"TPOT p50, p95 {duration(tpot.p95)} (n = {tpot.n})"),
+        ]
+    )
+
+
+def drafts_html(evidence: Evidence) -> str:
+    """How many drafts were right."""
+    length = _number(evidence.length.token_weighted, 2)
+    return _tiles(
+        [
+            (length, f"τ over all tokens; per turn {_per_turn(evidence)}"),
+            (_share(evidence.rate.rate), _accepted(evidence)),
+        ]
+    )
+
+
+def answers_html(rates: GroundingRates) -> str:
+    """Whether answers stand on what was found."""
     if not rates.answers:
-        return ""
+        return (
+            '<div class="sc-empty" role="status"><h3>No answer to check yet</h3>'
+            "<p>Ask a question in Chat: every answer is checked against what was found.</p></div>"
+        )
     tiles = [
-        (rates.grounded, f"of {count(rates.answers, 'answer')} from pages or orders"),
+        (rates.grounded, _of_answers(rates)),
         (rates.replaced, "were the page itself, as the model's answer failed the check"),
         (rates.unknown, "said that it does not know"),
         (rates.unsupported, "had an unsupported specific before the check"),
     ]
+    return _tiles([(_share(number / rates.answers), label) for number, label in tiles])
+
+
+def source_html(evidence: Evidence) -> str:
+    """Where the numbers of all charts come from, once. Escaped."""
+    return f'<p class="sc-provenance">{escape(provenance(evidence.rows))}</p>'
+
+
+def _tiles(tiles: Sequence[tuple[str, str]]) -> str:
     shown = "".join(
-        f'<div class="sc-tile"><b>{_share(number / rates.answers)}</b>'
-        f"<span>{escape(label)}</span></div>"
-        for number, label in tiles
+        f'<div class="sc-tile"><b>{figure(value)}</b><span>{escape(label)}</span></div>'
+        for value, label in tiles
     )
-    return f'<div class="sc-tiles" id="sc-grounding">{shown}</div>'
+    return f'<div class="sc-tiles">{shown}</div>'
+
+
+def _ttft(evidence: Evidence) -> Percentiles:
+    return percentiles(row.ttft_ms for row in evidence.rows if row.status == "completed")
+
+
+def _of_answers(rates: GroundingRates) -> str:
+    return f"of {count(rates.answers, 'answer')} from pages or orders"
 
 
 def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0) -> str:
@@ -154,11 +198,7 @@ def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0
         (f"{snapshot.steps:,}", f"steps, {snapshot.preemptions} preemptions"),
         (f"{health.written:,}", _health_words(health)),
     ]
-    shown = "".join(
-        f'<div class="sc-tile"><b>{figure(value)}</b><span>{escape(label)}</span></div>'
-        for value, label in tiles
-    )
-    return f'<div class="sc-live"><div class="sc-tiles">{shown}</div>{_pages_html(snapshot)}</div>'
+    return f'<div class="sc-live">{_tiles(tiles)}{_pages_html(snapshot)}</div>'
 
 
 def _pages_html(snapshot: Snapshot) -> str:

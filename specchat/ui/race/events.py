@@ -95,16 +95,22 @@ class RaceEvents:
         *,
         keeps: bool = False,
     ) -> Generator[RaceViewState, None, None]:
-        """Race every scenario's question, one after the other; ends at the first that fails."""
+        """Race every scenario's question, one after the other; ends at the first that fails. The
+        boards of those before come with each one's own, to be shown again."""
         options = _seeded(options)
         rows: list[SetRow] = []
+        boards: list[dict[str, Any]] = []
         for scenario in scenarios:
             for view_state in self.race(scenario.question, owner, options, keeps=keeps):
-                if view_state.finished is not None:
-                    rows.append(SetRow(scenario, view_state.finished))
+                drawn = view_state.board
+                if view_state.finished is not None and drawn is not None:
+                    rows.append(SetRow(scenario, view_state.finished, drawn["run"]))
+                    boards.append(drawn)
+                    drawn = {**drawn, "earlier": boards[:-1]}
                 racing = view_state.error is None and len(rows) < len(scenarios)
                 yield replace(
                     view_state,
+                    board=drawn,
                     headline=view_state.headline and set_headline(rows, scenarios),
                     racing=racing,
                     results=set_html(rows, scenarios),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections import Counter
 from html import escape
 from typing import Any
 
@@ -21,6 +22,7 @@ from specchat.ui.shared.format import (
     percent,
     race_headline,
 )
+from specchat.ui.shared.token_highlights import TARGET, style_of
 
 _KEY = secrets.token_bytes(16)  # kept nowhere: what is made with it leads back to no question
 
@@ -88,6 +90,7 @@ def about(
         "first": pair.first,
         "numbers": pair_numbers(pair.plain.stats, pair.speculative.stats),
         "provenance": provenance,
+        "sources": _sources(pair.speculative),
         "settings": {
             "temperature": settings.temperature,
             "max_tokens": settings.max_tokens,
@@ -96,6 +99,14 @@ def about(
             "nodes": settings.max_nodes,
         },
     }
+
+
+def _sources(arm: ArmResult) -> list[list[Any]]:
+    """Who gave the arm's tokens, the target first, then who gave most: CSS key, label, letter and
+    number."""
+    given = Counter(style_of(token.source) for token in arm.tokens)
+    order = sorted(given.items(), key=lambda each: (each[0].key != TARGET, -each[1]))
+    return [[style.key, style.label, style.letter, tokens] for style, tokens in order]
 
 
 def pair_numbers(plain: AnswerNumbers, speculative: AnswerNumbers) -> str:

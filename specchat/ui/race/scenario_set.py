@@ -20,6 +20,7 @@ class SetRow:
 
     scenario: Scenario
     pair: PairResult
+    run: str  # names the race on the page, which shows it again
 
     @property
     def plain_ms(self) -> float:
@@ -88,7 +89,8 @@ def _row(row: SetRow, longest: float) -> str:
     shown = "–" if row.ratio is None else f"{row.ratio:.2f}x"
     same = "✓ yes" if row.pair.identical else "✗ no"
     return (
-        f'<tr><th scope="row">{escape(row.scenario.label)}</th><td class="sc-bars">{bars}</td>'
+        f'<tr><th scope="row"><button type="button" data-run="{escape(row.run)}">'
+        f'{escape(row.scenario.label)}</button></th><td class="sc-bars">{bars}</td>'
         f"<td>{figure(shown)}</td><td>{same}</td></tr>"
     )
 

@@ -23,7 +23,6 @@ from specchat.ui.shared.sampling_controls import (
     SamplingControls,
     build_sampling_controls,
 )
-from specchat.ui.shared.token_highlights import legend
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,6 @@ def build_race_tab(
     headline = gr.HTML(PRESS, elem_id="sc-race-headline")
     results = gr.HTML("", elem_id="sc-race-results")
     board = race_board("sc-race-board")
-    gr.HTML(legend(speculators), elem_id="sc-race-legend")
     options = build_sampling_controls(
         max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
     )

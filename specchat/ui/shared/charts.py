@@ -291,14 +291,15 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
         font={"family": _FONT, "size": 12, "color": GREY},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        height=360,
-        margin={"l": 58, "r": 16, "t": 64, "b": 84},
+        height=330,
+        margin={"l": 58, "r": 16, "t": 64, "b": 48},
+        meta={"source": provenance},  # the page says it once; a saved picture says it below
         legend={**LOWER_RIGHT, "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"},
         hoverlabel={"bgcolor": "#212b38", "font": {"color": "#ffffff"}},
         dragmode=False,
     )
     figure.update_xaxes(
-        title={"text": _with_source(x_title, provenance), "standoff": 8, "font": {"size": 13}},
+        title={"text": x_title, "standoff": 8, "font": {"size": 13}},
         gridcolor=_GRID,
         zerolinecolor=_GRID,
         linecolor=_GRID,
@@ -314,12 +315,7 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
     return figure
 
 
-def _with_source(title: str, provenance: str) -> str:
-    """An axis title with where the figures come from below it, in the smaller type of a caption."""
-    return f'{title}<br><span style="font-size:11px">{_wrapped(provenance)}</span>'
-
-
-def _wrapped(text: str, width: int = 46) -> str:
+def _wrapped(text: str, width: int) -> str:
     """Lines of at most `width` characters where words allow it, so that a phone shows all."""
     kept_together = text.replace("<", "&lt;").replace("n = ", "n\u00a0=\u00a0")
     return "<br>".join(textwrap.wrap(kept_together, width))

@@ -141,8 +141,8 @@ def test_every_chart_prints_n_and_where_it_comes_from(store: Store) -> None:
             str(text) for trace in figure.data for text in (*(trace.text or ()), *trace.x)
         )
         assert "n = " in printed + marks
-        assert "care" in printed
-        assert "2 threads" in printed
+        assert "care" in figure.layout.meta["source"]
+        assert "2 threads" in figure.layout.meta["source"]
 
 
 def test_modes_differ_by_more_than_colour(store: Store) -> None:

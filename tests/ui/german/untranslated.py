@@ -76,6 +76,7 @@ ELSEWHERE = {
 SAME = {
     "specchat", "English", "Deutsch", "Inter", "TTFT", "TPOT", "E2E", "UTC", "KV", "MiB", "care",
     "torch", "triton", "transformers", "SPECCHAT_DESK_KEY", "bench", "load", "GPU", "Status",
+    "Markdown",
     "p50", "p95",
 }  # fmt: skip
 """Names and terms that are the same in German."""

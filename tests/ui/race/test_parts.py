@@ -108,26 +108,26 @@ def test_a_drawn_pass_has_texts_sources_and_the_path(tiny_model_dir: Path) -> No
 
 def test_a_set_says_how_far_it_is_and_its_median_only_when_it_is_whole() -> None:
     one, two = SCENARIOS[:2]
-    row = SetRow(one, pair(plain_stats(e2e_ms=2_000), stats(e2e_ms=1_000)))
-    slower = SetRow(two, pair(plain_stats(e2e_ms=1_000), stats(e2e_ms=1_500)))
+    row = SetRow(one, pair(plain_stats(e2e_ms=2_000), stats(e2e_ms=1_000)), "r1")
+    slower = SetRow(two, pair(plain_stats(e2e_ms=1_000), stats(e2e_ms=1_500)), "r2")
     assert "Race 1 of 2" in set_headline([], (one, two))
     assert "table" not in set_html([], (one, two))
     assert two.label in set_headline([row], (one, two))
     begun = set_html([row], (one, two))
     assert f'<li data-state="done"><span>{one.label}' in begun
     assert f'<li data-state="now" aria-current=step><span>{two.label}' in begun
-    whole = set_headline([row, SetRow(two, row.pair)], (one, two))
+    whole = set_headline([row, SetRow(two, row.pair, "r2")], (one, two))
     assert "Median 2.00x, 2.0 s saved in all" in whole
     assert "same answer in 2 of 2" in whole
     assert 'data-verdict="faster"' in whole
-    sorted_rows = set_html([slower, SetRow(two, row.pair)], (one, two))
+    sorted_rows = set_html([slower, SetRow(two, row.pair, "r2")], (one, two))
     assert sorted_rows.index("2.00x") < sorted_rows.index("0.67x")
     assert "width:100.0%" in sorted_rows
     assert "width:75.0%" in sorted_rows
 
 
 def test_answers_that_differ_are_not_compared() -> None:
-    row = SetRow(SCENARIOS[0], pair(plain_stats(), stats(), identical=False))
+    row = SetRow(SCENARIOS[0], pair(plain_stats(), stats(), identical=False), "r1")
     said = set_headline([row], SCENARIOS[:1])
     assert "none can be compared" in said
     assert "same answer in 0 of 1" in said

@@ -97,6 +97,12 @@ def test_all_five_are_raced_on_a_phone_in_the_dark(
     expect(page.locator("#sc-race-headline")).to_contain_text("same answer in 5 of 5")
     expect(page.locator("#sc-race-results tbody tr")).to_have_count(5)
     expect(page.locator("#sc-race-start")).to_be_visible()
+    board = page.locator("#sc-race-board .sc-race")
+    expect(board).to_have_attribute("data-phase", "replayed")
+    page.locator("#sc-race-results [data-run]").first.click()
+    expect(board).to_have_attribute("data-phase", "replaying")
+    expect(board).to_have_attribute("data-phase", "replayed")
+    expect(page.locator("#sc-race-legend")).to_contain_text("MLP speculator")
     eventually(lambda: site.store.flush() and len(site.store.races()) == before + 5)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
