@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from specchat.chat.service import ChatService
+from specchat.engine.snapshot import SERVER
 from specchat.settings import Settings
 from specchat.ui.api import add_api
 from specchat.ui.chat.bindings import bind_chat
@@ -34,7 +35,7 @@ from specchat.ui.shared.theme import LOGO
 from storage import Store
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine
+    from specchat.engine.interface import AnyEngine
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ DEMO, DESK = "demo", "desk"
 
 def build_app(
     service: ChatService,
-    engine: Engine,
+    engine: AnyEngine,
     store: Store,
     settings: Settings,
     problems: Sequence[str] = (),
@@ -82,7 +83,7 @@ def _customer(app: gr.Blocks, service: ChatService, queue: EngineQueue, settings
 def _demo(
     app: gr.Blocks,
     service: ChatService,
-    engine: Engine,
+    engine: AnyEngine,
     store: Store,
     queue: EngineQueue,
     settings: Settings,
@@ -152,10 +153,11 @@ def shop_header(company: str) -> str:
 
 def demo_header(info: Any, company: str) -> str:
     """The product, which model answers on which machine, and the other views. Escaped."""
-    drafts = " + ".join(info.speculators) or "no speculator"
+    unnamed = "drafts by the server" if info.device == SERVER else "no speculator"
+    drafts = " + ".join(info.speculators) or unnamed
     chips = [
         escape(model_name(info.name)),
-        figure(f"{info.parameters / 1e6:,.0f} M"),
+        *([figure(f"{info.parameters / 1e6:,.0f} M")] if info.parameters else []),
         escape(str(info.dtype)),
         escape(str(info.device)),
         escape(drafts),

@@ -32,7 +32,7 @@ from specchat.ui.shared.theme import HEAD, theme
 from storage import Store, open_store
 
 if TYPE_CHECKING:
-    from specchat.loader import LoadedModel
+    from specchat.engine.interface import AnyModel
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class PortError(Exception):
 class Parts:
     """Everything a running page stands on."""
 
-    loaded: LoadedModel
+    loaded: AnyModel
     store: Store
     service: ChatService
     page: gr.Blocks
@@ -81,14 +81,12 @@ def compose(settings: Settings) -> Parts:
     its speed, not the chat: the page says so.
 
     Raises:
-        CompanyError, StoreError, ModelLoadError: each names what is wrong.
+        CompanyError, StoreError, ModelLoadError, SettingsError: each names what is wrong.
     """
-    from specchat.loader import load
-
     company = load_company(settings.company)
     store = open_store(settings.database_url)
     try:
-        loaded = load(replace(settings.load_options(), skip_what_fails=True))
+        loaded = _model(settings)
     except BaseException:
         store.close()
         raise
@@ -121,13 +119,24 @@ def compose(settings: Settings) -> Parts:
     return Parts(loaded, store, service, page, company, api)
 
 
+def _model(settings: Settings) -> AnyModel:
+    """Our own engine with the settings' model, or the server that has it."""
+    if settings.engine == "openai":
+        from specchat.remote.loading import connect
+
+        return connect(settings.remote_options())
+    from specchat.loader import load
+
+    return load(replace(settings.load_options(), skip_what_fails=True))
+
+
 def launch(settings: Settings) -> None:
     """Serve the page until it is interrupted. Where the engine stops for good the process ends
     with `ENGINE_LOST`, once what is queued is stored.
 
     Raises:
         PortError: the port is in use or may not be opened.
-        CompanyError, StoreError, ModelLoadError: as `compose`.
+        CompanyError, StoreError, ModelLoadError, SettingsError: as `compose`.
     """
     require_free_port(settings.host, settings.port)
     _end_on_sigterm()
