@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         30, ge=0, le=36_500, description="a number of days from 0 (keep everything) to 36500"
     )
+    auth: str | None = Field(
+        None, min_length=1, description="a file of lines that 'specchat password NAME' has printed"
+    )
     desk_key: str | None = Field(
         None, min_length=8, description="at least 8 characters that open the support desk"
     )

@@ -98,6 +98,18 @@ def serve(
 
 
 @app.command()
+def password(
+    name: Annotated[str, typer.Argument(help="Who is to sign in.")],
+) -> None:
+    """Ask for a password and print the line for the file of SPECCHAT_AUTH."""
+    with explained():
+        from specchat.ui.shared.sign_in import account_line
+
+        typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        typer.echo(account_line(name, typed))
+
+
+@app.command()
 def ask(
     question: Annotated[str, typer.Argument(help="What the customer asks.")],
     plain: Annotated[bool, typer.Option("--plain", help="Without speculation.")] = False,

@@ -28,6 +28,7 @@ from specchat.ui.delivery import middleware
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
 from specchat.ui.page_files import page_head, page_routes
+from specchat.ui.shared.sign_in import read_accounts
 from specchat.ui.shared.theme import HEAD, theme
 from storage import Store, open_store
 
@@ -83,6 +84,8 @@ def compose(settings: Settings) -> Parts:
     Raises:
         CompanyError, StoreError, ModelLoadError, SettingsError: each names what is wrong.
     """
+    if settings.auth:
+        read_accounts(settings.auth)  # before minutes of loading
     company = load_company(settings.company)
     store = open_store(settings.database_url)
     try:
@@ -195,6 +198,7 @@ def launch_options(
             "routes": [*beside, dictionary_route(company), *page_routes()],
             "middleware": middleware(HEAD + language_head(company) + page_head()),
         },
+        "auth": read_accounts(settings.auth).check if settings.auth else None,
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,
