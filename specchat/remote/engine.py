@@ -143,7 +143,6 @@ class RemoteEngine:
         if self._closed:
             return
         self._closed = True
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
 
@@ -164,13 +163,17 @@ class RemoteEngine:
     def _post(self, job: Callable[[], None]) -> None:
         if self._closed:
             raise EngineClosedError("the engine is closed")
-        self._loop.call_soon_threadsafe(job)
+        try:
+            self._loop.call_soon_threadsafe(job)
+        except RuntimeError:  # closed since
+            raise EngineClosedError("the engine is closed") from None
 
     # On the thread of the loop
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.run_until_complete(self._end())  # of what was sent at the last moment too
         self._loop.close()
 
     def _start(self, answer: _Answer) -> None:

@@ -23,7 +23,7 @@ from specchat.api.requests.sampling import Defaults
 from specchat.chat.company.profile import Company, load_company
 from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
-from specchat.settings import Settings
+from specchat.settings import Settings, SettingsError
 from specchat.ui.delivery import middleware
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
@@ -128,6 +128,8 @@ def _model(settings: Settings) -> AnyModel:
         from specchat.remote.loading import connect
 
         return connect(settings.remote_options())
+    if settings.base_url or settings.plain_base_url:
+        raise SettingsError("a base URL counts only with SPECCHAT_ENGINE=openai")
     from specchat.loader import load
 
     return load(replace(settings.load_options(), skip_what_fails=True))

@@ -62,6 +62,11 @@ def test_the_app_ends_with_one_message(
     monkeypatch.setenv("SPECCHAT_ENGINE", "openai")
     assert app.main([]) == 2
     assert "needs SPECCHAT_BASE_URL" in capsys.readouterr().err
+    monkeypatch.delenv("SPECCHAT_ENGINE")
+    monkeypatch.setenv("SPECCHAT_BASE_URL", "http://gpu:8000")
+    assert app.main([]) == 2
+    assert "only with SPECCHAT_ENGINE=openai" in capsys.readouterr().err
+    monkeypatch.setenv("SPECCHAT_ENGINE", "openai")
     monkeypatch.setenv("SPECCHAT_BASE_URL", f"http://127.0.0.1:{free_port()}")
     assert app.main([]) == 2
     said = capsys.readouterr().err
