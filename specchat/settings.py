@@ -15,13 +15,14 @@ from specchat.engine.options import MAX_NODES, EngineOptions
 
 if TYPE_CHECKING:
     from specchat.loader import LoadOptions
+    from specchat.remote.loading import RemoteOptions
 
 ENV_PREFIX = "SPECCHAT_"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 FROM_GRADIO = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
 """Gradio's own variables, which count where ours are not set."""
-_SECRETS = {"api_keys", "desk_key", "database_url"}
+_SECRETS = {"api_keys", "base_key", "desk_key", "database_url"}
 """What is never repeated: not in a message, not in a log."""
 _KEY = re.compile(r"[!-~]{16,256}")
 _SPECULATOR = re.compile(r"[a-z][a-z0-9_]*(:.+)?")
@@ -96,6 +97,9 @@ def parse_memory(value: object) -> int | float | None:
     return int(number * _UNITS[unit])
 
 
+_URL = r"^https?://[^\s@/?#]+(/[^\s?#]*)?$"
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Each description says what a right value is.
 
@@ -111,6 +115,16 @@ class Settings(BaseSettings):
         min_length=1,
         description="'care', 'care-mini', a directory, a .gguf file or a Hub name",
     )
+    engine: Literal["local", "openai"] = Field(
+        "local", description="'local', our own, or 'openai', the server of SPECCHAT_BASE_URL"
+    )
+    base_url: str | None = Field(
+        None, pattern=_URL, description="the URL of an OpenAI-compatible server, without a key"
+    )
+    plain_base_url: str | None = Field(
+        None, pattern=_URL, description="the URL of a server of the same model that drafts nothing"
+    )
+    base_key: str | None = Field(None, min_length=1, description="the key of those servers")
     speculators: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -160,6 +174,9 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(
         30, ge=0, le=36_500, description="a number of days from 0 (keep everything) to 36500"
+    )
+    auth: str | None = Field(
+        None, min_length=1, description="a file of lines that 'specchat password NAME' has printed"
     )
     desk_key: str | None = Field(
         None, min_length=8, description="at least 8 characters that open the support desk"
@@ -216,6 +233,25 @@ class Settings(BaseSettings):
         limits = EngineOptions(**self._given("max_nodes", "max_waiting", "exact"))
         return LoadOptions(**chosen, engine=limits)
 
+    def remote_options(self) -> RemoteOptions:
+        """What connecting to a server needs.
+
+        Raises:
+            SettingsError: no server is named.
+        """
+        from specchat.remote.loading import RemoteOptions
+
+        if self.base_url is None:
+            raise SettingsError("SPECCHAT_ENGINE=openai needs SPECCHAT_BASE_URL, a server's URL")
+        given = self.model_fields_set
+        return RemoteOptions(
+            base_url=self.base_url,
+            plain_base_url=self.plain_base_url,
+            key=self.base_key,
+            model=self.model if "model" in given else None,
+            answer_tokens=self.max_tokens if "max_tokens" in given else None,
+        )
+
     def _given(self, *names: str) -> dict[str, Any]:
         """Those that are set."""
         values = {name: getattr(self, name) for name in names}
@@ -252,7 +288,8 @@ def _sentence(name: str, value: object, is_option: bool) -> str:
     spelled = "--" + name.replace("_", "-") if is_option else ENV_PREFIX + name.upper()
     if not is_option and spelled not in os.environ and os.environ.get(FROM_GRADIO.get(name, "")):
         spelled = FROM_GRADIO[name]
-    got = "a value that is not shown" if name in _SECRETS else repr(value)
+    hidden = name in _SECRETS or "@" in str(value)  # a URL with a password
+    got = "a value that is not shown" if hidden else repr(value)
     return f"{spelled} must be {Settings.model_fields[name].description}, got {got}"
 
 

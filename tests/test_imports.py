@@ -31,7 +31,12 @@ LAYERS: dict[str, set[str]] = {
     "specchat.gc_pauses": set(),
     "specchat.loader": {"specchat.engine", "specchat.pretrained", "specchat.speculators"},
     "specchat.pretrained": {"specchat.engine"},
-    "specchat.settings": {"specchat.engine.options", "specchat.loader"},
+    "specchat.settings": {
+        "specchat.engine.options",
+        "specchat.loader",
+        "specchat.remote.loading",
+    },
+    "specchat.remote": {"specchat.engine", "specchat.loader"},
     "specchat.chat": {
         "specchat.engine",
         "specchat.evidence",
@@ -77,6 +82,7 @@ LAYERS: dict[str, set[str]] = {
         "specchat.engine",
         "specchat.evidence",
         "specchat.loader",
+        "specchat.remote",
         "specchat.settings",
         "storage",
     },
@@ -87,6 +93,7 @@ LAYERS: dict[str, set[str]] = {
 FOREIGN = {
     "specchat.engine": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.speculators": {"gradio", "sqlalchemy", "alembic", "typer"},
+    "specchat.remote": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},
     "specchat.pretrained": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.evidence": {"gradio", "sqlalchemy", "alembic", "torch", "transformers", "typer"},
     "specchat.chat": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},

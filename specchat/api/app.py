@@ -23,7 +23,7 @@ from specchat.chat.service import ChatService
 from specchat.version import VERSION
 
 if TYPE_CHECKING:
-    from specchat.loader import LoadedModel
+    from specchat.engine.interface import AnyModel
 
 PATHS = ("/v1/{rest:path}", "/health", "/metrics")
 
@@ -42,7 +42,7 @@ class Api:
 
 
 def build_api(
-    loaded: LoadedModel,
+    loaded: AnyModel,
     service: ChatService,
     *,
     keys: tuple[str, ...] = (),

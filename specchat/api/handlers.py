@@ -32,7 +32,7 @@ from specchat.engine.request import Request as EngineRequest
 from specchat.version import code_version
 
 if TYPE_CHECKING:
-    from specchat.loader import LoadedModel
+    from specchat.engine.interface import AnyModel
 
 OWNER = "specchat"
 """Of the models."""
@@ -45,7 +45,7 @@ class Handlers:
 
     def __init__(
         self,
-        loaded: LoadedModel,
+        loaded: AnyModel,
         service: ChatService,
         traffic: Traffic,
         concurrency: int,

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from specchat.api.answers.statistics import spec_steps
 from specchat.api.traffic import Traffic
-from specchat.engine.engine import Engine
+from specchat.engine.interface import AnyEngine
 from specchat.engine.request import FinishReason, TurnStats
 
 LABELS = ("model_name", "engine")
@@ -39,7 +39,7 @@ REASONS = {
 class ServerMetrics:
     """Counts what ends in an engine and what the API answers. Safe to use from any thread."""
 
-    def __init__(self, engine: Engine, traffic: Traffic, model: str) -> None:
+    def __init__(self, engine: AnyEngine, traffic: Traffic, model: str) -> None:
         self._registry = CollectorRegistry()
         self._label = (model, ENGINE)
         self._made: dict[str, Counter | Histogram] = {}
@@ -115,7 +115,7 @@ class ServerMetrics:
 class _Now(Collector):
     """The engine as of its last step."""
 
-    def __init__(self, engine: Engine, traffic: Traffic, label: tuple[str, str]) -> None:
+    def __init__(self, engine: AnyEngine, traffic: Traffic, label: tuple[str, str]) -> None:
         self._engine = engine
         self._traffic = traffic
         self._label = label

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from specchat.engine.errors import EngineError
 from specchat.engine.request import (
+    UNTOLD,
     FinishReason,
     Request,
     SamplingParams,
@@ -34,7 +35,10 @@ class ArmResult:
 
     @property
     def token_ids(self) -> tuple[int, ...]:
-        """The answer as ids, what "identical" compares."""
+        """The answer as ids, what "identical" compares; its characters' where a server told no
+        ids."""
+        if any(token.token_id == UNTOLD for token in self.tokens):
+            return tuple(ord(each) for token in self.tokens for each in token.text)
         return tuple(token.token_id for token in self.tokens)
 
 

@@ -11,7 +11,7 @@ from specchat.bench.arms import ARMS, Arm, ArmRecorder, ArmResult, arm_request
 from specchat.engine.request import DraftTrace, SamplingParams, Token, TurnStats
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine
+    from specchat.engine.interface import AnyEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PairResult:
 
 
 def race_pair(
-    engine: Engine,
+    engine: AnyEngine,
     prompt_ids: Sequence[int],
     params: SamplingParams,
     *,

@@ -19,7 +19,7 @@ from specchat.chat.redaction.redact import Redaction
 from specchat.chat.slots.filler import SlotFiller
 from specchat.chat.slots.message import with_slots
 from specchat.chat.turns.conversation_export import as_json, as_markdown
-from specchat.chat.turns.learning import Learning
+from specchat.chat.turns.learning import Learning, Learns
 from specchat.chat.turns.repository import ConversationRepository
 from specchat.chat.turns.retention import Retention
 from specchat.chat.types import (
@@ -35,7 +35,7 @@ from storage import FeedbackRecord, HandoffRow, Store
 from storage.care.records import HandoffReason
 
 if TYPE_CHECKING:
-    from specchat.loader import LoadedModel
+    from specchat.engine.interface import AnyModel
 
 __all__ = [
     "AnswerOptions",
@@ -61,7 +61,7 @@ class ChatService:
 
     def __init__(
         self,
-        loaded: LoadedModel,
+        loaded: AnyModel,
         store: Store,
         company: Company,
         *,
@@ -72,7 +72,7 @@ class ChatService:
         """`knowledge` is what models without slots answer from; without it they have the company's
         own pages, found by words alone.
 
-        With `learn` the engine drafts from the answers given here too.
+        With `learn` the engine drafts from the answers given here too, where it can.
 
         What is older than `retention_days` is erased, now and daily (0: nothing is too old), and
         what is erased beside this is forgotten here; None leaves the store's age alone.
@@ -80,7 +80,9 @@ class ChatService:
         self._loaded = loaded
         self._company = company
         self._preparation = Preparation(loaded, company, store, knowledge)
-        self.learning = self._learning(store) if learn else None
+        self.learning = None
+        if learn and isinstance(loaded.engine, Learns):
+            self.learning = self._learning(loaded.engine, store)
         self._repository = ConversationRepository(store, company, self._preparation, self.learning)
         self.handoffs = Handoffs(store, self._repository)
         self._responder = Responder(
@@ -90,7 +92,7 @@ class ChatService:
             Retention(store, retention_days, self.forget_erased)
 
     @property
-    def loaded(self) -> LoadedModel:
+    def loaded(self) -> AnyModel:
         """The model and engine that answer."""
         return self._loaded
 
@@ -362,12 +364,12 @@ class ChatService:
         """The text as it may be stored; the shop's own contacts stay."""
         return self._repository.redacted(text)
 
-    def _learning(self, store: Store) -> Learning:
+    def _learning(self, engine: Learns, store: Store) -> Learning:
         shop, loaded, known = self._company, self._loaded, self._preparation.slot_texts
         texts = [entry.answer for entry in shop.faq] + [reply.text for reply in shop.replies]
         values = known(self._preparation.values)
         own = [with_slots(text, values) for text in texts]
-        return Learning(loaded.engine, loaded.tokenizer, store, loaded.engine.info.name, own)
+        return Learning(engine, loaded.tokenizer, store, loaded.engine.info.name, own)
 
     def _evict(self, owner: str) -> None:
         with suppress(EngineError):  # a closed engine holds no pages

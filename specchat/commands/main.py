@@ -62,11 +62,31 @@ def serve(
     model: Model = None,
     speculators: Speculators = None,
     dtype: Dtype = None,
+    engine: Annotated[
+        str | None, typer.Option(help="local, or openai: tokens come from --base-url.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible server, such as vLLM's.")
+    ] = None,
+    plain_base_url: Annotated[
+        str | None, typer.Option(help="A second one that does not speculate, for the race.")
+    ] = None,
 ) -> None:
-    """Serve the page, which is chat, race and dashboard, and the HTTP API beside it."""
+    """Serve the page, which is chat, race and dashboard, and the HTTP API beside it.
+
+    With --engine openai the tokens come from a server; --model says where its tokenizer is, where
+    that is not under the name that the server gives it.
+    """
     with explained():
         settings = load_settings(
-            host=host, port=port, model=model, speculators=speculators, dtype=dtype
+            host=host,
+            port=port,
+            model=model,
+            speculators=speculators,
+            dtype=dtype,
+            engine=engine,
+            base_url=base_url,
+            plain_base_url=plain_base_url,
         )
         from specchat.ui import PortError, launch
 
@@ -75,6 +95,18 @@ def serve(
             launch(settings)
         except PortError as error:
             fail(f"{error} Or name one with --port.")
+
+
+@app.command()
+def password(
+    name: Annotated[str, typer.Argument(help="Who is to sign in.")],
+) -> None:
+    """Ask for a password and print the line for the file of SPECCHAT_AUTH."""
+    with explained():
+        from specchat.ui.shared.sign_in import account_line
+
+        typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        typer.echo(account_line(name, typed))
 
 
 @app.command()

@@ -62,8 +62,15 @@ def warmed_up(engine: Engine) -> None:
 
 @contextmanager
 def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
-    """The settings' model on a running engine, closed afterwards."""
+    """The settings' model on a running engine, closed afterwards.
+
+    Raises:
+        SettingsError: the tokens are to come from a server.
+    """
     from specchat.loader import load
+
+    if settings.engine != "local":
+        raise SettingsError("this command runs our own engine: leave SPECCHAT_ENGINE at 'local'")
 
     loaded = load(settings.load_options())
     try:

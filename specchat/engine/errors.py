@@ -17,5 +17,9 @@ class EngineClosedError(EngineError):
     """The engine was closed or its step loop failed; the cause is chained."""
 
 
+class ServerError(EngineClosedError):
+    """The server that gives the tokens cannot be reached, or ended an answer early."""
+
+
 class ModelLoadError(EngineError):
     """A model, tokenizer or speculator could not be loaded or does not fit the target."""

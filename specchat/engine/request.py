@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from specchat.answer_cost import AnswerCost
+from specchat.answer_cost import AnswerCost, Verification
 from specchat.engine.errors import RequestError
 
 TARGET = "target"
 """Source of a token the target itself chose (the bonus token of every step)."""
+
+UNTOLD = -1
+"""Id of a token that a server gave as text only."""
 
 GREEDY_BELOW = 1e-5
 """Temperatures under this become 0: dividing float32 logits by them could overflow."""
@@ -218,6 +221,7 @@ class TurnStats(AnswerCost):
     """What one finished request cost and what speculation earned. Times in milliseconds."""
 
     ttft_ms: float  # submit to first token; nan when there was none
+    verification: Verification = "coupled"
 
     @property
     def tpot_ms(self) -> float:

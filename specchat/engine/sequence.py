@@ -13,7 +13,12 @@ import torch
 
 from specchat.engine.drafting.aux_states import AuxTape
 from specchat.engine.drafting.draft_tree import DraftTree
-from specchat.engine.errors import EngineClosedError
+from specchat.engine.errors import (
+    EngineClosedError,
+    QueueFullError,
+    RequestError,
+    ServerError,
+)
 from specchat.engine.kv.page_table import PageTable
 from specchat.engine.output.commit import OutputText
 from specchat.engine.request import (
@@ -46,6 +51,7 @@ class TokenStream(Iterator[TokenDelta]):
 
         Raises:
             EngineClosedError: the engine stopped before the answer was complete.
+            QueueFullError, RequestError: a server, not our own engine, refuses the request.
         """
         if self._over:
             raise StopIteration
@@ -70,6 +76,8 @@ class TokenStream(Iterator[TokenDelta]):
     def _taken(self, delta: TokenDelta | BaseException) -> TokenDelta:
         if isinstance(delta, BaseException):
             self._over = True
+            if isinstance(delta, (QueueFullError, RequestError, ServerError)):
+                raise delta
             raise EngineClosedError(str(delta)) from delta
         self._over = delta.finish is not None
         return delta

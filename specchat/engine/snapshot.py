@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from specchat.engine.scheduling.scheduler import Scheduler
 
 
+SERVER = "server"
+"""The device of a model that another server runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What runs, and on what."""
@@ -19,9 +23,9 @@ class ModelInfo:
     name: str
     vocab_size: int
     context_length: int
-    parameters: int
+    parameters: int  # 0 where it is not known
     dtype: str  # "float32"
-    device: str  # "cpu"
+    device: str  # "cpu", or `SERVER`
     hardware: str
     speculators: tuple[str, ...]
 

@@ -15,6 +15,7 @@ from specchat.ui.shared import alerts as say
 from specchat.ui.shared.format import footer
 from specchat.ui.shared.identity import is_owner, new_owner
 from specchat.ui.shared.sampling_controls import EngineQueue, read_options
+from specchat.ui.shared.sign_in import account_owner
 
 KEPT = (
     "This conversation is stored because its customer agreed to that. Go on with consent=true, "
@@ -102,7 +103,11 @@ def add_api(
 
 
 def _owner(given: str) -> str:
-    """The owner that a call names, or a new one. Raises ChatError for an id of no reply."""
+    """The account that has signed in; else the owner that a call names, or a new one. Raises
+    ChatError for an id of no reply."""
+    account = account_owner()
+    if account is not None:
+        return account
     if given and not is_owner(given):
         shown = given if len(given) <= _SHOWN else given[:_SHOWN] + "…"
         raise ChatError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from specchat.chat.service import ChatService
+from specchat.engine.snapshot import SERVER
 from specchat.settings import Settings
 from specchat.ui.api import add_api
 from specchat.ui.chat.bindings import bind_chat
@@ -34,17 +35,18 @@ from specchat.ui.shared.theme import LOGO
 from storage import Store
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine
+    from specchat.engine.interface import AnyEngine
 
 log = logging.getLogger(__name__)
 
 DEMO, DESK = "demo", "desk"
 """Where the other views are."""
+SIGN_OUT = '<a href="./logout">Sign out</a>'
 
 
 def build_app(
     service: ChatService,
-    engine: Engine,
+    engine: AnyEngine,
     store: Store,
     settings: Settings,
     problems: Sequence[str] = (),
@@ -71,7 +73,8 @@ def _customer(app: gr.Blocks, service: ChatService, queue: EngineQueue, settings
     identity = identity_box()
     sidebar = build_sidebar()
     with gr.Column(elem_id="sc-shell", elem_classes="sc-customer"):
-        gr.HTML(shop_header(service.company.name), elem_id="sc-header")
+        header = shop_header(service.company.name, signed_in=bool(settings.auth))
+        gr.HTML(header, elem_id="sc-header")
         talk = build_chat_tab(
             sidebar, identity, service.company, settings.max_tokens, settings.temperature,
             engineer=False,
@@ -82,7 +85,7 @@ def _customer(app: gr.Blocks, service: ChatService, queue: EngineQueue, settings
 def _demo(
     app: gr.Blocks,
     service: ChatService,
-    engine: Engine,
+    engine: AnyEngine,
     store: Store,
     queue: EngineQueue,
     settings: Settings,
@@ -94,7 +97,8 @@ def _demo(
     identity = identity_box()
     sidebar = build_sidebar()
     with gr.Column(elem_id="sc-shell", elem_classes="sc-demo"):
-        gr.HTML(demo_header(engine.info, service.company.name), elem_id="sc-header")
+        header = demo_header(engine.info, service.company.name, signed_in=bool(settings.auth))
+        gr.HTML(header, elem_id="sc-header")
         _problems(problems)
         with gr.Tabs(elem_id="sc-tabs") as tabs:
             with gr.Tab("Chat", id="chat") as chat:
@@ -142,20 +146,22 @@ def _desk_events(service: ChatService, settings: Settings) -> DeskEvents:
     return DeskEvents(service.handoffs, key, service.company)
 
 
-def shop_header(company: str) -> str:
+def shop_header(company: str, *, signed_in: bool = False) -> str:
     """The shop and the choice of a language. Escaped."""
+    out = f'<nav class="sc-views" aria-label="Account">{SIGN_OUT}</nav>' if signed_in else ""
     return (
         f'<div class="sc-header">{LOGO}<div class="sc-brand"><h1>{escape(company)}</h1>'
-        f"<span>Customer care</span></div>{CHOICE}</div>"
+        f"<span>Customer care</span></div>{out}{CHOICE}</div>"
     )
 
 
-def demo_header(info: Any, company: str) -> str:
+def demo_header(info: Any, company: str, *, signed_in: bool = False) -> str:
     """The product, which model answers on which machine, and the other views. Escaped."""
-    drafts = " + ".join(info.speculators) or "no speculator"
+    unnamed = "drafts by the server" if info.device == SERVER else "no speculator"
+    drafts = " + ".join(info.speculators) or unnamed
     chips = [
         escape(model_name(info.name)),
-        figure(f"{info.parameters / 1e6:,.0f} M"),
+        *([figure(f"{info.parameters / 1e6:,.0f} M")] if info.parameters else []),
         escape(str(info.dtype)),
         escape(str(info.device)),
         escape(drafts),
@@ -166,7 +172,8 @@ def demo_header(info: Any, company: str) -> str:
         f"<span>{escape(company)} customer care</span></div>"
         '<details class="sc-about"><summary>About this model</summary>'
         f'<div class="sc-chips">{shown}</div></details>'
-        f'<nav class="sc-views" aria-label="Views"><a href="./">Customer view</a>'
+        f'<nav class="sc-views" aria-label="Views">{SIGN_OUT if signed_in else ""}'
+        f'<a href="./">Customer view</a>'
         f'<a href="./{DESK}">Desk</a></nav>{CHOICE}</div>'
     )
 

@@ -23,16 +23,17 @@ from specchat.api.requests.sampling import Defaults
 from specchat.chat.company.profile import Company, load_company
 from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
-from specchat.settings import Settings
+from specchat.settings import Settings, SettingsError
 from specchat.ui.delivery import middleware
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
 from specchat.ui.page_files import page_head, page_routes
+from specchat.ui.shared.sign_in import read_accounts
 from specchat.ui.shared.theme import HEAD, theme
 from storage import Store, open_store
 
 if TYPE_CHECKING:
-    from specchat.loader import LoadedModel
+    from specchat.engine.interface import AnyModel
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class PortError(Exception):
 class Parts:
     """Everything a running page stands on."""
 
-    loaded: LoadedModel
+    loaded: AnyModel
     store: Store
     service: ChatService
     page: gr.Blocks
@@ -81,14 +82,14 @@ def compose(settings: Settings) -> Parts:
     its speed, not the chat: the page says so.
 
     Raises:
-        CompanyError, StoreError, ModelLoadError: each names what is wrong.
+        CompanyError, StoreError, ModelLoadError, SettingsError: each names what is wrong.
     """
-    from specchat.loader import load
-
+    if settings.auth:
+        read_accounts(settings.auth)  # before minutes of loading
     company = load_company(settings.company)
     store = open_store(settings.database_url)
     try:
-        loaded = load(replace(settings.load_options(), skip_what_fails=True))
+        loaded = _model(settings)
     except BaseException:
         store.close()
         raise
@@ -121,13 +122,26 @@ def compose(settings: Settings) -> Parts:
     return Parts(loaded, store, service, page, company, api)
 
 
+def _model(settings: Settings) -> AnyModel:
+    """Our own engine with the settings' model, or the server that has it."""
+    if settings.engine == "openai":
+        from specchat.remote.loading import connect
+
+        return connect(settings.remote_options())
+    if settings.base_url or settings.plain_base_url:
+        raise SettingsError("a base URL counts only with SPECCHAT_ENGINE=openai")
+    from specchat.loader import load
+
+    return load(replace(settings.load_options(), skip_what_fails=True))
+
+
 def launch(settings: Settings) -> None:
     """Serve the page until it is interrupted. Where the engine stops for good the process ends
     with `ENGINE_LOST`, once what is queued is stored.
 
     Raises:
         PortError: the port is in use or may not be opened.
-        CompanyError, StoreError, ModelLoadError: as `compose`.
+        CompanyError, StoreError, ModelLoadError, SettingsError: as `compose`.
     """
     require_free_port(settings.host, settings.port)
     _end_on_sigterm()
@@ -186,6 +200,7 @@ def launch_options(
             "routes": [*beside, dictionary_route(company), *page_routes()],
             "middleware": middleware(HEAD + language_head(company) + page_head()),
         },
+        "auth": read_accounts(settings.auth).check if settings.auth else None,
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,

@@ -202,7 +202,11 @@ def make_chat(store: Store, company: Company, care_tokenizer: Any) -> Callable[.
         tokenizer = tokenizer or care_tokenizer
         options = LoadOptions(model="care-mini" if uses_slots else model)
         loaded: Any = SimpleNamespace(
-            engine=engine, tokenizer=tokenizer, options=options, uses_slots=uses_slots
+            engine=engine,
+            tokenizer=tokenizer,
+            options=options,
+            model=options.model,
+            uses_slots=uses_slots,
         )
         service = ChatService(loaded, store, shop, learn=learn, retention_days=retention_days)
         return Chat(service, engine, store, tokenizer)

@@ -43,6 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any) -> Run:
                 engine=engine or FakeEngine(),
                 tokenizer=tiny_tokenizer,
                 options=settings.load_options(),
+                model=settings.model,
                 uses_slots=False,
             )
 

@@ -139,7 +139,11 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     engine = ScriptedEngine()
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
     loaded: Any = SimpleNamespace(
-        engine=engine, tokenizer=tokenizer, options=LoadOptions(model="smollm2"), uses_slots=False
+        engine=engine,
+        tokenizer=tokenizer,
+        options=LoadOptions(model="smollm2"),
+        model="smollm2",
+        uses_slots=False,
     )
     with open_store(settings.database_url) as store:
         company = load_company()

@@ -80,10 +80,9 @@ def ann(site: Site) -> Ann:
     site.engine.step_s, site.engine.answer = 0.0, "I understand."
     owner = new_owner()
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
-        call(http, _by_name(http, "chat program"), ["A refund for my wallaby", "", owner, True, 0.0,
-             64, None, True])  # fmt: skip
-        call(http, _by_name(http, "race program"), ["A refund for my wombat", 0.0, 64, None, owner,
-             True])  # fmt: skip
+        chat, race = (endpoint_named(http, f"{each} program") for each in ("chat", "race"))
+        call(http, chat, ["A refund for my wallaby", "", owner, True, 0.0, 64, None, True])
+        call(http, race, ["A refund for my wombat", 0.0, 64, None, owner, True])
     (found,) = site.service.conversations(owner)
     site.service.rate_conversation(found.id, 4, "about my bilby", owner=owner)
     handoff = site.service.request_person(found.id, owner=owner)
@@ -105,7 +104,7 @@ def test_nobody_else_reads_or_changes_what_is_anns(site: Site, ann: Ann, caller:
             called[name] += 1
             if called[name] > VIEWS or (caller == "nobody" and ACCESS[name] == OPEN):
                 continue  # what takes no identity is called by nobody anyway
-            said = call(http, endpoint, _values(http, endpoint, ann, eve, caller))
+            said = call(http, endpoint, sent_values(http, endpoint, ann, eve, caller))
             told = [word for word in WORDS if word in said]
             assert not told, f"{name} tells {told} to {caller}: {said[-2000:]}"
             assert site.store.flush()
@@ -117,10 +116,14 @@ def test_ann_and_the_desk_are_let_in(site: Site, ann: Ann) -> None:
     identity = json.dumps({"owner": ann.owner, "conversation": ann.conversation, "keeps": True})
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
         for name in ("handle page.load", "handle sc-save-json.click", "handle sc-search.submit"):
-            endpoint = _by_name(http, name)
-            data = _values(http, endpoint, ann, ann.owner, "other", identity=identity, search="")
+            endpoint = endpoint_named(http, name)
+            data = sent_values(
+                http, endpoint, ann, ann.owner, "other", identity=identity, search=""
+            )
             assert "wallaby" in call(http, endpoint, data), name
-        assert "wallaby" in call(http, _by_name(http, "lambda sc-desk-open.click"), [DESK_KEY])
+        assert "wallaby" in call(
+            http, endpoint_named(http, "lambda sc-desk-open.click"), [DESK_KEY]
+        )
 
 
 def endpoints(http: httpx.Client) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -143,11 +146,11 @@ def _trigger(endpoint: dict[str, Any], known: dict[int, Any]) -> str:
     return f"{found['props'].get('elem_id') or found['type']}.{event}"
 
 
-def _by_name(http: httpx.Client, name: str) -> dict[str, Any]:
+def endpoint_named(http: httpx.Client, name: str) -> dict[str, Any]:
     return next(endpoint for found, endpoint in endpoints(http) if found == name)
 
 
-def _values(
+def sent_values(
     http: httpx.Client,
     endpoint: dict[str, Any],
     ann: Ann,

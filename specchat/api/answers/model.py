@@ -11,14 +11,14 @@ from specchat.api.answers.events import End, Event, Events, Piece, Reason
 from specchat.api.answers.reading import read
 from specchat.api.errors import broken, from_engine, unavailable
 from specchat.api.traffic import Traffic
-from specchat.engine.engine import Engine
 from specchat.engine.errors import EngineError
+from specchat.engine.interface import AnyEngine
 from specchat.engine.request import FinishReason, Request, TokenDelta
 from specchat.engine.sequence import TokenStream
 
 
 async def model_answer(
-    engine: Engine, prepare: Callable[[], Sequence[Request]], traffic: Traffic
+    engine: AnyEngine, prepare: Callable[[], Sequence[Request]], traffic: Traffic
 ) -> Events:
     """Run requests, one choice each. `prepare` makes them, in a thread: it may take a while.
     Closing the generator cancels them.
@@ -36,7 +36,7 @@ async def model_answer(
             raise from_engine(error) from error
 
 
-def _submitted(engine: Engine, prepare: Callable[[], Sequence[Request]]) -> list[TokenStream]:
+def _submitted(engine: AnyEngine, prepare: Callable[[], Sequence[Request]]) -> list[TokenStream]:
     """All of them or none."""
     streams: list[TokenStream] = []
     try:

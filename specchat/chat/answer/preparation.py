@@ -30,12 +30,13 @@ from specchat.chat.slots.vocabulary import SLOTS
 from specchat.chat.turns.conversation import LiveConversation, LiveTurn
 from specchat.chat.types import AnswerOptions, ChatError, Source
 from specchat.engine.errors import RequestError
+from specchat.engine.interface import Judges
 from specchat.engine.output.thoughts import Thinking
 from specchat.engine.request import Request, SamplingParams
 from storage import Store, StoreError
 
 if TYPE_CHECKING:
-    from specchat.loader import LoadedModel
+    from specchat.engine.interface import AnyModel
 
 ASSISTANT = "care"
 """The bundled assistant, which was taught to say pages word for word."""
@@ -53,7 +54,7 @@ class Preparation:
 
     def __init__(
         self,
-        loaded: LoadedModel,
+        loaded: AnyModel,
         company: Company,
         store: Store,
         knowledge: Knowledge | None = None,
@@ -69,12 +70,16 @@ class Preparation:
         self._table = OrderTable(company, store)
         self._grounder = None
         if not loaded.uses_slots:
-            german = company.language == "de" or not _ENGLISH_ONLY.search(loaded.options.model)
+            german = company.language == "de" or not _ENGLISH_ONLY.search(loaded.model)
             knowledge = knowledge or Knowledge(store, company, None)
-            reader = PageReader(loaded.engine, self._prompts, system_message(company))
+            reader = None
+            if isinstance(loaded.engine, Judges):
+                reader = PageReader(
+                    loaded.engine, self._context, self._prompts, system_message(company)
+                )
             self._grounder = Grounder(
                 company, knowledge, self._table, speaks_german=german,
-                verbatim=loaded.options.model == ASSISTANT, reader=reader,
+                verbatim=loaded.model == ASSISTANT, reader=reader,
             )  # fmt: skip
         self.values = SlotValues.of(company)
 

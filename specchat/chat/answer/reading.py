@@ -21,7 +21,7 @@ from specchat.engine.errors import EngineError
 from specchat.engine.request import KnownText
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine
+    from specchat.engine.interface import Judges
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,12 @@ log = logging.getLogger(__name__)
 class PageReader:
     """Reads pages for one company's customers. Safe to use from any thread."""
 
-    def __init__(self, engine: Engine, prompts: PromptBuilder, system: Message) -> None:
+    def __init__(
+        self, engine: Judges, context: int, prompts: PromptBuilder, system: Message
+    ) -> None:
+        """`context` is how many tokens the engine reads at once."""
         self._engine = engine
+        self._context = context
         self._prompts = prompts
         self._system = system
 
@@ -52,9 +56,8 @@ class PageReader:
         return KnownText(asked[: len(asked) - end], first, first, salt)
 
     def _ids(self, content: str) -> tuple[int, ...]:
-        budget = self._engine.info.context_length
         messages = [self._system, Message.of("user", content)]
-        return self._prompts.build(messages, context_budget=budget).ids
+        return self._prompts.build(messages, context_budget=self._context).ids
 
 
 def alike(one: Sequence[int], other: Sequence[int]) -> int:

@@ -25,7 +25,7 @@ from specchat.engine.errors import EngineError
 from storage import HandoffRow, TurnGrounds, TurnMetrics
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine
+    from specchat.engine.interface import AnyEngine
 
 
 _LOOK_S = 0.02  # between two looks for answers that have not ended
@@ -55,7 +55,7 @@ class Responder:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: AnyEngine,
         preparation: Preparation,
         repository: ConversationRepository,
         handoffs: Handoffs,

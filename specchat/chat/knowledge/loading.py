@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,15 @@ def load_knowledge(store: Store, company: Company) -> LoadedKnowledge:
 
 
 def load_vectors() -> tuple[Vectors | None, str]:
-    """The installed sentence vectors with the bundled adapter for questions; or None, and why."""
-    from specchat.pretrained.sentence_vectors import load_sentence_vectors
+    """The installed sentence vectors with the bundled adapter for questions; on a Space, which
+    installs no more than the requirements, those of the Hub. Or None, and why."""
+    from specchat.pretrained.sentence_vectors import HUB_NAME, load_sentence_vectors
 
     adapter = RETRIEVER if (RETRIEVER / "adapter_config.json").exists() else None
     try:
         vectors = load_sentence_vectors(adapter=adapter)
+        if vectors is None and "SPACE_ID" in os.environ:
+            vectors = load_sentence_vectors(HUB_NAME, adapter)
     except ModelLoadError as error:
         return None, f"Help pages are found by their words alone: {error}"
     return vectors, "" if vectors is not None else WORDS_ALONE

@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from specchat.chat.answer.prompt import PromptBuilder
 from specchat.chat.slots.message import Parts, parsed
@@ -27,6 +27,7 @@ MOST_ANSWERS = 4_000
 """Of the latest are kept: about as many as the seed of the bundled model has."""
 
 
+@runtime_checkable
 class Learns(Protocol):
     """What is needed of the engine."""
 

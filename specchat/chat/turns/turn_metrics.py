@@ -57,7 +57,7 @@ def metrics_from(
         dtype=info.dtype,
         backend=backend,
         code_version=code_version(),
-        verification="coupled",
+        verification=stats.verification,
     )
 
 

@@ -12,9 +12,11 @@ from specchat.chat.types import ChatTurn
 from specchat.ui.chat import cards
 from specchat.ui.chat import labels as text
 from specchat.ui.chat.said import formatted, typed, written
-from specchat.ui.shared.format import count, duration, footer, percent
+from specchat.ui.shared.format import UNTOLD, count, duration, footer, percent
 from specchat.ui.shared.token_highlights import Run, legend, marked_text, style_of
 from storage import TurnMetrics
+
+SERVER_WIDE = "counted server-wide, with whatever else it answered meanwhile"
 
 Message = dict[str, Any]
 """One entry of `gr.Chatbot`: role, content and, for evidence, metadata."""
@@ -135,12 +137,16 @@ def _facts(numbers: TurnMetrics | None, mode: str) -> str:
     facts.append(f"prompt {count(numbers.prompt_tokens, 'token')}")
     if numbers.cached_tokens:
         facts.append(f"{count(numbers.cached_tokens, 'token')} from the prefix cache")
+    if numbers.verification == "untold":
+        return " · ".join([*facts, UNTOLD])
     if mode == "plain":
-        return " · ".join([*facts, f"target passes {numbers.steps}"])
+        return " · ".join([*facts, f"target passes {numbers.steps}"] if numbers.steps else facts)
     facts.append(
         f"{numbers.accepted} of {numbers.drafted} draft tokens accepted in "
         f"{numbers.steps} target passes"
     )
+    if numbers.verification == "server-wide":
+        facts.append(SERVER_WIDE)
     offered = numbers.drafted_by_depth
     reached = [
         f"{depth}: {percent(accepted, drafted)}"

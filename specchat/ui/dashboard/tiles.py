@@ -15,12 +15,14 @@ from specchat.ui.dashboard.data import (
     race_provenance,
     saved_words,
 )
-from specchat.ui.shared.alerts import notes
+from specchat.ui.shared.alerts import hint, notes
 from specchat.ui.shared.format import EVEN_BAND, count, duration, figure, known, percent
 from storage import StoreHealth
 
 MAP_CELLS = 256
 """Squares of the page map at the most, about."""
+
+SERVERS_OWN = "Steps and KV cache are the server's own; it is not asked for them."
 
 
 class Snapshot(Protocol):
@@ -188,6 +190,7 @@ def _of_answers(rates: GroundingRates) -> str:
 def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0) -> str:
     """The engine now: requests, pages, prefix cache, backend; and the state of the record.
     `tokens_per_s` is of the answers that ended in the last minute."""
+    ours = snapshot.pages_total > 0
     hits, asked = snapshot.prefix_hit_tokens, snapshot.prefix_query_tokens
     tiles = [
         (f"{tokens_per_s:.1f}", "tokens/s, answers of the last minute"),
@@ -195,10 +198,11 @@ def live_html(snapshot: Snapshot, health: StoreHealth, tokens_per_s: float = 0.0
         (str(snapshot.waiting), "waiting"),
         (_share(hits / asked) if asked else "–", "of prompt tokens from the prefix cache"),
         (snapshot.backend, "backend" if snapshot.ready else "backend, still warming up"),
-        (f"{snapshot.steps:,}", f"steps, {snapshot.preemptions} preemptions"),
+        *([(f"{snapshot.steps:,}", f"steps, {snapshot.preemptions} preemptions")] if ours else []),
         (f"{health.written:,}", _health_words(health)),
     ]
-    return f'<div class="sc-live">{_tiles(tiles)}{_pages_html(snapshot)}</div>'
+    below = _pages_html(snapshot) if ours else hint(SERVERS_OWN)
+    return f'<div class="sc-live">{_tiles(tiles)}{below}</div>'
 
 
 def _pages_html(snapshot: Snapshot) -> str:
@@ -254,6 +258,8 @@ def _per_turn(evidence: Evidence) -> str:
 def _accepted(evidence: Evidence) -> str:
     interval = evidence.rate.ci95
     said = f"of {evidence.rate.drafted:,} drafts accepted"
+    if any(row.verification == "server-wide" for row in evidence.rows):
+        said += ", counted server-wide"
     if not interval.known:
         return said
     return f"{said}, 95 % interval {percent(interval.low, 1)} to {percent(interval.high, 1)}"

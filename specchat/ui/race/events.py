@@ -14,7 +14,7 @@ from specchat.chat.service import ChatService
 from specchat.chat.turns.turn_metrics import metrics_from
 from specchat.chat.types import AnswerOptions
 from specchat.engine.request import SamplingParams
-from specchat.engine.snapshot import EngineSnapshot
+from specchat.engine.snapshot import SERVER, EngineSnapshot
 from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.ui.race.replay import ARMS, Lane, board
 from specchat.ui.race.result import MEASURING, about, headline_html, situation
@@ -27,7 +27,7 @@ from storage import RaceArm, RaceRecord, Store
 from storage.records import Mode, TurnMetrics
 
 if TYPE_CHECKING:
-    from specchat.engine.engine import Engine
+    from specchat.engine.interface import AnyEngine
 
 FRAME_S = 0.2  # between live pictures: a browser on the same cores must not decide the race
 SETTLE_S = 0.4  # for it to draw what is there, before each lane is measured
@@ -55,7 +55,7 @@ SEED_LIMIT = 2**31
 class RaceEvents:
     """The race, free of components."""
 
-    def __init__(self, service: ChatService, engine: Engine, store: Store) -> None:
+    def __init__(self, service: ChatService, engine: AnyEngine, store: Store) -> None:
         self._service = service
         self._engine = engine
         self._store = store
@@ -258,10 +258,11 @@ def _described(options: AnswerOptions, info: Any, before: EngineSnapshot) -> str
 def _provenance(options: AnswerOptions, info: Any) -> str:
     """Model, machine and settings, as printed next to every result."""
     drafters = info.speculators if options.speculators is None else options.speculators
+    unnamed = "the server" if info.device == SERVER else "nobody"
     nodes = "" if options.max_nodes is None else f" · at most {options.max_nodes} nodes a step"
     return (
         f"{model_name(info.name)} · {info.dtype} · {info.hardware} · "
-        f"drafts by {', '.join(drafters) or 'nobody'}{nodes} · "
+        f"drafts by {', '.join(drafters) or unnamed}{nodes} · "
         f"temperature {options.temperature:g} · seed {options.seed} · "
         f"at most {options.max_tokens} tokens"
     )

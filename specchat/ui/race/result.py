@@ -8,15 +8,16 @@ from collections import Counter
 from html import escape
 from typing import Any
 
-from specchat.bench.arms import ArmResult
 from specchat.bench.race import PairResult
 from specchat.chat.types import AnswerOptions
 from specchat.evidence.scenario import SCENARIOS, scenario_of
 from specchat.ui.shared.format import (
+    UNTOLD,
     AnswerNumbers,
     Headline,
     acceptance_length,
     count,
+    drafts_accepted,
     duration,
     known,
     percent,
@@ -62,10 +63,15 @@ def headline_html(pair: PairResult, settings: str) -> str:
     order = f"{pair.first} ran first · {settings}"
     pairs = [
         f"{duration(plain.e2e_ms)} → {duration(speculative.e2e_ms)}",
-        f"{plain.steps} → {count(speculative.steps, 'pass', 'passes')}",
     ]
+    if plain.steps:  # a server does not tell
+        pairs.append(f"{plain.steps} → {count(speculative.steps, 'pass', 'passes')}")
     if speculative.drafted:
-        pairs.append(f"{percent(speculative.accepted, speculative.drafted)} of guesses right")
+        right = f"{percent(speculative.accepted, speculative.drafted)} of guesses right"
+        wide = speculative.verification == "server-wide"
+        pairs.append(f"{right}, of the whole server" if wide else right)
+    if speculative.verification == "untold":
+        pairs.append(UNTOLD)
     shown = "".join(f"<span>{escape(each)}</span>" for each in pairs)
     return (
         f'<div class="sc-headline" data-verdict="{said.verdict}" role="status">'
@@ -122,18 +128,14 @@ def pair_numbers(plain: AnswerNumbers, speculative: AnswerNumbers) -> str:
     if length is not None:
         parts.append(f"τ {length:.1f}")
     if speculative.drafted:
-        parts.append(f"{percent(speculative.accepted, speculative.drafted)} drafts accepted")
+        parts.append(drafts_accepted(speculative))
     return " · ".join(parts)
 
 
 def divergence(pair: PairResult) -> int | None:
     """Index of the first token in which the arms differ; None when they are the same."""
-    ours, theirs = (_ids(arm) for arm in (pair.plain, pair.speculative))
+    ours, theirs = pair.plain.token_ids, pair.speculative.token_ids
     for position, (left, right) in enumerate(zip(ours, theirs, strict=False)):
         if left != right:
             return position
     return None if len(ours) == len(theirs) else min(len(ours), len(theirs))
-
-
-def _ids(arm: ArmResult) -> tuple[int, ...]:
-    return tuple(token.token_id for token in arm.tokens)

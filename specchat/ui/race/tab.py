@@ -92,7 +92,7 @@ def build_race_tab(
         max_tokens, temperature, with_mode=False, drafters=speculators, max_nodes=max_nodes
     )
     gr.HTML(
-        "<p>The same question, answered <b>plain</b> and <b>speculative</b> on the same engine, "
+        "<p>The same question, answered <b>plain</b> and <b>speculative</b> by the same model, "
         "one after the other in random order. Then both are replayed from a common start.</p>"
     )
     tour()

@@ -8,12 +8,13 @@ from html import escape
 from typing import Any
 
 from specchat.chat.types import ChatError
-from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
+from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError, ServerError
 from storage import StoreError
 from storage.text import storable
 
 QUEUE_FULL = "Too many people are asking right now. Please send it again in a few seconds."
 ENGINE_STOPPED = "The engine has stopped and cannot answer. Whoever runs this has to restart it."
+SERVER_AWAY = "The model's server does not answer. Whoever runs this has to look after it."
 GONE = "This conversation is no longer there. Start a new one."
 FAULT = "Something went wrong on our side. Nothing you typed was lost; please try again."
 
@@ -27,6 +28,8 @@ def sentence(error: BaseException) -> str:
     """What to tell the person about an error."""
     if isinstance(error, QueueFullError):
         return QUEUE_FULL
+    if isinstance(error, ServerError):
+        return SERVER_AWAY
     if isinstance(error, EngineClosedError):
         return ENGINE_STOPPED
     if isinstance(error, StoreError):

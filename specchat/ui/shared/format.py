@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 Verdict = Literal["faster", "same", "slower", "short", "differs"]
 
+UNTOLD = "the server tells nothing of its drafts"
 NOT_PAYING = "plain: drafts not paying here"
 
 EVEN_BAND = 0.05
@@ -120,14 +121,27 @@ def footer(numbers: AnswerNumbers | None, mode: str, status: str = "completed") 
 def _speculation_parts(numbers: AnswerNumbers, mode: str) -> list[str]:
     if mode == "plain":
         return ["plain"]
+    if _told_by(numbers) == "untold":
+        return [UNTOLD]
     if not numbers.drafted:
         return [NOT_PAYING if _plain_steps(numbers) else "no drafts verified"]
     length = acceptance_length(numbers)
     parts = [] if length is None else [f"τ {length:.1f}"]
-    parts.append(f"{percent(numbers.accepted, numbers.drafted)} drafts accepted")
+    parts.append(drafts_accepted(numbers))
     if 2 * _plain_steps(numbers) > numbers.steps:
         parts.append(f"{percent(_plain_steps(numbers), numbers.steps)} of steps {NOT_PAYING}")
     return parts
+
+
+def drafts_accepted(numbers: AnswerNumbers) -> str:
+    """`71 % drafts accepted`; where a server counts all its answers together, it says so."""
+    said = f"{percent(numbers.accepted, numbers.drafted)} drafts accepted"
+    return f"{said} server-wide" if _told_by(numbers) == "server-wide" else said
+
+
+def _told_by(numbers: AnswerNumbers) -> str:
+    """See `answer_cost.Verification`; "" of our own engine's older turns."""
+    return getattr(numbers, "verification", "")
 
 
 def _plain_steps(numbers: AnswerNumbers) -> int:

@@ -1,4 +1,5 @@
-"""Who is at this browser: a random id that the browser makes and keeps, never the session hash.
+"""Who is at this browser: a random id that the browser makes and keeps, never the session hash; or,
+where people sign in, whoever has done so.
 
 `assets/style/identity.js` keeps the id and the consent for all tabs of a browser, and for each tab
 the conversation that is open. Every event reads them when it is sent, so that two tabs are one
@@ -15,6 +16,8 @@ from typing import Any
 
 import gradio as gr
 
+from specchat.ui.shared.sign_in import account_owner
+
 _OWNER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -27,6 +30,7 @@ class Identity:
     keeps: bool | None = None  # whether conversations may be kept; None: not asked yet
     forgetful: bool = False  # the browser keeps nothing, so nobody would find again what is kept
     replaces: str = ""  # the owner that was forgotten
+    signed_in: bool = False  # the owner is an account's, whatever the browser says
 
     def stored(self) -> dict[str, str | bool | None]:
         """The form that the browser takes."""
@@ -47,7 +51,9 @@ class Identity:
         return replace(self, keeps=keeps and not self.forgetful)
 
     def forgotten(self) -> Identity:
-        """A new owner in the place of this one, with the same consent."""
+        """A new owner in the place of this one, with the same consent; who has signed in stays."""
+        if self.signed_in:
+            return self.opened("")
         return Identity(
             new_owner(), keeps=self.keeps, forgetful=self.forgetful, replaces=self.owner
         )
@@ -80,20 +86,27 @@ def is_owner(text: str) -> bool:
 
 
 def identity_of(stored: Any) -> Identity:
-    """The identity a browser sent; a fresh one when it sent none or something else."""
+    """The identity a browser sent; a fresh one when it sent none or something else. Where people
+    sign in, the owner is the account's.
+
+    Raises:
+        ChatError: people have to sign in, and this one has not.
+    """
+    account = account_owner()
     if isinstance(stored, str):
         try:
             stored = json.loads(stored)
         except ValueError:
             stored = None
     if not isinstance(stored, dict) or not is_owner(str(stored.get("owner", ""))):
-        return Identity(new_owner())
+        return Identity(account or new_owner(), signed_in=account is not None)
     keeps, forgetful = stored.get("keeps"), stored.get("forgetful") is True
     if forgetful:
         keeps = False
     return Identity(
-        stored["owner"],
+        account or stored["owner"],
         str(stored.get("conversation") or ""),
         keeps if isinstance(keeps, bool) else None,
         forgetful,
+        signed_in=account is not None,
     )

@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def service(engine: ScriptedEngine, store: Store, tiny_model_dir: Path) -> ChatService:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
     loaded: Any = SimpleNamespace(
-        engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
+        engine=engine, tokenizer=tokenizer, options=LoadOptions(), model="care", uses_slots=False
     )
     return ChatService(loaded, store, load_company())
 

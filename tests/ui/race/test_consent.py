@@ -38,7 +38,7 @@ def races(store: Store, tiny_model_dir: Path) -> RaceEvents:
     engine = ScriptedEngine(step_s=0.0)
     tokenizer = AutoTokenizer.from_pretrained(tiny_model_dir)
     loaded: Any = SimpleNamespace(
-        engine=engine, tokenizer=tokenizer, options=LoadOptions(), uses_slots=False
+        engine=engine, tokenizer=tokenizer, options=LoadOptions(), model="care", uses_slots=False
     )
     service = ChatService(loaded, store, load_company())
     return RaceEvents(service, engine, store)  # type: ignore[arg-type]

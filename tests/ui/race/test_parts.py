@@ -155,7 +155,9 @@ def test_a_shared_race_carries_its_verdict_and_settings() -> None:
 def test_what_disturbed_a_race_stands_with_its_settings(
     ready: bool, running: int, said: str
 ) -> None:
-    info = SimpleNamespace(name="care", dtype="float32", hardware="2 threads", speculators=("mlp",))
+    info = SimpleNamespace(
+        name="care", dtype="float32", device="cpu", hardware="2 threads", speculators=("mlp",)
+    )
     before: Any = SimpleNamespace(ready=ready, running=running)
     text = _described(options(0), info, before)
     assert said in text
