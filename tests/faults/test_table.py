@@ -45,6 +45,22 @@ a database that is locked or full
     tests/storage/test_store_writer.py::test_a_locked_database_delays_records_but_loses_none
     tests/storage/test_store_writer.py::test_a_full_disk_delays_records_but_loses_none
     tests/storage/test_store_writer.py::test_a_full_queue_loses_records_visibly_and_keeps_commands
+    tests/storage/pending/test_journal.py::test_more_than_the_queue_holds_is_kept_in_order
+    tests/storage/pending/test_journal.py::test_a_journal_that_cannot_be_written_leaves_records_in_memory
+    tests/storage/test_store_writer.py::test_closing_in_time_leaves_what_waits_to_the_next_start
+a database that is read-only, gone or damaged
+    tests/storage/pending/test_journal.py::test_a_database_that_comes_back_gets_everything
+    tests/storage/test_store_open.py::test_a_file_that_is_not_ours_is_left_alone
+a process that ends while the database is in trouble
+    tests/storage/pending/test_journal.py::test_a_killed_process_leaves_its_records_to_the_next
+    tests/storage/pending/test_journal.py::test_an_interrupted_replay_stores_nothing_twice
+    tests/storage/pending/test_journal.py::test_a_damaged_or_half_written_line_is_survived_and_counted
+    tests/storage/pending/test_codec.py::test_a_damaged_line_is_refused
+an erasure while the database is in trouble
+    tests/storage/pending/test_journal.py::test_an_erasure_takes_a_conversation_from_the_journal_at_once
+    tests/storage/pending/test_journal.py::test_an_erasure_takes_all_of_an_owner
+    tests/storage/pending/test_journal.py::test_a_turn_that_is_removed_goes_from_the_journal_but_for_its_measurements
+    tests/storage/pending/test_journal.py::test_what_is_too_old_goes_from_the_journal
 special tokens in what users write
     tests/chat/answer/test_prompt.py::test_special_tokens_typed_by_people_are_words
     tests/chat/answer/test_prompt.py::test_no_mix_of_special_texts_gives_a_special_token
