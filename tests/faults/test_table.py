@@ -17,6 +17,11 @@ a step that raises
     tests/engine/test_failures.py::test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
     tests/engine/test_failures.py::test_requests_that_waited_while_a_step_failed_are_answered
     tests/api/test_limits.py::test_a_step_that_fails_ends_its_answers_and_the_next_ones_work
+a prompt that ends every step with an error
+    tests/engine/scheduling/test_suspects.py::test_a_prompt_that_ends_two_steps_is_refused_and_any_other_answered
+    tests/engine/scheduling/test_suspects.py::test_who_was_in_flight_with_it_is_answered_and_no_suspect_any_more
+    tests/api/test_limits.py::test_a_prompt_that_ends_two_steps_is_refused
+    tests/chat/test_service_endings.py::test_a_question_that_ends_steps_is_refused_with_a_way_out
 a step that hangs, or a GPU that is lost
     tests/engine/test_watchdog.py::test_everybody_who_waits_is_told_when_a_step_hangs
     tests/engine/test_watchdog.py::test_closing_does_not_wait_for_a_step_that_hangs

@@ -8,7 +8,13 @@ from html import escape
 from typing import Any
 
 from specchat.chat.types import ChatError
-from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
+from specchat.chat.wording import REFUSED
+from specchat.engine.errors import (
+    EngineClosedError,
+    QueueFullError,
+    RefusedRequestError,
+    RequestError,
+)
 from storage import StoreError
 from storage.text import storable
 
@@ -29,6 +35,8 @@ def sentence(error: BaseException) -> str:
         return QUEUE_FULL
     if isinstance(error, EngineClosedError):
         return ENGINE_STOPPED
+    if isinstance(error, RefusedRequestError):
+        return REFUSED
     if isinstance(error, StoreError):
         return f"The record could not be read or written: {error}"
     if isinstance(error, LookupError):
