@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from storage.errors import StoreBusyError, StoreError
 from storage.lock import alone_in
@@ -49,6 +50,23 @@ class Database:
     def file(self) -> Path | None:
         """The SQLite file; None elsewhere, and for a `file:` URI, which says more than a path."""
         return _sqlite_path(self.url) if self.sqlite else None
+
+    @property
+    def beside(self) -> Path:
+        """What files that belong to the database are called after: its own file, or one in the
+        user's data directory where it has none."""
+        if self.file is not None:
+            return self.file.absolute()
+        name = sha256(self.url.render_as_string().encode()).hexdigest()[:16]
+        return _data_folder() / f"{self.url.get_backend_name()}-{name}"
+
+    @property
+    def inode(self) -> int | None:
+        """Which file it is, whatever its name; None where it is none, or gone."""
+        try:
+            return self.file.stat().st_ino if self.file is not None else None
+        except OSError:
+            return None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -120,8 +138,21 @@ def require_database(url: str | None) -> None:
 
 def default_url() -> URL:
     """The SQLite file in the user's data directory."""
-    path = Path(platformdirs.user_data_dir("specchat")) / "specchat.db"
-    return URL.create("sqlite", database=str(path))
+    return URL.create("sqlite", database=str(_data_folder() / "specchat.db"))
+
+
+def in_trouble(error: Exception) -> bool:
+    """True for trouble of the database (locked, full, away, damaged) rather than of what it was
+    given."""
+    return (
+        isinstance(error, OperationalError | StoreBusyError)
+        or type(error) is DatabaseError
+        or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    )
+
+
+def _data_folder() -> Path:
+    return Path(platformdirs.user_data_dir("specchat"))
 
 
 def driver_message(error: BaseException) -> str:

@@ -212,6 +212,7 @@ class StoreHealth:
     lost: int  # records given up: the queue was full, or the database refused them
     discarded: int  # turns whose conversation was deleted before they were written
     queued: int  # records waiting
+    journaled: int = 0  # of these, in the journal beside the database: they outlive the process
     capacity: int  # records that may wait
     database: str  # e.g. "SQLite 3.45.1"
     last_error: str  # "" when the last write went well; never holds user text

@@ -20,7 +20,7 @@ _UPGRADE_LOCK = 7_239_118  # PostgreSQL advisory lock: any number no other progr
 
 _SQLITE_REASONS = {
     "not a database": "it is not an SQLite database",
-    "malformed": "it is damaged; restore a copy or move it away",
+    "malformed": "it is damaged; move it away, then put a backup back by specchat data restore",
     "readonly": "it is not writable",
     "read-only": "it is not writable",
     "unable to open": "it cannot be opened or created; check the path and its permissions",

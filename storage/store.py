@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from storage.database import Database, connect, driver_message
 from storage.dialogues import Dialogue, dialogues
 from storage.errors import StoreError
 from storage.knowledge import KnowledgeRows
+from storage.pending.changes import open_journal
+from storage.pending.jobs import Job, Outcome
+from storage.pending.journal import Journal
 from storage.personal.personal import Personal
 from storage.personal.records import Actor, Subject
 from storage.records import (
@@ -35,12 +39,19 @@ from storage.records import (
     new_id,
     utc_now,
 )
-from storage.writer import Job, Outcome, Writer
+from storage.writer import Writer
 from storage.written_answers import WrittenAnswer, written_answers
 
 _ALL = TurnFilter()
 _VISIBLE_S = 2.0  # how long a small change may keep its caller before it goes on in the background
 _ERASED_S = 20.0  # how long an erasure may take before its caller is told that it is still queued
+_CAUGHT_UP_S = 20.0  # how long opening waits for what an earlier process left in the journal
+_LATER = "the database is busy; the data will be erased when it is free"
+_PERHAPS_LATER = (
+    "the database is busy; the data will be erased when it is free, unless this program ends before"
+)
+
+_log = logging.getLogger(__name__)
 
 
 def open_store(url: str | None = None) -> Store:
@@ -56,10 +67,14 @@ def open_store(url: str | None = None) -> Store:
     database = connect(url)
     try:
         schema.upgrade(database)
+        journal = open_journal(database)
     except BaseException:
         database.dispose()
         raise
-    return Store(database)
+    store = Store(database, journal)
+    if not store.flush(_CAUGHT_UP_S):
+        _log.warning("%d changes of before wait still", store.health().journaled)
+    return store
 
 
 class Store:
@@ -69,14 +84,14 @@ class Store:
 
     Safe to use from any thread.
 
-    `record_*` return at once: the writer thread stores the record, keeps trying while the
-    database is busy or full, and counts what it had to give up (`health().lost`).
+    `record_*` return at once: the writer thread stores the record, keeps it in a journal beside the
+    database while that is busy, full or away, and counts what it had to give up (`health().lost`).
     Reading raises StoreError when the database does not answer.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal | None = None) -> None:
         self._database = database
-        self._writer = Writer(database)
+        self._writer = Writer(database, journal=journal)
         self._closed = False
         self.care = Care(self._change, self._reading)
         self.knowledge = KnowledgeRows(self._change, self._reading)
@@ -238,13 +253,15 @@ class Store:
             lost=state.lost,
             discarded=state.discarded,
             queued=state.queued,
+            journaled=state.journaled,
             capacity=self._writer.capacity,
             database=self._database.version,
             last_error=state.last_error,
         )
 
     def close(self, timeout: float = 10.0) -> None:
-        """Store what is queued, within `timeout` seconds, and close. Closing twice is fine."""
+        """Store what is queued, within `timeout` seconds, and close; what is left stays in the
+        journal for the next start. Closing twice is fine."""
         if self._closed:
             return
         self._closed = True
@@ -280,10 +297,7 @@ class Store:
         try:
             outcome = job.done.result(_ERASED_S)
         except TimeoutError:
-            raise StoreError(
-                "the database is busy; the data will be erased when it is free, unless this "
-                "program ends before"
-            ) from None
+            raise StoreError(_LATER if self._writer.is_kept(job) else _PERHAPS_LATER) from None
         if outcome.error is not None:
             raise StoreError(f"the data was not erased: {driver_message(outcome.error)}")
         return outcome

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from storage.models import METRIC_TYPES, Audit, Conversation, Metrics, Race, Turn
+from storage.pending.jobs import Outcome
 from storage.records import (
     AuditRecord,
     Divergence,
@@ -24,7 +25,6 @@ from storage.records import (
     TurnRecord,
 )
 from storage.text import storable
-from storage.writer import Outcome
 
 
 def add_conversation(

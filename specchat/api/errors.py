@@ -12,7 +12,13 @@ from starlette.responses import JSONResponse
 
 from specchat.chat.types import ChatError
 from specchat.chat.wording import CLOSING
-from specchat.engine.errors import EngineClosedError, EngineError, QueueFullError, RequestError
+from specchat.engine.errors import (
+    EngineClosedError,
+    EngineError,
+    QueueFullError,
+    RefusedRequestError,
+    RequestError,
+)
 
 RETRY_S = 2
 """After which a client may try again where the engine was full or is being closed."""
@@ -85,6 +91,8 @@ def from_engine(error: EngineError) -> ApiError:
     """What the engine raises, for a client."""
     if isinstance(error, QueueFullError):
         return unavailable(str(error), "engine_full")
+    if isinstance(error, RefusedRequestError):
+        return ApiError(400, str(error), code="prompt_refused")
     if isinstance(error, RequestError):
         text = str(error)
         if "must fit into" in text:

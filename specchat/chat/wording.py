@@ -19,6 +19,10 @@ NO_REASON = "The answer ended without a reason. Please try again."
 MODEL_FAILED = "The model could not finish this answer. Please try again."
 QUEUE_FULL = "Many customers are being answered right now. Please try again in a moment."
 ENGINE_STOPPED = "The answering engine has stopped. Please try again in a moment."
+REFUSED = (
+    "This question has failed twice, so it is not answered for now. "
+    "Please ask it in other words, or talk to a person."
+)
 CLOSING = "The chat is being closed. Please ask again in a moment."
 NOT_SAVED = "This conversation cannot be saved at the moment."
 A_PERSON_ANSWERED = "A colleague has answered here, so this can no longer be changed."

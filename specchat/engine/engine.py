@@ -45,6 +45,7 @@ from specchat.engine.sampling.noise import gumbel_noise
 from specchat.engine.sampling.sampler import RowGroup, noise_of, scores
 from specchat.engine.scheduling.scheduler import Scheduler
 from specchat.engine.scheduling.scoring import Scoring
+from specchat.engine.scheduling.suspects import Suspects
 from specchat.engine.scheduling.waiting import Waiting
 from specchat.engine.sequence import Sequence, TokenStream
 from specchat.engine.snapshot import EngineSnapshot, ModelInfo, taken_snapshot
@@ -67,7 +68,8 @@ class Engine:
     thread.
 
     A step that raises fails the requests that ran in it with that error; the engine goes on with a
-    fresh pool for those that waited and for the next ones. Where the GPU itself is lost, or a step
+    fresh pool for those that waited and for the next ones. A prompt that does so again, alone, is
+    refused from then on. Where the GPU itself is lost, or a step
     does not end within `EngineOptions.step_limit_s`, it ends: everybody who waits is told, nothing
     is accepted any more, and `snapshot` says so.
     """
@@ -86,6 +88,7 @@ class Engine:
         self.info = info
         self.options = options or EngineOptions()
         self._counters = EngineCounters()
+        self._suspects = Suspects()
         self._runner = runner
         self._scoring = Scoring(runner)
         self._new_pool()
@@ -124,6 +127,7 @@ class Engine:
 
         Raises:
             RequestError: the prompt is empty, has unknown tokens, or does not fit.
+            RefusedRequestError: it has ended two steps with an error within the hour.
             QueueFullError: too many requests wait.
             EngineClosedError: the engine is closed.
         """
@@ -334,6 +338,8 @@ class Engine:
     ) -> None:
         # Numbers that are not finite may have reached the rows before them.
         self._scheduler.remove(sequence, sound=reason is not FinishReason.ERROR)
+        if reason in (FinishReason.STOP, FinishReason.LENGTH):
+            self._suspects.ended_well(sequence.prompt_name)
         self._drafting.forget(sequence.request.request_id)
         sequence.aux.take()
         del self._sequences[sequence.request.request_id]
@@ -352,6 +358,7 @@ class Engine:
         """End what ran in a failed step. What waited goes on waiting, unless nothing ran: then the
         error is none of a step's, and would come again for ever."""
         waiting = self._scheduler.waiting if self._scheduler.running else None
+        self._suspects.failed(each.prompt_name for each in self._scheduler.running)
         kept = {sequence.request.request_id for sequence in waiting or ()}
         self._end_by(error, [name for name in self._sequences if name not in kept])
         self._counters.failed_steps += 1
@@ -370,6 +377,8 @@ class Engine:
     def _add(self, request: Request, stream: TokenStream) -> None:
         if request.request_id in self._sequences:
             raise RequestError(f"request_id must be unique, {request.request_id!r} is in use")
+        name = self._suspects.name(request.prompt_ids)
+        self._suspects.admit(name)
         params = request.params
         detokenize = self._detokenizer.start()
         self._order += 1
@@ -383,6 +392,7 @@ class Engine:
             order=self._order,
             aux=AuxTape(self._aux_room),
             urgent=request.interactive,
+            prompt_name=name,
         )
         self._scheduler.add(sequence)
         self._sequences[request.request_id] = sequence
@@ -401,6 +411,7 @@ class Engine:
             prefill_rows=options.prefill_rows,
             max_running=options.max_running,
             waiting=waiting or Waiting(options.max_waiting),
+            suspects=self._suspects,
         )
         self._scoring.restart()
 

@@ -9,6 +9,10 @@ class RequestError(EngineError):
     """The request itself is wrong: too long, invalid parameters. Retrying will not help."""
 
 
+class RefusedRequestError(RequestError):
+    """The same prompt has ended two steps with an error before. Another one will do."""
+
+
 class QueueFullError(EngineError):
     """Too many requests wait already. Retrying later may help."""
 

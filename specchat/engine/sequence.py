@@ -190,6 +190,7 @@ class Sequence:
     noise: NoiseTape | None  # what chooses the target's tokens; None when greedy
     order: int  # arrival, for fairness
     urgent: bool = True  # goes before batch work
+    prompt_name: bytes = b""  # what its prompt is remembered under when a step fails
     counters: Counters = field(default_factory=Counters)
     table: PageTable | None = None
     states: torch.Tensor | None = None  # [rows, hidden_size] of the latest step's rows

@@ -21,8 +21,8 @@ from storage.care.records import (
     HandoffStatus,
     OrderRow,
 )
+from storage.pending.jobs import Outcome
 from storage.records import utc_now
-from storage.writer import Outcome
 
 
 class _Changes(Protocol):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from storage.care.records import FeedbackRecord, HandoffRecord, HandoffStatus, OrderRow
 from storage.models import Conversation, Feedback, Handoff, Order, Turn
-from storage.writer import Outcome
+from storage.pending.jobs import Outcome
 
 
 def add_feedback(session: Session, record: FeedbackRecord) -> Outcome:

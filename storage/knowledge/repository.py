@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from storage.knowledge import queries, writes
 from storage.knowledge.records import PassageRow, SourceRow
-from storage.writer import Outcome
+from storage.pending.jobs import Outcome
 
 
 class _Changes(Protocol):

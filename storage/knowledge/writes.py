@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from storage.knowledge.models import KnowledgeVersion, Passage, PassageVector
 from storage.knowledge.queries import AT_ONCE
 from storage.knowledge.records import PassageRow, content_sha
+from storage.pending.jobs import Outcome
 from storage.text import storable
-from storage.writer import Outcome
 
 
 def replace_source(session: Session, source: str, rows: Sequence[PassageRow]) -> Outcome:

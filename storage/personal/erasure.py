@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, delete, false, func, or_, select, text, up
 from sqlalchemy.orm import Session
 
 from storage.models import Base, Conversation, Erasure, Feedback, Handoff, Race, Turn
+from storage.pending.jobs import Outcome
 from storage.personal.records import Actor, ErasureRow, Extent, Subject
 from storage.records import new_id
-from storage.writer import Outcome
 
 _AT_ONCE = 500  # ids in one statement
 _ERASE_LOCK = 7_239_119  # PostgreSQL advisory lock: any number no other program uses

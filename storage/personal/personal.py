@@ -9,11 +9,11 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from storage.pending.jobs import Outcome
 from storage.personal import erasure
 from storage.personal import queries as personal_queries
 from storage.personal.records import Actor, ErasureRow, Extent, StoredData, Subject
 from storage.records import utc_now
-from storage.writer import Outcome
 
 
 class Personal:

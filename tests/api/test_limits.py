@@ -152,6 +152,24 @@ def test_a_step_that_fails_ends_its_answers_and_the_next_ones_work(
     own.engine.close()
 
 
+def test_a_prompt_that_ends_two_steps_is_refused(
+    tiny_model_dir: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = load_tiny(tiny_model_dir)
+    with serve(own) as server, server.http() as http:
+        asked = {"model": server.model, "messages": HELLO, "max_tokens": 2}
+        with monkeypatch.context() as broken:
+            broken.setattr(own.engine._runner, "forward", _fail)
+            for _ in range(2):
+                assert http.post("/v1/chat/completions", json=asked).status_code == 503
+        refused = http.post("/v1/chat/completions", json=asked)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["code"] == "prompt_refused"
+        other = {**asked, "messages": [{"role": "user", "content": "Where is my parcel?"}]}
+        assert http.post("/v1/chat/completions", json=other).status_code == 200
+    own.engine.close()
+
+
 def test_a_step_that_hangs_ends_its_answers_and_says_so(
     tiny_model_dir: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

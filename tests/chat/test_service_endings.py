@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from specchat.chat import wording as say
 from specchat.chat.types import AnswerUpdate, ChatError
-from specchat.engine.errors import EngineClosedError, QueueFullError
+from specchat.engine.errors import EngineClosedError, QueueFullError, RefusedRequestError
 from specchat.engine.request import FinishReason
 from storage import StoreError
 from tests.chat.asked import OWNER, Make, ask, stored
@@ -73,6 +74,14 @@ def test_an_engine_error_is_a_failed_turn_that_keeps_what_was_said(
     chat.engine.says(("Fine.", "target"))
     assert ask(chat, "and now?", conversation)[-1].status == "completed"
     assert "hi there" not in chat.prompt()
+
+
+def test_a_question_that_ends_steps_is_refused_with_a_way_out(chat: Chat) -> None:
+    chat.engine.refuse = RefusedRequestError("this prompt has ended two steps")
+    last = ask(chat, "hi there", chat.service.new_conversation(OWNER))[-1]
+    assert last.status == "failed"
+    assert last.notes[-1] == say.REFUSED
+    assert "talk to a person" in say.REFUSED
 
 
 def test_an_unexpected_error_is_raised_and_stored_as_failed(chat: Chat) -> None:

@@ -17,6 +17,11 @@ a step that raises
     tests/engine/test_failures.py::test_a_forward_pass_that_raises_fails_the_streams_in_flight_and_no_later_one
     tests/engine/test_failures.py::test_requests_that_waited_while_a_step_failed_are_answered
     tests/api/test_limits.py::test_a_step_that_fails_ends_its_answers_and_the_next_ones_work
+a prompt that ends every step with an error
+    tests/engine/scheduling/test_suspects.py::test_a_prompt_that_ends_two_steps_is_refused_and_any_other_answered
+    tests/engine/scheduling/test_suspects.py::test_who_was_in_flight_with_it_is_answered_and_no_suspect_any_more
+    tests/api/test_limits.py::test_a_prompt_that_ends_two_steps_is_refused
+    tests/chat/test_service_endings.py::test_a_question_that_ends_steps_is_refused_with_a_way_out
 a step that hangs, or a GPU that is lost
     tests/engine/test_watchdog.py::test_everybody_who_waits_is_told_when_a_step_hangs
     tests/engine/test_watchdog.py::test_closing_does_not_wait_for_a_step_that_hangs
@@ -37,7 +42,9 @@ hostile text
 slow readers
     tests/api/test_hostile.py::test_who_does_not_read_keeps_nobody_waiting
     tests/engine/test_failures.py::test_a_stream_nobody_reads_does_not_hold_up_the_others
-kill -9 of the writer
+kill -9 of the whole app, and of the writer
+    tests/faults/test_kills.py::test_what_a_customer_has_seen_outlives_a_kill
+    tests/faults/test_soak.py::test_what_is_not_stored_as_it_was_seen_is_found
     tests/storage/test_store_crash.py::test_a_killed_writer_loses_no_stored_turn
 a database that is locked or full
     tests/faults/test_database.py::test_the_chat_goes_on_and_nothing_is_lost
@@ -45,6 +52,22 @@ a database that is locked or full
     tests/storage/test_store_writer.py::test_a_locked_database_delays_records_but_loses_none
     tests/storage/test_store_writer.py::test_a_full_disk_delays_records_but_loses_none
     tests/storage/test_store_writer.py::test_a_full_queue_loses_records_visibly_and_keeps_commands
+    tests/storage/pending/test_journal.py::test_more_than_the_queue_holds_is_kept_in_order
+    tests/storage/pending/test_journal.py::test_a_journal_that_cannot_be_written_leaves_records_in_memory
+    tests/storage/test_store_writer.py::test_closing_in_time_leaves_what_waits_to_the_next_start
+a database that is read-only, gone or damaged
+    tests/storage/pending/test_journal.py::test_a_database_that_comes_back_gets_everything
+    tests/storage/test_store_open.py::test_a_file_that_is_not_ours_is_left_alone
+a process that ends while the database is in trouble
+    tests/storage/pending/test_journal.py::test_a_killed_process_leaves_its_records_to_the_next
+    tests/storage/pending/test_journal.py::test_an_interrupted_replay_stores_nothing_twice
+    tests/storage/pending/test_journal.py::test_a_damaged_or_half_written_line_is_survived_and_counted
+    tests/storage/pending/test_codec.py::test_a_damaged_line_is_refused
+an erasure while the database is in trouble
+    tests/storage/pending/test_journal.py::test_an_erasure_takes_a_conversation_from_the_journal_at_once
+    tests/storage/pending/test_journal.py::test_an_erasure_takes_all_of_an_owner
+    tests/storage/pending/test_journal.py::test_a_turn_that_is_removed_goes_from_the_journal_but_for_its_measurements
+    tests/storage/pending/test_journal.py::test_what_is_too_old_goes_from_the_journal
 special tokens in what users write
     tests/chat/answer/test_prompt.py::test_special_tokens_typed_by_people_are_words
     tests/chat/answer/test_prompt.py::test_no_mix_of_special_texts_gives_a_special_token
@@ -69,6 +92,15 @@ text that would be markup
 any order of actions, and many at once
     tests/faults/test_races.py::test_any_order_of_actions_leaves_pages_rows_and_owners_as_they_must_be
     tests/faults/test_threads.py::test_many_at_once_leave_pages_rows_and_owners_as_they_must_be
+a file that is damaged, or made to do harm (the long form: make fuzz)
+    tests/faults/test_damaged_files.py::test_a_help_page_is_read_or_refused
+    tests/faults/test_damaged_files.py::test_a_gguf_file_is_read_or_refused
+    tests/faults/test_damaged_files.py::test_a_checkpoint_is_read_or_refused
+    tests/faults/test_damaged_files.py::test_a_journal_from_anywhere_keeps_no_store_from_opening
+    tests/faults/test_damaged_files.py::test_any_text_is_redacted_once_and_for_all
+a leak over time (the long form: make soak)
+    tests/faults/test_soak.py::test_a_few_visits_leave_nothing_behind
+    tests/faults/test_soak.py::test_memory_that_grows_has_a_slope
 what is erased while something of it is on its way
     tests/chat/test_erased_meanwhile.py::test_a_question_that_has_not_reached_the_engine_does_not
     tests/chat/test_erased_meanwhile.py::test_a_conversation_erased_while_it_is_read_back_stays_gone

@@ -19,7 +19,7 @@ from tests.spaces.hub import Hub
 from tests.spaces.space import CPU_BASIC, GPU, running, uploaded, writable
 from tests.ui.chat.test_identity_browser import BLOCKED
 from tests.ui.conftest import WAIT_MS, free_port
-from tests.ui.test_ownership import call, endpoint_named
+from tests.ui.endpoints import by_name, call
 
 pytestmark = pytest.mark.timeout(1800)
 QUESTION = "How long does a refund take?"
@@ -44,7 +44,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def said(url: str, question: str) -> str:
     """All that a program gets for a question."""
     with httpx.Client(base_url=url, timeout=WAIT_MS / 1000) as http:
-        chat = endpoint_named(http, "chat program")
+        chat = by_name(http, "chat program")
         return call(http, chat, [question, "", "", True, 0.0, 64, None, False])
 
 

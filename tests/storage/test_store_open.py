@@ -218,7 +218,7 @@ def _foreign(path: Path) -> None:
     ("make", "message"),
     [
         (_no_database, "not an SQLite database"),
-        (_damaged, "damaged"),
+        (_damaged, "damaged; move it away, then put a backup back by specchat data restore"),
         (_newer, "revision '9999', unknown to this version"),
         (_foreign, "belongs to another program"),
     ],

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from storage import Store, StoreError, open_store
 from storage.database import connect
-from storage.writer import Job, Outcome, Writer
+from storage.pending.jobs import Job, Outcome
+from storage.writer import Writer
 from storage.writes import add_turn
 from tests.storage.stored_examples import metrics, turn
 
@@ -189,8 +190,8 @@ def test_closing_stores_what_is_queued(url: str) -> None:
         assert len(store.turns(conversation_id)) == 60
 
 
-def test_closing_gives_up_in_time_and_counts_it(
-    impatient: None, url: str, path: Path, caplog: pytest.LogCaptureFixture
+def test_closing_in_time_leaves_what_waits_to_the_next_start(
+    impatient: None, url: str, path: Path
 ) -> None:
     store = open_store(url)
     lock = _lock(path)
@@ -199,9 +200,29 @@ def test_closing_gives_up_in_time_and_counts_it(
 
     store.close(timeout=0.3)  # the lock is still held
 
-    assert store.health().lost == 3
+    assert (store.health().lost, store.health().journaled) == (0, 3)
+    lock.close()
+    with open_store(url) as store:
+        assert len(store.metrics()) == 3
+        assert store.health().ok
+
+
+def test_closing_without_a_journal_gives_up_in_time_and_counts_it(
+    impatient: None, url: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_store(url).close()
+    database = connect(url)
+    writer = Writer(database)
+    lock = _lock(path)
+    for _ in range(3):
+        writer.submit(_job())
+
+    writer.close(timeout=0.3)
+
+    assert writer.state().lost == 3
     assert "closed before it was written: database is locked" in caplog.text
     lock.close()
+    database.dispose()
 
 
 def test_a_closed_store_refuses_commands_and_counts_records(url: str) -> None:

@@ -7,10 +7,7 @@ The endpoints are the page's own list. One that is new has to be named in `ACCES
 from __future__ import annotations
 
 import json
-import re
-import secrets
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +18,7 @@ from specchat.ui.shared.identity import new_owner
 from storage import Store
 from storage.personal.records import Subject
 from tests.ui.conftest import DESK_KEY, WAIT_MS, Site, eventually
+from tests.ui.endpoints import by_name, call, endpoints
 
 WORDS = ("wallaby", "wombat", "bilby")  # in ann's question, race and comment
 VIEWS = 2  # customers and the demo have the same chat; what is there more often is one function
@@ -63,8 +61,6 @@ ACCESS = {
 }
 """What an endpoint asks for before it tells or changes anything of somebody."""
 
-_EVENT = {"index": [0, 0], "value": "Where is it?", "liked": False}
-
 
 @dataclass(frozen=True)
 class Ann:
@@ -80,9 +76,10 @@ def ann(site: Site) -> Ann:
     site.engine.step_s, site.engine.answer = 0.0, "I understand."
     owner = new_owner()
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
-        chat, race = (endpoint_named(http, f"{each} program") for each in ("chat", "race"))
-        call(http, chat, ["A refund for my wallaby", "", owner, True, 0.0, 64, None, True])
-        call(http, race, ["A refund for my wombat", 0.0, 64, None, owner, True])
+        call(http, by_name(http, "chat program"), ["A refund for my wallaby", "", owner, True, 0.0,
+             64, None, True])  # fmt: skip
+        call(http, by_name(http, "race program"), ["A refund for my wombat", 0.0, 64, None, owner,
+             True])  # fmt: skip
     (found,) = site.service.conversations(owner)
     site.service.rate_conversation(found.id, 4, "about my bilby", owner=owner)
     handoff = site.service.request_person(found.id, owner=owner)
@@ -116,38 +113,12 @@ def test_ann_and_the_desk_are_let_in(site: Site, ann: Ann) -> None:
     identity = json.dumps({"owner": ann.owner, "conversation": ann.conversation, "keeps": True})
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
         for name in ("handle page.load", "handle sc-save-json.click", "handle sc-search.submit"):
-            endpoint = endpoint_named(http, name)
+            endpoint = by_name(http, name)
             data = sent_values(
                 http, endpoint, ann, ann.owner, "other", identity=identity, search=""
             )
             assert "wallaby" in call(http, endpoint, data), name
-        assert "wallaby" in call(
-            http, endpoint_named(http, "lambda sc-desk-open.click"), [DESK_KEY]
-        )
-
-
-def endpoints(http: httpx.Client) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Everything that can be called, with a name that tells what it is."""
-    config = http.get("/config").json()
-    known = {each["id"]: each for each in config["components"]}
-    for each in config["dependencies"]:
-        if each["backend_fn"]:
-            function = re.sub(r"_\d+$", "", each["api_name"])
-            yield f"{function} {_trigger(each, known)}", {**each, "known": known}
-
-
-def _trigger(endpoint: dict[str, Any], known: dict[int, Any]) -> str:
-    if not endpoint["targets"]:
-        return "program"
-    component, event = endpoint["targets"][0]
-    if component not in known:
-        return f"page.{event}"
-    found = known[component]
-    return f"{found['props'].get('elem_id') or found['type']}.{event}"
-
-
-def endpoint_named(http: httpx.Client, name: str) -> dict[str, Any]:
-    return next(endpoint for found, endpoint in endpoints(http) if found == name)
+        assert "wallaby" in call(http, by_name(http, "lambda sc-desk-open.click"), [DESK_KEY])
 
 
 def sent_values(
@@ -177,26 +148,6 @@ def sent_values(
     }  # fmt: skip
     inputs = [endpoint["known"][each]["props"] for each in endpoint["inputs"]]
     return [values.get(each.get("elem_id"), each.get("value")) for each in inputs]
-
-
-def call(http: httpx.Client, endpoint: dict[str, Any], data: list[Any]) -> str:
-    """Call an endpoint as the page does; all that comes back."""
-    session = secrets.token_hex(8)
-    trigger = endpoint["targets"][0][0] if endpoint["targets"] else None
-    body = {
-        "data": data, "fn_index": endpoint["id"], "session_hash": session, "trigger_id": trigger,
-        "event_data": _EVENT if trigger is not None else None,
-    }  # fmt: skip
-    joined = http.post("/gradio_api/queue/join", json=body)
-    if joined.status_code != 200:
-        return joined.text
-    came = ""
-    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
-        for line in stream.iter_lines():
-            came += line
-            if '"process_completed"' in line or '"close_stream"' in line:
-                break
-    return came
 
 
 def _of(store: Store, owner: str) -> Any:

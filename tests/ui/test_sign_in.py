@@ -27,7 +27,8 @@ from specchat.ui.shared.sign_in import account_line, read_accounts
 from storage import open_store
 from tests.ui.conftest import DESK_KEY, WAIT_MS, Site, free_port
 from tests.ui.double import ScriptedEngine
-from tests.ui.test_ownership import ACCESS, OWN, Ann, call, endpoint_named, endpoints, sent_values
+from tests.ui.endpoints import by_name, call, endpoints
+from tests.ui.test_ownership import ACCESS, OWN, Ann, sent_values
 
 ANN, EVE = ("ann", "wallaby-secret"), ("eve", "wombat-secret")
 
@@ -77,7 +78,7 @@ def conversation(signed: Site) -> str:
     """Ann's, begun as another owner than she is: what a browser says does not count."""
     with browser(signed, ANN) as http:
         data = ["A refund for my wallaby", "", new_owner(), True, 0.0, 16, None, True]
-        assert "user:ann" in call(http, endpoint_named(http, "chat program"), data)
+        assert "user:ann" in call(http, by_name(http, "chat program"), data)
     assert signed.store.flush()
     (mine,) = signed.service.conversations("user:ann")
     return mine.id
@@ -125,7 +126,7 @@ def test_ann_finds_it_in_another_browser(signed: Site, conversation: str) -> Non
     ann = Ann("user:ann", conversation, "")
     with browser(signed, ANN) as http:
         for name in ("handle page.load", "handle sc-save-json.click", "handle sc-search.submit"):
-            endpoint = endpoint_named(http, name)
+            endpoint = by_name(http, name)
             data = sent_values(http, endpoint, ann, "", "other", identity=who, search="")
             assert "wallaby" in call(http, endpoint, data), name
 
@@ -134,15 +135,15 @@ def test_to_forget_leaves_the_account_and_nothing_else(signed: Site) -> None:
     who = json.dumps({"owner": new_owner(), "conversation": "", "keeps": True})
     with browser(signed, EVE) as http:
         data = ["A refund for my bilby", "", "", True, 0.0, 16, None, True]
-        call(http, endpoint_named(http, "chat program"), data)
+        call(http, by_name(http, "chat program"), data)
         assert signed.store.flush()
         assert signed.service.conversations("user:eve")
-        endpoint = endpoint_named(http, "handle sc-forget-yes.click")
+        endpoint = by_name(http, "handle sc-forget-yes.click")
         call(
             http, endpoint, sent_values(http, endpoint, Ann("", "", ""), "", "other", identity=who)
         )
         assert not signed.service.conversations("user:eve")
-        call(http, endpoint_named(http, "chat program"), data)
+        call(http, by_name(http, "chat program"), data)
         assert signed.store.flush()
         assert len(signed.service.conversations("user:eve")) == 1
 

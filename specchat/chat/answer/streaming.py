@@ -21,7 +21,7 @@ from specchat.chat.types import (
     TurnStatus,
     UpdateStatus,
 )
-from specchat.engine.errors import EngineError, QueueFullError, RequestError
+from specchat.engine.errors import EngineError, QueueFullError, RefusedRequestError, RequestError
 from specchat.engine.output.thoughts import Thinking, Thoughts
 from specchat.engine.request import FinishReason, Request, Token, TokenDelta, TurnStats
 from storage.records import new_id
@@ -270,6 +270,8 @@ def _explained(error: EngineError) -> str:
     """The error for a customer."""
     if isinstance(error, QueueFullError):
         return say.QUEUE_FULL
+    if isinstance(error, RefusedRequestError):
+        return say.REFUSED
     if isinstance(error, RequestError):
         return say.bad_request(error)
     return say.ENGINE_STOPPED

@@ -20,6 +20,7 @@ from specchat.engine.errors import QueueFullError
 from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.kv.page_table import PageTable
 from specchat.engine.kv.prefix_cache import PageName
+from specchat.engine.scheduling.suspects import Suspects
 from specchat.engine.scheduling.waiting import Waiting
 from specchat.engine.sequence import Sequence
 
@@ -58,12 +59,14 @@ class Scheduler:
         prefill_rows: int,
         max_running: int,
         waiting: Waiting,
+        suspects: Suspects | None = None,
     ) -> None:
         self.pool = pool
         self.token_budget = token_budget
         self.prefill_rows = prefill_rows
         self.max_running = max_running
         self.waiting = waiting
+        self._suspects = Suspects() if suspects is None else suspects
         self.running: list[Sequence] = []  # most urgent and oldest first
         self._short: _Short | None = None  # what the head of the queue lacks
         self._pace = 1.0  # tokens that a step brings a stream, exponential average
@@ -187,11 +190,17 @@ class Scheduler:
 
     def _admit(self) -> None:
         while (head := self.waiting.head()) is not None:
+            if self.running and (self._alone(head) or self._alone(self.running[0])):
+                return
             table = self._open(head) if len(self.running) < self.max_running else None
             if table is not None:
                 self._start(head, table)
             elif not self._displace(head):
                 return
+
+    def _alone(self, sequence: Sequence) -> bool:
+        """A suspect: it waits until nobody runs, and nobody starts beside it."""
+        return self._suspects.runs_alone(sequence.prompt_name)
 
     def _open(self, sequence: Sequence) -> PageTable | None:
         """A table with pages for the request's tokens and one to come; None when they are short."""

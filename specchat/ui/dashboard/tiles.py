@@ -238,6 +238,8 @@ def _cells(pages: int, each: int) -> int:
 def _health_words(health: StoreHealth) -> str:
     if health.lost:
         return f"records written, {health.lost} LOST: {health.last_error or 'see the log'}"
+    if health.journaled:
+        return f"records written; {health.journaled} wait in a file: {health.last_error}"
     if health.last_error:
         return f"records written; the database refuses: {health.last_error}"
     return "records written, none lost"

@@ -8,6 +8,7 @@ from collections import Counter
 from html import escape
 from typing import Any
 
+from specchat.bench.arms import ArmResult
 from specchat.bench.race import PairResult
 from specchat.chat.types import AnswerOptions
 from specchat.evidence.scenario import SCENARIOS, scenario_of
@@ -109,7 +110,9 @@ def about(
 
 def _sources(arm: ArmResult) -> list[list[Any]]:
     """Who gave the arm's tokens, the target first, then who gave most: CSS key, label, letter and
-    number."""
+    number. Nothing where another server's tokens came, which says nobody's name."""
+    if arm.stats.verification != "coupled":
+        return []
     given = Counter(style_of(token.source) for token in arm.tokens)
     order = sorted(given.items(), key=lambda each: (each[0].key != TARGET, -each[1]))
     return [[style.key, style.label, style.letter, tokens] for style, tokens in order]

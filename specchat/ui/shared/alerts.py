@@ -8,7 +8,14 @@ from html import escape
 from typing import Any
 
 from specchat.chat.types import ChatError
-from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError, ServerError
+from specchat.chat.wording import REFUSED
+from specchat.engine.errors import (
+    EngineClosedError,
+    QueueFullError,
+    RefusedRequestError,
+    RequestError,
+    ServerError,
+)
 from storage import StoreError
 from storage.text import storable
 
@@ -32,6 +39,8 @@ def sentence(error: BaseException) -> str:
         return SERVER_AWAY
     if isinstance(error, EngineClosedError):
         return ENGINE_STOPPED
+    if isinstance(error, RefusedRequestError):
+        return REFUSED
     if isinstance(error, StoreError):
         return f"The record could not be read or written: {error}"
     if isinstance(error, LookupError):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,22 @@ def test_the_page_map_shows_all_four_kinds(store: Store) -> None:
     for words in ("5 shared", "11 held", "40 cached", "200 free", "12.5", "one page"):
         assert words in said
     assert said.count('<i class="shared">') == 5 + 1  # and one in the legend
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "records written, none lost"),
+        ({"lost": 2, "last_error": "disk full"}, "records written, 2 LOST: disk full"),
+        ({"last_error": "locked"}, "records written; the database refuses: locked"),
+        ({"journaled": 7, "last_error": "locked"}, "records written; 7 wait in a file: locked"),
+    ],
+)
+def test_it_is_said_what_waits_and_what_is_lost(
+    store: Store, changes: dict[str, Any], words: str
+) -> None:
+    health = replace(store.health(), **changes)
+    assert words in live_html(ScriptedEngine().snapshot(), health)
 
 
 def test_a_comparison_is_of_pairs_and_without_them_has_no_ratio(store: Store) -> None:
