@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 DRAIN_S = 8.0
 """For answers to end by themselves when the server is to end: supervisors wait 10 s or more."""
 
+SESSIONS = 200
+"""Tabs that Gradio keeps a copy of the page's settings for, about 450 KiB each, until others take
+their place; a tab that comes back later gets a new one and loses nothing."""
+
 ENGINE_LOST = 75
 """Exit code where the engine has stopped for good: its GPU is lost, or a step does not end. No
 thread can be taken out of such a step and no GPU be reset from inside, so the process ends for its
@@ -208,7 +212,7 @@ def launch_options(
         "show_error": True,
         "blocked_paths": blocked_paths(settings.database_url),
         "max_file_size": 0,
-        "state_session_capacity": 1_000,
+        "state_session_capacity": SESSIONS,
         "quiet": True,
         # Without it Gradio probes itself and gives up where a busy machine takes over 3 seconds.
         "_frontend": False,

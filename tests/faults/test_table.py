@@ -101,6 +101,7 @@ a file that is damaged, or made to do harm (the long form: make fuzz)
 a leak over time (the long form: make soak)
     tests/faults/test_soak.py::test_a_few_visits_leave_nothing_behind
     tests/faults/test_soak.py::test_memory_that_grows_has_a_slope
+    tests/ui/test_serve.py::test_what_is_kept_of_each_tab_is_bounded
 what is erased while something of it is on its way
     tests/chat/test_erased_meanwhile.py::test_a_question_that_has_not_reached_the_engine_does_not
     tests/chat/test_erased_meanwhile.py::test_a_conversation_erased_while_it_is_read_back_stays_gone

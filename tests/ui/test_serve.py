@@ -13,7 +13,7 @@ import app
 from specchat.chat.company.profile import load_company
 from specchat.settings import Settings
 from specchat.ui import serve
-from specchat.ui.serve import address, blocked_paths, compose, launch_options
+from specchat.ui.serve import SESSIONS, address, blocked_paths, compose, launch_options
 from tests.ui.conftest import free_port
 
 
@@ -130,3 +130,8 @@ def test_a_lost_engine_ends_the_process_with_a_code_of_its_own(
     monkeypatch.setattr("os._exit", done.append)
     serve.launch(Settings(port=free_port()))
     assert done == (["closed", 75] if engine_lost else ["closed"])
+
+
+def test_what_is_kept_of_each_tab_is_bounded() -> None:
+    """Else every visitor costs memory for good: make soak has shown it."""
+    assert launch_options(Settings(), load_company())["state_session_capacity"] == SESSIONS <= 200
