@@ -22,15 +22,18 @@ def retriever(
     texts: Texts = TEXTS,
     threads: Threads = None,
 ) -> None:
-    """Train the sentence vectors' adapter for questions on made-up companies.
+    """Train the sentence vectors' adapter for questions on made-up companies, without those that
+    are held out.
 
     It saves as it goes and resumes when started again, with more --minutes as well.
     """
+    from specchat.training.assistant.examples.business import HELD_OUT_KINDS
     from specchat.training.retrieval.finetune import train_retriever
 
     with clear_errors():
         _use(threads)
-        files = sorted((texts / "companies").glob("*.toml"))
+        found = sorted((texts / "companies").glob("*.toml"))
+        files = [file for file in found if file.stem not in HELD_OUT_KINDS]
         if not files:
             raise FileNotFoundError(f"no company files (*.toml) in {texts / 'companies'}")
         train_retriever(files, out, minutes, say=typer.echo)
