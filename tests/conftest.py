@@ -10,6 +10,9 @@ import hypothesis
 import pytest
 
 from storage import Store
+from tests.chromium import browser, new_context
+
+__all__ = ["browser", "new_context"]
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 from transformers import AutoTokenizer
 
 from specchat.chat.company.profile import load_company
@@ -29,23 +28,12 @@ from specchat.settings import Settings
 from specchat.ui import build_app, listen
 from specchat.ui.race import events as race_events
 from storage import MetricRow, Store, open_store
+from tests.chromium import WAIT_MS
 from tests.ui.double import ScriptedEngine
 
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 DESK_KEY = "open-sesame"
 START_S = 600.0
-WAIT_MS = 120_000  # generous: the machine may be busy with other work
 
 
 @dataclass
@@ -91,33 +79,6 @@ def free_port() -> int:
 def _drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A race on a scripted engine measures nothing that drawing could disturb."""
     monkeypatch.setattr(race_events, "SETTLE_S", 0.0)
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium. Its absence is a fault of the set-up, not a reason to skip."""
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert executable, f"none of {', '.join(BROWSERS)} is on PATH; `make browser` installs one"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Makes browsers that know nothing of each other; every request must stay on the machine."""
-    opened: list[BrowserContext] = []
-
-    def make(**options: Any) -> BrowserContext:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(WAIT_MS)
-        opened.append(context)
-        return context
-
-    yield make
-    for context in opened:
-        context.close()
 
 
 @pytest.fixture
