@@ -1,35 +1,6 @@
 // The desk: times of day in the reader's zone, the newest message in view, and the keys of those who
-// answer many: j and k for the next and the previous customer, Ctrl + Enter to send. A key that has
-// opened the desk opens it again after a reload, in this tab alone and until it is locked.
+// answer many: j and k for the next and the previous customer, Ctrl + Enter to send.
 (() => {
-  const KEY = "specchat desk key";
-  const kept = (change) => {
-    try { return change(sessionStorage); } catch { return null; } // storage may be blocked
-  };
-  let tried = kept((storage) => storage.getItem(KEY));
-  let typed = "";
-  const unlock = () => {
-    const box = document.querySelector("#sc-key input");
-    const room = document.querySelector("#sc-desk-room");
-    if (room?.checkVisibility()) {
-      if (typed) kept((storage) => storage.setItem(KEY, typed));
-      typed = "";
-    } else if (box && tried) {
-      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(box, tried);
-      box.dispatchEvent(new Event("input", { bubbles: true }));
-      kept((storage) => storage.removeItem(KEY)); // one that opens nothing any more is not tried again
-      tried = null;
-      setTimeout(() => document.querySelector("#sc-desk-open")?.click());
-    }
-  };
-  document.addEventListener("input", (event) => {
-    if (event.target.closest?.("#sc-key")) typed = event.target.value;
-  });
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest?.("[data-lock-desk]")) return;
-    kept((storage) => storage.removeItem(KEY));
-    location.reload();
-  });
   const locale = () => (specchat.isGerman() ? "de" : []);
   const clock = (time) => {
     const made = new Date(time.dateTime);
@@ -40,7 +11,6 @@
   };
   let newest = "";
   const drawn = () => {
-    unlock();
     document.querySelectorAll("time.sc-clock").forEach(clock);
     const said = document.querySelector("#sc-case [role=log]");
     if (!said || said.textContent === newest) return;

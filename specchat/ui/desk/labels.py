@@ -5,7 +5,6 @@ from __future__ import annotations
 from storage.care.records import HandoffReason, HandoffStatus
 
 INTRO = "For colleagues: customers who want a person. What you read here is redacted."
-LOCK = "Lock the desk"
 KEY = "Key of the desk"
 OPEN = "Open the desk"
 WRONG_KEY = "Wrong key."

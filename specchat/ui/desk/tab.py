@@ -108,7 +108,6 @@ def build_desk_tab(replies: list[str]) -> DeskTab:
                     )
         with gr.Column(scale=0, elem_id="sc-desk-side", min_width=0):
             known = gr.HTML("", elem_id="sc-known")
-            gr.HTML(f'<button type="button" class="sc-button" data-lock-desk>{text.LOCK}</button>')
     return DeskTab(
         door=door,
         key=key,
