@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from storage import open_store
 from tests.faults.soak.customer import Reply
 from tests.faults.soak.report import MIB, figures, page
 from tests.faults.soak.rows import faults, missing
 from tests.faults.soak.soak import Soak
-
-from storage import open_store
 from tests.storage.stored_examples import turn
 
 

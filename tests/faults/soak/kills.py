@@ -72,7 +72,7 @@ def _life(app: App, seen: Kills) -> list[Reply]:
     customers = [Customer(app.url, f"{life}/{n}", known, began) for n in range(_USERS)]
     for customer in customers:
         customer.start()
-    while len(known.replies) == len(seen.replies) and time.monotonic() < began + _JOIN_S:
+    while not known.answers and time.monotonic() < began + _JOIN_S:
         time.sleep(0.05)
     time.sleep(random.Random(life).uniform(_EARLIEST_S, _LATEST_S))
     for customer in customers:
@@ -82,7 +82,7 @@ def _life(app: App, seen: Kills) -> list[Reply]:
     for customer in customers:
         customer.join(_JOIN_S)
     seen.faults += [f"before kill {seen.kills + 1}: {error}" for error in early]
-    if len(known.replies) == len(seen.replies):
+    if not known.answers:
         seen.faults.append(f"before kill {seen.kills + 1}: nobody saw a reply")
     return known.replies
 

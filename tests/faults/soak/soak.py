@@ -96,7 +96,7 @@ class Soak:
         )
         if pages.free + pages.cached != pages.total:
             faults.append(f"pages are held though nobody asks: {pages}")
-        if not seen.replies or not seen.erased:
+        if not seen.answers or not seen.erased:
             faults.append("nothing was seen or nothing erased: this proves nothing")
         return {
             "faults": faults,
