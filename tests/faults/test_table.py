@@ -43,6 +43,8 @@ slow readers
     tests/api/test_hostile.py::test_who_does_not_read_keeps_nobody_waiting
     tests/engine/test_failures.py::test_a_stream_nobody_reads_does_not_hold_up_the_others
 kill -9 of the whole app, and of the writer
+    tests/faults/test_kills.py::test_what_a_customer_has_seen_outlives_a_kill
+    tests/faults/test_soak.py::test_what_is_not_stored_as_it_was_seen_is_found
     tests/storage/test_store_crash.py::test_a_killed_writer_loses_no_stored_turn
 a database that is locked or full
     tests/faults/test_database.py::test_the_chat_goes_on_and_nothing_is_lost
@@ -96,7 +98,9 @@ a file that is damaged, or made to do harm (the long form: make fuzz)
     tests/faults/test_damaged_files.py::test_a_checkpoint_is_read_or_refused
     tests/faults/test_damaged_files.py::test_a_journal_from_anywhere_keeps_no_store_from_opening
     tests/faults/test_damaged_files.py::test_any_text_is_redacted_once_and_for_all
-a leak over time
+a leak over time (the long form: make soak)
+    tests/faults/test_soak.py::test_a_few_visits_leave_nothing_behind
+    tests/faults/test_soak.py::test_memory_that_grows_has_a_slope
     tests/ui/test_serve.py::test_what_is_kept_of_each_tab_is_bounded
 what is erased while something of it is on its way
     tests/chat/test_erased_meanwhile.py::test_a_question_that_has_not_reached_the_engine_does_not
