@@ -56,7 +56,7 @@ SAME = {
     # terms that are the same in German, and names
     "Chat", "Chats", "Seed", "TPOT", "TTFT", "E2E", "Median", "Status", "Hardware", "min",
     "English", "Deutsch", "specchat", "logo", "float32", "cpu", "care", "scripted", "mlp", "ngram",
-    "suffix", "bfloat16", "AMD", "EPYC", "Fernhollow", "Filter",
+    "suffix", "bfloat16", "AMD", "EPYC", "Fernhollow", "Filter", "JSON", "Markdown",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{3,}[0-9]*")
 """What has no word of three letters is a number, a unit or a sign."""
