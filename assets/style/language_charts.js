@@ -1,15 +1,15 @@
 // Charts in the chosen language: a figure is translated on its way to Plotly, which then finds room
 // for the German words; the figure as it came is kept for a change of mind.
 (() => {
-  const TITLE_WIDTH = 44, SOURCE_WIDTH = 46; // characters of a line, as in charts.py
+  const TITLE_WIDTH = 44; // characters of a line, as in charts.py
   const figures = new WeakMap(); // plot -> the figure as it came
   let library;
 
-  function wrapped(text, width) {
+  function wrapped(text) {
     const lines = [""];
     for (const word of text.split(" ")) {
       const line = lines[lines.length - 1];
-      if (line && line.length + word.length >= width) lines.push(word);
+      if (line && line.length + word.length >= TITLE_WIDTH) lines.push(word);
       else lines[lines.length - 1] = line ? `${line} ${word}` : word;
     }
     return lines.join("<br>");
@@ -19,14 +19,8 @@
     return text.replace(/<br>/g, " ").replace(/n\u00a0=\u00a0/g, "n = ");
   }
 
-  function title(text, width) {
-    return wrapped(specchat.say(unwrapped(text)).replace(/n = /g, "n\u00a0=\u00a0"), width);
-  }
-
-  function axisTitle(text) {
-    const [, said, open, source, close] = /^(.*?)(<br><span[^>]*>)(.*)(<\/span>)$/.exec(text) || [];
-    if (source === undefined) return specchat.say(text);
-    return specchat.say(said) + open + title(source, SOURCE_WIDTH) + close;
+  function title(text) {
+    return wrapped(specchat.say(unwrapped(text)).replace(/n = /g, "n\u00a0=\u00a0"));
   }
 
   function label(value) {
@@ -47,10 +41,11 @@
       }
     }
     said.layout.separators = ",.";
-    if (said.layout.title?.text) said.layout.title.text = title(said.layout.title.text, TITLE_WIDTH);
+    if (said.layout.meta?.source) said.layout.meta.source = specchat.say(said.layout.meta.source);
+    if (said.layout.title?.text) said.layout.title.text = title(said.layout.title.text);
     for (const name of ["xaxis", "yaxis"]) {
       const axis = said.layout[name];
-      if (axis?.title?.text) axis.title.text = axisTitle(axis.title.text);
+      if (axis?.title?.text) axis.title.text = specchat.say(axis.title.text);
       if (axis?.categoryarray) axis.categoryarray = labels(axis.categoryarray);
     }
     return said;

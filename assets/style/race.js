@@ -26,7 +26,7 @@ const EYE_MS = 4000;
 const SLOWER = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 500];
 let frame = 0;
 let run = "";
-const finished = new Map(); // races of this visit, by their run
+const races = new Map(); // those of this visit that have ended, by their run
 
 function clear(lane) {
   lane.text.replaceChildren();
@@ -152,7 +152,7 @@ function update() {
   run = value.run;
   nameSources(value);
   for (const each of [value, ...(value.earlier ?? [])]) {
-    if (each.phase === "done") finished.set(each.run, each);
+    if (each.phase === "done") races.set(each.run, each);
   }
   replayButton.disabled = value.phase !== "done";
   skipButton.hidden = true;
@@ -175,7 +175,7 @@ function update() {
 
 // A row of the set shows its race again.
 document.addEventListener("click", (event) => {
-  const again = finished.get(event.target.closest?.("#sc-race-results [data-run]")?.dataset.run);
+  const again = races.get(event.target.closest?.("#sc-race-results [data-run]")?.dataset.run);
   if (!again) return;
   if (again.run === run) replay(again);
   else {

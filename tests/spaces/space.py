@@ -7,14 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
-from tests.ui.conftest import START_S, free_port
+from tests.app_process import served
+from tests.ui.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,26 +86,6 @@ def running(
     if os.geteuid() == 0:
         command = [str(shutil.which(AS_ROOT[0])), *AS_ROOT[1:], *command]
     log = home.parent / f"{home.name}.log"
-    with log.open("ab") as out:
-        process = subprocess.Popen(command, cwd=code, env=environment, stdout=out, stderr=out)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/", process, log)
-            yield f"http://127.0.0.1:{port}", log
-        finally:
-            process.terminate()
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, f"app.py ended early:\n{log.read_text()}"
-        try:
-            with urlopen(url, timeout=5):
-                return
-        except (URLError, OSError):
-            time.sleep(0.3)
-    raise AssertionError(f"app.py did not answer within {START_S:.0f} s:\n{log.read_text()}")
+    url = f"http://127.0.0.1:{port}"
+    with served(command, code, environment, log, f"{url}/"):
+        yield url, log

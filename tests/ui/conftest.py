@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -28,12 +25,12 @@ from specchat.settings import Settings
 from specchat.ui import build_app, listen
 from specchat.ui.race import events as race_events
 from storage import MetricRow, Store, open_store
+from tests.app_process import served
 from tests.chromium import WAIT_MS
 from tests.ui.double import ScriptedEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK_KEY = "open-sesame"
-START_S = 600.0
 
 
 @dataclass
@@ -131,29 +128,7 @@ def whole_app(
         "SPECCHAT_DTYPE": "float32",  # whatever this processor multiplies fastest
         "SPECCHAT_MAX_TOKENS": "64",
     }
+    url = f"http://127.0.0.1:{port}"
     log = database.with_suffix(".log")
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/", process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            try:
-                process.wait(120)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, f"app.py ended early:\n{log.read_text()}"
-        try:
-            with urlopen(url, timeout=5):
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise AssertionError(f"app.py did not answer within {START_S:.0f} s:\n{log.read_text()}")
+    with served([sys.executable, "app.py"], ROOT, environment, log, f"{url}/"):
+        yield url

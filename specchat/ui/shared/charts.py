@@ -58,6 +58,7 @@ class Curve:
     p95_ms: float | None
 
 
+TITLE_WIDTH = 44  # characters of a line
 MOST_LABELS = 12
 """Below an axis, before they run into each other."""
 
@@ -282,7 +283,7 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
     figure.update_layout(
         template="none",
         title={
-            "text": _wrapped(title, 44),
+            "text": _wrapped(title),
             "font": {"size": 14},
             "x": 0.02,
             "y": 0.945,  # Plotly lifts a second line half above
@@ -315,7 +316,7 @@ def _figure(title: str, x_title: str, provenance: str) -> go.Figure:
     return figure
 
 
-def _wrapped(text: str, width: int) -> str:
-    """Lines of at most `width` characters where words allow it, so that a phone shows all."""
+def _wrapped(text: str) -> str:
+    """Lines of at most `TITLE_WIDTH` characters where words allow it, so that a phone shows all."""
     kept_together = text.replace("<", "&lt;").replace("n = ", "n\u00a0=\u00a0")
-    return "<br>".join(textwrap.wrap(kept_together, width))
+    return "<br>".join(textwrap.wrap(kept_together, TITLE_WIDTH))

@@ -10,14 +10,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from specchat.training.tokenizer import train_tokenizer
+from tests import app_process
 from tests.chat.conftest import TEXTS
 from tests.chat.test_real_engine import save_tiny_care
-from tests.ui.conftest import ROOT, START_S, free_port
-
-_END_S = 120.0
+from tests.ui.conftest import ROOT, free_port
 
 
 def checkpoint(folder: Path) -> Path:
@@ -48,15 +45,11 @@ class App:
     def kill(self) -> None:
         """SIGKILL: nothing of it gets to say goodbye."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(_END_S)
+        self.process.wait()
 
     def stop(self) -> None:
         """As a server is stopped; one that does not end is killed."""
-        self.process.terminate()
-        try:
-            self.process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        app_process.stop(self.process)
 
 
 def start(model: Path, database: Path) -> App:
@@ -72,27 +65,7 @@ def start(model: Path, database: Path) -> App:
         "SPECCHAT_DTYPE": "float32",
         "SPECCHAT_MAX_TOKENS": "48",
     }
+    url = f"http://127.0.0.1:{port}"
     began = time.monotonic()
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out
-        )
-    app = App(process, f"http://127.0.0.1:{port}", 0.0)
-    try:
-        _wait_for(app, log)
-    except BaseException:
-        app.kill()
-        raise
-    return App(process, app.url, time.monotonic() - began)
-
-
-def _wait_for(app: App, log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert app.process.poll() is None, f"app.py ended early:\n{log.read_text()[-4000:]}"
-        try:
-            httpx.get(app.url, timeout=5).raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    raise AssertionError(f"app.py did not answer within {START_S:.0f} s: {log}")
+    process = app_process.start([sys.executable, "app.py"], ROOT, environment, log, url)
+    return App(process, url, time.monotonic() - began)
