@@ -107,7 +107,8 @@ class CareEvents:
         if state == seen:
             return ChatViewState(), seen
         shown = self._view.transcript(turns)
-        settled = handoff is not None and handoff.status == "closed"
+        helped = "active" in seen  # a colleague talked; who only went back is asked nothing
+        settled = helped and handoff is not None and handoff.status == "closed"
         return (
             ChatViewState(
                 messages=shown.messages,

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from specchat.ui.chat.bindings import _Bound
-from tests.ui.chat_page import ask, bot, finished, open_page, open_sidebar, user
+from tests.ui.chat_page import ask, ask_for_person, bot, finished, open_page, open_sidebar, user
 from tests.ui.conftest import DESK_KEY, WAIT_MS, Site, eventually, wait_for_rows
 
 expect.set_options(timeout=WAIT_MS)
@@ -40,18 +40,24 @@ def database_bytes(site: Site) -> bytes:
     return b"".join(file.read_bytes() for file in files)
 
 
-def test_a_press_in_the_last_moment_of_the_answer_before_is_not_lost(
-    new_context: New, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The page shows an answer's end a moment before its event has ended; a press twice asks
-    once."""
+@pytest.fixture
+def _ends_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every event ends long after its last screen, as it does on a busy machine."""
     usual = _Bound._all
 
-    def ends_late(self: _Bound, *arguments: Any) -> Iterator[Any]:
+    def late(self: _Bound, *arguments: Any) -> Iterator[Any]:
         yield from usual(self, *arguments)
         time.sleep(1.5)
 
-    monkeypatch.setattr(_Bound, "_all", ends_late)
+    monkeypatch.setattr(_Bound, "_all", late)
+
+
+@pytest.mark.usefixtures("_ends_late")
+def test_a_press_in_the_last_moment_of_the_answer_before_is_not_lost(
+    new_context: New, site: Site
+) -> None:
+    """The page shows an answer's end a moment before its event has ended; a press twice asks
+    once."""
     page = open_page(new_context(**DESKTOP).new_page(), site, consent=False)
     ask(page, "Where is order 4417?")
     finished(page)
@@ -62,6 +68,24 @@ def test_a_press_in_the_last_moment_of_the_answer_before_is_not_lost(
     finished(page, 2)
     expect(page.locator("#sc-alert [role=alert]")).to_have_count(0)
     expect(page.locator("#sc-question textarea")).to_have_value("")
+
+
+@pytest.mark.usefixtures("_ends_late")
+def test_what_is_pressed_in_the_last_moment_of_an_answer_is_not_taken_back(
+    new_context: New, site: Site
+) -> None:
+    """Gradio sends an event's last screen once more when it ends, over what came between."""
+    page = open_page(new_context(**DESKTOP).new_page(), site)
+    ask(page, "Where is order 4417?")
+    finished(page)
+    ask_for_person(page)
+    ask(page, "Where is order 4417 now?")
+    finished(page, 2)
+    page.locator("#sc-back").click()
+    expect(page.locator("#sc-end")).to_be_visible()
+    page.wait_for_timeout(2_500)
+    expect(page.locator("#sc-end")).to_be_visible()
+    expect(page.locator("#sc-back")).to_be_hidden()
 
 
 def test_a_first_visit_with_an_order_and_opinions(new_context: New, site: Site) -> None:

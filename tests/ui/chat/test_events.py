@@ -349,3 +349,21 @@ def test_a_race_without_a_question_or_with_a_full_engine(
     *_, last = races.race("Where is it?", "owner", AnswerOptions(max_tokens=64, seed=3))
     assert "Too many people" in (last.error or "")
     assert (last.racing, store.races()) == (False, [])
+
+
+def test_only_whom_a_colleague_helped_is_asked_how_it_was(
+    events: ChatEvents, care: CareEvents, service: ChatService
+) -> None:
+    who = asked(events, "How do I pay?", kept())[-1].identity
+    assert who is not None
+    care.person(who.stored())
+    _, waiting = care.tick(who.stored(), "")
+    care.back(who.stored())
+    came_late, _ = care.tick(who.stored(), waiting)
+    assert came_late.rating is None
+    care.person(who.stored())
+    (row,) = service.handoffs.queue()
+    service.handoffs.take(row.handoff_id)
+    _, helped = care.tick(who.stored(), "")
+    service.handoffs.close(row.handoff_id)
+    assert care.tick(who.stored(), helped)[0].rating is True
