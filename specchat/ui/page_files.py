@@ -20,6 +20,7 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 SCRIPTS = (
     "identity.js",
     "conversation.js",
+    "following.js",
     "german.js",
     "language.js",
     "language_charts.js",

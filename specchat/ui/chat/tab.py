@@ -147,9 +147,11 @@ def build_chat_tab(
         alert = gr.HTML("", elem_id="sc-alert")
         notes = gr.HTML("", elem_id="sc-notes")
         offer = gr.HTML("", elem_id="sc-offer")
-        accept = gr.Button(text.ACCEPT_OFFER, size="sm", visible=False, elem_id="sc-accept")
         rating = _build_rating()
         with gr.Row(elem_id="sc-actions"):
+            accept = gr.Button(
+                text.ACCEPT_OFFER, size="sm", min_width=120, visible=False, elem_id="sc-accept"
+            )
             person = gr.Button(text.TALK_TO_PERSON, size="sm", min_width=120, elem_id="sc-person")
             end = gr.Button(text.END_CONVERSATION, size="sm", min_width=120, elem_id="sc-end")
         with gr.Row(equal_height=True, elem_id="sc-ask"):
@@ -211,6 +213,7 @@ def _build_chatbot(company: Company) -> gr.Chatbot:
         label=text.CONVERSATION,
         show_label=False,
         height="auto",
+        autoscroll=False,  # following.js
         sanitize_html=True,
         allow_tags=False,
         buttons=["copy"],

@@ -48,10 +48,12 @@ MOST_ROWS = 10_000
 """Turns, and races, that are read at the most: the newest."""
 TABLE_ROWS = 200
 TABLE_HEADERS = (
-    "Time (UTC)", "Kind", "Mode", "Model", "Status", "Tokens", "TTFT ms", "TPOT ms", "E2E ms",
-    "tok/s", "τ", "Accepted %", "Temperature", "Seed",
+    "Time (UTC)", "Scenario", "Mode", "Total ms", "Saved ms", "First word ms", "Tokens", "tok/s",
+    "τ", "Accepted %", "Model", "Status",
 )  # fmt: skip
-TABLE_WIDTHS_PX = (180, 65, 110, 100, 105, 80, 90, 90, 90, 75, 65, 105, 115, 115)
+"""Plain words first; what a turn was asked with is in the exports."""
+TABLE_WIDTHS_PX = (180, 110, 110, 95, 95, 120, 80, 75, 65, 105, 100, 105)
+_LABELS = {**{scenario.key: scenario.label for scenario in SCENARIOS}, OTHER: "Other"}
 _MEASURES: tuple[tuple[str, Measure], ...] = (
     ("End to end", "e2e_ms"),
     ("TPOT", "tpot_ms"),
@@ -193,15 +195,14 @@ def speedup_rows(races: Sequence[RaceRow]) -> list[Estimate]:
 
 def scenario_rows(races: Sequence[RaceRow]) -> list[Estimate]:
     """End-to-end speedup of every scenario with a race to compare, slowdowns included."""
-    labels = {scenario.key: scenario.label for scenario in SCENARIOS}
     rows = []
-    for key in (*labels, OTHER):
+    for key, label in _LABELS.items():
         pairs = pairs_of([race for race in races if scenario_of(race.prompt) == key], "e2e_ms")
         if not pairs:
             continue
         found = paired_speedup(pairs)
         ratios = tuple(pair.plain_ms / pair.speculative_ms for pair in pairs)
-        name = f"{labels.get(key, 'Other')} (n = {len(pairs)})"
+        name = f"{label} (n = {len(pairs)})"
         rows.append(
             Estimate(name, found.median, found.ci95.low, found.ci95.high, found.prompts, ratios)
         )
@@ -258,28 +259,38 @@ def race_provenance(races: Iterable[RaceRow]) -> str:
     return provenance(race.speculative for race in races)
 
 
-def table(rows: Sequence[MetricRow]) -> list[list[Any]]:
+def table(evidence: Evidence) -> list[list[Any]]:
     """The newest turns as table rows, in the order of `TABLE_HEADERS`; no text of anybody."""
-    return [_table_row(row) for row in rows[:TABLE_ROWS]]
+    races = {arm.turn_id: race for race in evidence.races for arm in (race.plain, race.speculative)}
+    return [_table_row(row, races.get(row.turn_id)) for row in evidence.rows[:TABLE_ROWS]]
 
 
-def _table_row(row: MetricRow) -> list[Any]:
+def _table_row(row: MetricRow, race: RaceRow | None) -> list[Any]:
     return [
         _time(row.created_at),
-        row.kind,
+        row.kind.capitalize() if race is None else _situation(race),
         row.mode,
-        model_name(row.model),
-        row.status,
-        row.completion_tokens,
-        _rounded(row.ttft_ms),
-        _rounded(row.tpot_ms, 2),
         _rounded(row.e2e_ms),
+        _rounded(_saved(row, race)),
+        _rounded(row.ttft_ms),
+        row.completion_tokens,
         _rounded(tokens_per_second(row), 0),
         _rounded(acceptance_length(row) if row.mode == "speculative" else None, 2),
         _rounded(100 * row.accepted / row.drafted if row.drafted else None, 0),
-        row.temperature,
-        str(row.seed),
+        model_name(row.model),
+        row.status,
     ]
+
+
+def _situation(race: RaceRow) -> str:
+    return _LABELS[scenario_of(race.prompt)]
+
+
+def _saved(row: MetricRow, race: RaceRow | None) -> float | None:
+    """What the speculative side of a race with one answer took less than the plain one."""
+    if race is None or not race.identical or row.mode != "speculative":
+        return None
+    return race.plain.e2e_ms - race.speculative.e2e_ms
 
 
 def interval_words(summary: PairedSummary) -> str:

@@ -39,11 +39,12 @@ READING = '<p class="sc-provenance" role="status">Reading the record…</p>'
 
 @dataclass(frozen=True)
 class DashboardViews:
-    """The tabs that other sections are put into."""
+    """The tabs that other sections are put into, and the rest of them."""
 
     drafts: gr.Tab
     engine: gr.Tab
     under_load: gr.Tab
+    rest: tuple[gr.Tab, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class DashboardTab:
     live: gr.HTML
     seen: gr.State  # fingerprint of what is drawn
     refresh: gr.Timer
-    tick: gr.Timer
+    tick: gr.Timer  # of `live`, while its tab is shown
+    live_shown: gr.State  # whether that tab is the open one
     views: DashboardViews
 
     def filters(self) -> list[Any]:
@@ -99,9 +101,9 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         speculator = _any_of("Speculator", [(style_of(n).label, n) for n in speculators])
         load = _any_of("Load", data.LOADS)
     with gr.Tabs(elem_id="sc-dash-views"):
-        with gr.Tab("Overview", id="overview"), gr.Row():
+        with gr.Tab("Overview", id="overview") as overview, gr.Row():
             scenarios, pairs = _charts(2)
-        with gr.Tab("Speed", id="speed"):
+        with gr.Tab("Speed", id="speed") as speed_tab:
             speed = gr.HTML("")
             (speedups,) = _charts(1)
             with gr.Row():
@@ -110,17 +112,17 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
             drafted = gr.HTML("")
             with gr.Row():
                 depths, lengths = _charts(2)
-        with gr.Tab("Answers", id="answers"):
+        with gr.Tab("Answers", id="answers") as answers_tab:
             answers = gr.HTML("", elem_id="sc-grounding")
         with gr.Tab("Engine", id="engine") as engine:
             live = gr.HTML("", elem_id="sc-live")
             (pages,) = _charts(1)
         with gr.Tab("Under load", id="load") as under_load:
             pass
-        with gr.Tab("Turns", id="turns"):
+        with gr.Tab("Turns", id="turns") as turns_tab:
             table = gr.Dataframe(
                 headers=list(data.TABLE_HEADERS),
-                datatype=["str"] * 5 + ["number"] * 8 + ["str"],
+                datatype=["str"] * 3 + ["number"] * 7 + ["str"] * 2,
                 value=[],
                 interactive=False,
                 label="Turns, newest first",
@@ -150,7 +152,8 @@ def build_dashboard_tab(speculators: Sequence[str]) -> DashboardTab:
         gr.State(""),
         gr.Timer(REFRESH_S, active=False),
         gr.Timer(LIVE_S, active=False),
-        DashboardViews(drafts, engine, under_load),
+        gr.State(False),
+        DashboardViews(drafts, engine, under_load, (overview, speed_tab, answers_tab, turns_tab)),
     )
 
 
@@ -177,7 +180,6 @@ def bind_dashboard(
     """Draw when the tab is shown or a filter changes, and while it is shown when rows arrive."""
     quick = {**queue.quick(), "show_progress": "hidden"}
     latest = {**queue.latest(), "show_progress": "hidden"}
-    timers = [tab.refresh, tab.tick]
     filters = tab.filters()
 
     def draw(*choice: str) -> list[Any]:
@@ -197,14 +199,31 @@ def bind_dashboard(
 
     gr.on([shown.select, *(item.input for item in filters)], draw, filters, tab.outputs(), **latest)
     tab.refresh.tick(redraw, [tab.seen, *filters], tab.outputs(), **quick)
-    gr.on([shown.select, tab.tick.tick], look, None, tab.live, **quick)
-    shown.select(lambda: _activity(True), None, timers, **quick)
+    gr.on([tab.views.engine.select, tab.tick.tick], look, None, tab.live, **quick)
+    _bind_timers(tab, quick, shown, others)
+
+
+def _bind_timers(
+    tab: DashboardTab, quick: dict[str, Any], shown: gr.Tab, others: Sequence[gr.Tab]
+) -> None:
+    """What is not shown is not asked for."""
+    timers = [tab.refresh, tab.tick]
+
+    def activity(active: bool, live: bool) -> list[gr.Timer]:
+        return [gr.Timer(active=active), gr.Timer(active=active and live)]
+
+    shown.select(lambda live: activity(True, live), tab.live_shown, timers, **quick)
     for other in others:
-        other.select(lambda: _activity(False), None, timers, **quick)
-
-
-def _activity(active: bool) -> list[gr.Timer]:
-    return [gr.Timer(active=active), gr.Timer(active=active)]
+        other.select(lambda: activity(False, False), None, timers, **quick)
+    views = tab.views
+    for view in (views.engine, views.drafts, views.under_load, *views.rest):
+        live = view is views.engine
+        view.select(
+            lambda live=live: (live, gr.Timer(active=live)),
+            None,
+            [tab.live_shown, tab.tick],
+            **quick,
+        )
 
 
 def _drawn(store: Store, choice: data.Choice) -> list[Any]:
@@ -220,7 +239,7 @@ def _drawn(store: Store, choice: data.Choice) -> list[Any]:
         filtered = choice != data.Choice()
         nothing = ["", *[""] * TEXTS, *[_hidden()] * PLOTS, _hidden()]
         return [empty_html(filtered), *nothing, menu, seen]
-    rows = gr.update(value=data.table(evidence.rows), visible=True)
+    rows = gr.update(value=data.table(evidence), visible=True)
     plots = [_hidden() if figure is None else _plot(figure) for figure in _figures(evidence)]
     texts = [
         headline_html(evidence),

@@ -177,16 +177,24 @@ def test_a_browser_that_stores_shows_no_such_notice(page: Page, site: Site) -> N
     expect(page.locator("#sc-keeps-nothing")).to_be_hidden()
 
 
-@pytest.mark.parametrize(("button", "reason"), [("#sc-person", "asked"), ("#sc-accept", "unsure")])
+@pytest.mark.parametrize(
+    ("question", "button", "reason"),
+    [
+        ("Where is order 4417?", "#sc-person", "asked"),
+        ("Which moons orbit the planet Saturn?", "#sc-accept", "unsure"),
+    ],
+)
 def test_who_asks_for_a_person_has_asked_and_who_takes_the_offer_was_unsure(
-    page: Page, site: Site, button: str, reason: str
+    page: Page, site: Site, question: str, button: str, reason: str
 ) -> None:
     open_page(page, site, consent=True)
     expect(page.locator("#sc-accept")).to_have_count(0)
-    ask(page, "Which moons orbit the planet Saturn?")
+    ask(page, question)
     finished(page)
-    expect(page.locator("#sc-offer")).to_contain_text("Would you like to talk to a person?")
-    page.locator(button).click()
+    ways = page.locator("#sc-person:visible, #sc-accept:visible")
+    expect(ways).to_have_count(1)
+    expect(ways).to_have_id(button.removeprefix("#"))
+    ways.click()
     expect(page.locator("#sc-panel")).to_contain_text("You are next")
     assert [row.reason for row in site.service.handoffs.queue()] == [reason]
     expect(page.locator("#sc-accept")).to_have_count(0)

@@ -125,10 +125,21 @@ def test_the_fingerprint_changes_with_a_new_turn_and_with_a_filter(store: Store)
 
 def test_the_table_holds_numbers_and_no_text_of_anybody(store: Store) -> None:
     store_turn(store)
-    (row,) = data.table(data.gather(store, data.Choice()).rows)
+    (row,) = data.table(data.gather(store, data.Choice()))
     assert len(row) == len(data.TABLE_HEADERS)
-    assert row[1:6] == ["chat", "speculative", "care", "completed", 148]
+    assert (row[1:3], row[4], row[6], row[-2:]) == (
+        ["Chat", "speculative"], None, 148, ["care", "completed"]
+    )  # fmt: skip
     assert "q" not in row
+
+
+def test_the_table_says_what_a_race_was_about_and_saved(store: Store) -> None:
+    store_races(store, race("When do I get my refund?"))
+    rows = data.table(data.gather(store, data.Choice()))
+    saved = {row[2]: (row[1], row[4]) for row in rows}
+    times = {row[2]: row[3] for row in rows}
+    assert saved["plain"] == ("Refund", None)
+    assert saved["speculative"] == ("Refund", times["plain"] - times["speculative"])
 
 
 def test_every_chart_prints_n_and_where_it_comes_from(store: Store) -> None:

@@ -1,0 +1,45 @@
+"""What of a growing conversation is in view, in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.ui.chat_page import ask, finished_for_customer, open_page, user
+from tests.ui.conftest import WAIT_MS, Site
+
+expect.set_options(timeout=WAIT_MS)
+PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True}
+New = Callable[..., BrowserContext]
+
+_PLACES = """() => {
+  const pane = document.querySelector("#sc-chat .bubble-wrap");
+  const asked = [...document.querySelectorAll("#sc-chat [data-testid=user]")].pop();
+  return [asked.getBoundingClientRect().top - pane.getBoundingClientRect().top,
+          pane.scrollTop, pane.scrollHeight - pane.clientHeight];
+}"""
+
+
+def _asked(page: Page) -> tuple[float, float, float]:
+    """Where the last question begins in the window of messages, how far that is scrolled, and how
+    far it can be."""
+    page.wait_for_timeout(1_000)
+    top, scrolled, most = page.evaluate(_PLACES)
+    return top, scrolled, most
+
+
+def test_the_question_stays_in_view_while_its_answer_grows(new_context: New, site: Site) -> None:
+    page = open_page(new_context(**PHONE).new_page(), site, consent=False, view="")
+    for count, question in enumerate(("Where is order 4417?", "And where is order 4210?"), 1):
+        ask(page, question)
+        finished_for_customer(page, count)
+        top, scrolled, most = _asked(page)
+        assert top >= 0
+        assert top < 20 or most - scrolled < 2
+    assert scrolled > 0
+    page.locator("#sc-chat .bubble-wrap").hover()
+    page.mouse.wheel(0, -4_000)
+    expect(user(page).first).to_be_in_viewport()
+    page.wait_for_timeout(500)
+    assert page.evaluate(_PLACES)[1] < scrolled
