@@ -8,11 +8,13 @@ what stands before it, or nothing.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from specchat.chat.company.faq_search import weighty_words
 from specchat.chat.knowledge.asked import Query
 from specchat.chat.knowledge.passage import Found, Passage
 
@@ -64,7 +66,9 @@ weights 0, 0.15 and 0.5 (SmolLM2-135M-Instruct as it is, all eight read): Fernho
 _LEAST_ROOM = 0.02
 
 TWIN = 0.8
-"""Of the words of the shorter passage, how many the other has when both say the same."""
+"""Of the words of weight of the shorter passage, how many the other has when both say the same."""
+
+_FIGURE = re.compile(r"\d+")
 
 MOST_PASSAGES = 2
 
@@ -180,9 +184,12 @@ def _without_twins(found: Sequence[Found]) -> list[Found]:
 
 
 def _same(one: Found, other: Found) -> bool:
-    """True when nearly all words of the shorter text stand in the longer one."""
-    first, second = (set(each.passage.text.lower().split()) for each in (one, other))
-    return len(first & second) >= TWIN * min(len(first), len(second))
+    """True when nearly all words of weight of the shorter text, and all its figures, stand in the
+    longer one."""
+    texts = sorted((one.passage.text, other.passage.text), key=len)
+    short, long = (set(weighty_words(text)) for text in texts)
+    fewer, more = (set(_FIGURE.findall(text)) for text in texts)
+    return bool(short) and fewer <= more and len(short & long) >= TWIN * len(short)
 
 
 def _in_turn(lists: Sequence[Sequence[Found]]) -> list[Found]:

@@ -12,7 +12,7 @@ from specchat.chat.knowledge.passage import Found, Passage
 
 
 def found(name: str, score: float, text: str = "") -> Found:
-    return Found(Passage(name, "a", name, text or f"All about {name}."), score, score, 0.0)
+    return Found(Passage(name, "a", name, text or f"All about {name * 3}."), score, score, 0.0)
 
 
 NONE = WITH_VECTORS.none
@@ -62,6 +62,23 @@ def test_what_says_the_same_is_no_second_passage() -> None:
     ]
     judgement = judged([(asked("x"), [*same, found("c", 0.59)])], vectors=True)
     assert [each.id for each in judgement.passages] == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "twins"),
+    [
+        ("You can pay by Visa, PayPal or gift card.", "Visa, PayPal and gift card", True),
+        ("A ticket for an adult costs $5.", "A ticket for an adult costs $7.", False),
+        ("Delivery takes two days.", "Delivery is free.", False),
+        ("?", "!", False),
+    ],
+)
+def test_the_same_is_said_in_other_words_but_not_with_other_figures(
+    first: str, second: str, twins: bool
+) -> None:
+    both = [found("a", 0.6, first), found("b", 0.59, second)]
+    judgement = judged([(asked("x"), both)], vectors=True)
+    assert len(judgement.passages) == (1 if twins else 2)
 
 
 def test_of_two_questions_each_gives_its_passage() -> None:
