@@ -64,6 +64,7 @@ LAYERS: dict[str, set[str]] = {
         "storage",
     },
     "specchat.commands": {
+        "specchat.api",
         "specchat.bench",
         "specchat.chat",
         "specchat.engine",

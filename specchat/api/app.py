@@ -33,6 +33,7 @@ class Api:
     """The API of one running server."""
 
     app: FastAPI
+    model: str  # as clients call the model itself
     traffic: Traffic
     access: Access
 
@@ -69,7 +70,7 @@ def build_api(
     app.add_exception_handler(Exception, _fault)
     handlers.add_to(app)
     describe(app, {"/v1/chat/completions": ChatRequest, "/v1/completions": CompletionRequest})
-    return Api(app, traffic, access)
+    return Api(app, handlers.model_name, traffic, access)
 
 
 async def _refusal(request: Request, error: Exception) -> Response:

@@ -53,14 +53,14 @@ class Handlers:
     ) -> None:
         self._engine = loaded.engine
         self._info = loaded.engine.info
-        self._name = served_name(loaded.engine.info.name)
+        self.model_name = served_name(loaded.engine.info.name)
         self._prompts = Prompts(loaded.tokenizer, loaded.engine.info.vocab_size)
         self._logprobs = LogprobWriter(loaded.tokenizer)
         self._traffic = traffic
         self._defaults = defaults
         self._created = int(time.time())
         code_version()  # asks git, once: not while somebody waits
-        self.metrics = ServerMetrics(loaded.engine, traffic, self._name)
+        self.metrics = ServerMetrics(loaded.engine, traffic, self.model_name)
         self._care = CareAnswers(service, concurrency, traffic, self.metrics.care)
 
     def add_to(self, app: FastAPI) -> None:
@@ -109,7 +109,8 @@ class Handlers:
         asked = await _parsed(request, CompletionRequest)
         if asked.model == CARE:
             raise refused(
-                "model", f"{CARE} answers conversations: use /v1/chat/completions, or {self._name}"
+                "model",
+                f"{CARE} answers conversations: use /v1/chat/completions, or {self.model_name}",
             )
         many = isinstance(asked.prompt, list) and not isinstance(asked.prompt[0], int)
         prompts = len(asked.prompt) if many else 1
@@ -126,7 +127,7 @@ class Handlers:
 
     async def models(self, caller: Admitted) -> Response:
         """The model itself and the assistant."""
-        cards = [self._card(name) for name in (self._name, CARE)]
+        cards = [self._card(name) for name in (self.model_name, CARE)]
         return JSONResponse({"object": "list", "data": cards})
 
     async def model(self, model: str, caller: Admitted) -> Response:
@@ -142,7 +143,7 @@ class Handlers:
         elif self._traffic.draining:
             status = "draining"
         engine = {
-            "model": self._name,
+            "model": self.model_name,
             "backend": now.backend,
             "running": now.running,
             "waiting": now.waiting,
@@ -179,10 +180,10 @@ class Handlers:
         return made
 
     def _served(self, model: str) -> str:
-        if model not in (self._name, CARE):
+        if model not in (self.model_name, CARE):
             raise ApiError(
                 404,
-                f"model must be {self._name} or {CARE}, got {shown(model)}",
+                f"model must be {self.model_name} or {CARE}, got {shown(model)}",
                 param="model",
                 code="model_not_found",
             )

@@ -1,0 +1,1 @@
+"""What the HTTP API costs beside the engine that answers behind it."""
