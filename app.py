@@ -43,10 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from specchat.chat.company.profile import CompanyError
-    from specchat.engine.errors import ModelLoadError
-    from specchat.ui import PortError, launch
-    from storage import StoreError
+    from specchat import gc_pauses
+
+    with gc_pauses.none():
+        from specchat.chat.company.profile import CompanyError
+        from specchat.engine.errors import ModelLoadError
+        from specchat.ui import PortError, launch
+        from storage import StoreError
 
     try:
         launch(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -40,3 +41,10 @@ def test_garbage_of_the_start_is_collected_first() -> None:
     left = weakref.ref(Loop())
     gc_pauses.shorten()
     assert left() is None
+
+
+def test_a_start_is_not_interrupted_and_what_follows_is_collected_again() -> None:
+    with suppress(KeyError), gc_pauses.none():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from specchat import gc_pauses
 from specchat.commands import shared
 from specchat.commands.bench import bench_app
 from specchat.commands.data import data_app
@@ -88,7 +89,8 @@ def serve(
             base_url=base_url,
             plain_base_url=plain_base_url,
         )
-        from specchat.ui import PortError, launch
+        with gc_pauses.none():
+            from specchat.ui import PortError, launch
 
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
         try:
@@ -125,7 +127,7 @@ def ask(
     Question and answer are stored, redacted, as yours: a random id of your system user owns them.
     `specchat data export --mine` shows them and `specchat data delete --mine` erases them.
     """
-    with explained():
+    with explained(), gc_pauses.none():
         settings = load_settings(
             temperature=temperature,
             max_tokens=max_tokens,
@@ -222,6 +224,7 @@ def _answer(
     company = load_company(settings.company)
     with open_store(settings.database_url) as store, shared.loaded_engine(settings) as loaded:
         service = shared.chat_service(loaded, store, company)
+        shared.await_native_step(loaded.engine)
         options = AnswerOptions(
             mode="plain" if plain else "speculative",
             temperature=settings.temperature,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from storage import Store
 
 USER_ERROR = 2
+NATIVE_STEP_S = 3.0
+"""That one answer waits for the native step at most: it is there in half of that, unless its
+library is built first, which is once."""
 
 Model = Annotated[
     str | None, typer.Option(help="'care' (bundled), a directory, a .gguf file or a Hub name.")
@@ -60,6 +64,17 @@ def warmed_up(engine: Engine) -> None:
     gc_pauses.shorten()
 
 
+def await_native_step(engine: Engine) -> None:
+    """Wait a moment until steps run natively: an answer that shares the processors with whoever
+    brings that about takes longer."""
+    deadline = time.monotonic() + NATIVE_STEP_S
+    while time.monotonic() < deadline:
+        snapshot = engine.snapshot()
+        if snapshot.ready or snapshot.backend == "native":
+            return
+        time.sleep(0.02)
+
+
 @contextmanager
 def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
     """The settings' model on a running engine, closed afterwards.
@@ -67,6 +82,9 @@ def loaded_engine(settings: Settings) -> Iterator[LoadedModel]:
     Raises:
         SettingsError: the tokens are to come from a server.
     """
+    from specchat.engine.model.lean_imports import import_transformers
+
+    import_transformers()
     from specchat.loader import load
 
     if settings.engine != "local":

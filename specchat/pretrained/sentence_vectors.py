@@ -16,10 +16,11 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
 from specchat.engine.errors import ModelLoadError
+from specchat.engine.model.plain_weights import from_plain_weights
 from specchat.engine.model.pretrained import find_files, load_tokenizer
 from specchat.pretrained.adapter import merge_into, read_adapter
 from specchat.pretrained.installed import installed_file, installed_folder, sha256_of
@@ -170,10 +171,15 @@ def load_encoder(directory: Path) -> Any:
     if not os.path.isfile(weights):
         raise ModelLoadError(f"{directory} holds no vector model: there is no {weights.name}")
     try:
-        with _quietly():
-            model: Any = AutoModel.from_pretrained(
-                directory, dtype=torch.float32, add_pooling_layer=False, trust_remote_code=False
-            )
+        config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+        model: Any = from_plain_weights(
+            AutoModel, directory, config, torch.float32, add_pooling_layer=False
+        )
+        if model is None:
+            with _quietly():
+                model = AutoModel.from_pretrained(
+                    directory, dtype=torch.float32, add_pooling_layer=False, trust_remote_code=False
+                )
     except Exception as error:  # transformers raises many kinds for damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelLoadError(f"the vector model in {directory} cannot be read: {reason}") from None

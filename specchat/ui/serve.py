@@ -134,6 +134,9 @@ def _model(settings: Settings) -> AnyModel:
         return connect(settings.remote_options())
     if settings.base_url or settings.plain_base_url:
         raise SettingsError("a base URL counts only with SPECCHAT_ENGINE=openai")
+    from specchat.engine.model.lean_imports import import_transformers
+
+    import_transformers()
     from specchat.loader import load
 
     return load(replace(settings.load_options(), skip_what_fails=True))
@@ -150,7 +153,8 @@ def launch(settings: Settings) -> None:
     require_free_port(settings.host, settings.port)
     _end_on_sigterm()
     log.info("settings: %s", settings.shown())
-    parts = compose(settings)
+    with gc_pauses.none():
+        parts = compose(settings)
     try:
         listen(parts.page, settings, parts.company, parts.api.routes())
         gc_pauses.shorten()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from specchat.chat.answer.colleague import told
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.answer.intent import Intent, asks_in_german, intent_of
 from specchat.chat.answer.reading import PageReader
@@ -16,13 +17,6 @@ from specchat.chat.company.profile import Company
 from specchat.chat.knowledge import Exchange, Knowledge, Passage
 from specchat.chat.slots.message import Message, joined
 from specchat.chat.types import ChatTurn
-
-LATELY = 8
-"""Turns in which what a colleague wrote is still asked about."""
-
-NEAR = 0.22
-"""Of sentence vectors: follow-ups on five replies of colleagues were at 0.15 to 0.65, other
-questions at 0.34 at the most and mostly below 0.18. Both are shown then, so little is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +88,8 @@ class Grounder:
             return replace(grounds, lookups=self._lookups(question, earlier))
         if intent != "question":
             return grounds
-        return self._found(replace(grounds, told=self._told(question, earlier)), earlier, salt)
-
-    def _told(self, question: str, earlier: Sequence[ChatTurn]) -> str:
-        """What a colleague wrote lately, where the question is about it."""
-        lately = [turn.answer for turn in earlier[-LATELY:] if turn.by_person and turn.answer]
-        if lately and earlier[-1].by_person and asks_in_german(question):
-            return lately[-1].strip()  # the vectors know no German
-        near = [(self._knowledge.nearness(question, text), text) for text in lately]
-        best = max(near, default=(0.0, ""))
-        return best[1].strip() if best[0] >= NEAR else ""
+        heard = told(question, earlier, self._knowledge.nearness)
+        return self._found(replace(grounds, told=heard), earlier, salt)
 
     def _lookups(self, question: str, earlier: Sequence[ChatTurn]) -> tuple[OrderLookup, ...]:
         asked = [turn.question for turn in earlier if turn.question]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from specchat.chat.redaction.patterns import LOWER, SMALL, UPPER, Place
 from specchat.chat.redaction.word_lists.words import (
@@ -14,6 +14,7 @@ from specchat.chat.redaction.word_lists.words import (
     SOFT_FAMILY_NAMES,
     SOFT_GIVEN_NAMES,
     is_brand,
+    is_near_word,
     is_ordinary,
 )
 
@@ -33,6 +34,7 @@ _KNOWN = frozenset(name.lower() for name in GIVEN_NAMES | FAMILY_NAMES)
 _SOFT = frozenset(name.lower() for name in SOFT_GIVEN_NAMES | SOFT_FAMILY_NAMES)
 WORD = re.compile(r"\S+")
 PARTICLE = re.compile(SMALL)
+_ENDS_AS_A_WORD = re.compile(r"(?:ing|ed|ly|ble|ous|less|ful|ive)$|(.)\1\1", re.IGNORECASE)
 _INITIAL = re.compile(rf"{UPPER}\.?")
 _SPELLED = re.compile(
     rf"(?:Mc|Mac|De|Di|La|Le|Van|[DOL]'|Fitz|{UPPER}\w+-)?{UPPER}{LOWER}[^\W\dA-Z_']*"
@@ -44,6 +46,20 @@ def is_known(word: str) -> bool:
     """True when a name, or a part of it between hyphens, is on a list."""
     lower = bare(word).lower()
     return any(part in _KNOWN for part in (lower, *lower.split("-")))
+
+
+def is_also_name(word: str) -> bool:
+    """True when a word of the language is a name too: "grace", "hunter"."""
+    return bare(word).lower() in _SOFT
+
+
+def are_unlike_words(words: Sequence[str]) -> bool:
+    """True when none is a word of the language, with a slip of the pen or with an ending that says
+    how something is, so that where a name may stand they are one, though on no list."""
+    return not any(
+        len(word) < 4 or _ENDS_AS_A_WORD.search(word) or is_word(word) or is_near_word(word)
+        for word in words
+    )
 
 
 def is_stop(word: str) -> bool:

@@ -18,7 +18,9 @@ from specchat.chat.redaction import introductions as said
 from specchat.chat.redaction.name_words import (
     PARTICLE,
     WORD,
+    are_unlike_words,
     bare,
+    is_also_name,
     is_known,
     is_stop,
     is_word,
@@ -127,7 +129,9 @@ def _found(text: str) -> Iterator[Place]:
         if name_words(match[1]) == match[1]:  # up to the verb, or to what is owned
             yield from person(match)
     for match in said.SIGNED_SMALL.finditer(text):
-        if is_known(match[1].split()[0]) and not is_ordinary(match[1].split()[0]):
+        words = match[1].split()
+        listed = is_known(words[0]) and not is_ordinary(words[0])
+        if listed or (len(words) > 1 and are_unlike_words(words)):
             yield match.span(1)
     for match in matches(text, said.SENT, said.WITH):  # one word alone may be a place or a thing
         yield from person(match, least=2)
@@ -140,19 +144,40 @@ def _found(text: str) -> Iterator[Place]:
 
 def _small_words(match: re.Match[str], *, sure: bool) -> Iterable[Place]:
     """One to three words in small letters that were said to be a name."""
-    end = known = count = 0
+    end = 0
+    words: list[str] = []
     for word in WORD.finditer(match[1]):
         plain = bare(word[0])
-        particle = PARTICLE.fullmatch(plain) is not None
-        if not particle and (is_stop(plain) or (is_word(plain) and not (end and (known or sure)))):
-            break
-        if not particle:
-            end, count = word.start() + len(word[0].rstrip(".,!?;:")), count + 1
-            known += is_known(plain)
+        if not PARTICLE.fullmatch(plain):
+            if is_stop(plain) or (is_word(plain) and not _may_follow(words, plain, sure=sure)):
+                break
+            end = word.start() + len(word[0].rstrip(".,!?;:"))
+            words.append(plain)
         if word[0][-1] in ".,!?;:":
             break
-    if end and (sure or (known and count > 1)):
+    several = len(words) > 1 and (_are_names(words) or are_unlike_words(words))
+    if words and (several or (sure and not is_word(words[0]))):
         yield match.start(1), match.start(1) + end
+
+
+def _may_follow(words: list[str], word: str, *, sure: bool) -> bool:
+    """Whether a word of the language may be the next of a name: the first or second, where it is a
+    name too or stands behind one."""
+    if len(words) > 1:
+        return False
+    return is_known(word) or is_also_name(word) or (bool(words) and (sure or is_known(words[0])))
+
+
+def _are_names(words: list[str]) -> bool:
+    """True where one of the words is a name of the lists and no other word, or one is a name too
+    and the others are no other words."""
+    if any(is_known(word) and not is_ordinary(word) for word in words):
+        return True
+    names = [is_known(word) or is_also_name(word) for word in words]
+    return any(names) and all(
+        name or (len(word) > 2 and not is_word(word))
+        for name, word in zip(names, words, strict=True)
+    )
 
 
 def _contact_lines(text: str) -> Iterator[Place]:

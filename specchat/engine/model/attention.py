@@ -55,7 +55,6 @@ def set_step(step: StepContext) -> None:
     _STEP.set(step)
 
 
-@torch.library.custom_op("specchat::paged_attention", mutates_args=())
 def paged_attention(
     query: torch.Tensor,
     key: torch.Tensor,
@@ -94,7 +93,13 @@ def paged_attention(
     return out
 
 
-@paged_attention.register_fake
+_compiled_attention = torch.library.custom_op("specchat::paged_attention", mutates_args=())(
+    paged_attention
+)
+"""The same for whoever compiles the model: one operation that is not looked into."""
+
+
+@_compiled_attention.register_fake
 def _(query, key, value, layer, scale, window, softcap, sinks):  # type: ignore[no-untyped-def]
     batch, heads, rows, dim = query.shape
     return query.new_empty(batch, rows, heads, dim)
@@ -184,7 +189,8 @@ def attend(  # type: ignore[no-untyped-def]
     """What transformers calls: see `AttentionInterface`."""
     scale = scaling if scaling is not None else 1.0 / math.sqrt(query.shape[-1])
     window = kwargs.get("sliding_window") or getattr(module, "sliding_window", None) or 0
-    out = paged_attention(
+    compiling = torch.compiler.is_compiling()  # an operation imports the compiler when called
+    out = (_compiled_attention if compiling else paged_attention)(
         query, key, value, module.layer_idx, float(scale), int(window),
         float(kwargs.get("softcap") or 0.0), kwargs.get("s_aux"),
     )  # fmt: skip

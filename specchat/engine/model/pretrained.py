@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils.logging import disable_progress_bar
 
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.kv.memory_plan import devices, place, weights_bytes
+from specchat.engine.model.plain_weights import from_plain_weights
 from specchat.engine.model.quantized import KINDS
 
 QUANTIZATIONS = ("int8", "int4", "fp8")
@@ -85,6 +86,10 @@ def load_causal_lm(
     disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+        if device.type == "cpu" and not options:
+            model = from_plain_weights(AutoModelForCausalLM, directory, config, dtype)
+            if model is not None:
+                return _with_generation(model, directory)
         model, found = AutoModelForCausalLM.from_pretrained(
             directory,
             config=config,
@@ -99,6 +104,13 @@ def load_causal_lm(
     if found["missing_keys"]:  # transformers would go on with random numbers
         missing = ", ".join(sorted(found["missing_keys"])[:3])
         raise ModelLoadError(f"{directory}: the weights lack {missing}")
+    return model
+
+
+def _with_generation(model: Any, directory: Path) -> Any:
+    """With what `generation_config.json` says, such as what ends an answer."""
+    if (directory / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(directory)
     return model
 
 

@@ -55,6 +55,50 @@ def test_names_and_addresses_are_taken_out(text: str, stored: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("my name is anna kowalska", "my name is [name]"),
+        ("its peter jones here", "its [name] here"),
+        ("this is maria garcia, i want my money", "this is [name], i want my money"),
+        ("this is grace butler again", "this is [name] again"),
+        ("its mieszko wierzchoń", "its [name]"),
+        ("this is jaylinn van cuijck again", "this is [name] again"),
+        ("name: grace legrand", "name: [name]"),
+        ("where is it?\nregards\njohn smith", "where is it?\nregards\n[name]"),
+        ("where is it?\nthanks\ngaja stosik", "where is it?\nthanks\n[name]"),
+        ("ich heiße jürgen müller", "ich heiße [name]"),
+        ("hier ist jürgen müller", "hier ist [name]"),
+        ("mi nombre es lucía fernández", "mi nombre es [name]"),
+        ("je m'appelle chloé dubois", "je m'appelle [name]"),
+        ("ik heet sanne hoekstra", "ik heet [name]"),
+        ("nazywam się anna kowalska", "nazywam się [name]"),
+    ],
+)
+def test_a_name_in_small_letters_goes_where_somebody_says_that_it_is_one(
+    text: str, stored: str
+) -> None:
+    assert redact(text).text == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this is ridiculous tho",
+        "this is realy anoying",
+        "its compltely unaceptable",
+        "i am soooooo frustrated",
+        "i'm expeccting somthing extra",
+        "this is irritating coz i waited",
+        "thanks\nplease hurry",
+        "ich bin sehr enttäuscht",
+        "je suis vraiment très déçu",
+    ],
+)
+def test_a_slip_of_the_pen_is_no_name(text: str) -> None:
+    assert redact(text).text == text
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "deliver it to New York or to Germany",

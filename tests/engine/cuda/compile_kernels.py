@@ -100,7 +100,8 @@ def every_attention() -> None:
 
 
 def main() -> None:
-    attention(90, "bf16", 128, 16, PLAIN)
+    for kind in ("bf16", "fp16"):
+        attention(90, kind, 128, 16, PLAIN)
     target, dim, kind = TIGHTEST
     attention(target, kind, dim, largest_block(dim, KINDS[kind]))
     head = {"DIM": 128, "BLOCK_DIM": 128, "HEADS": 32}

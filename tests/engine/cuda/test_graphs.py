@@ -270,6 +270,14 @@ def test_a_forward_pass_can_be_recorded(family: str, monkeypatch: pytest.MonkeyP
     assert hidden.shape[0] == 4
 
 
+def test_an_eager_step_does_not_wait_for_the_gpu() -> None:
+    runner = llama_runner()
+    set_step(StepContext(runner.cache, torch.full((4,), runner.cache.scratch_slot), []))
+    ids = torch.arange(4)
+    with torch.inference_mode(), NoWaiting():
+        assert runner.eager.forward_rows(ids, ids)[0].shape[0] == 4
+
+
 def test_a_gpu_s_queue_does_its_jobs_before_the_start_is_over() -> None:
     runner = llama_runner()
     runner.eager.geometry = Geometry(4, 2, 4, 2)

@@ -6,6 +6,9 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+
 _FOLDER = Path(__file__).parent
 
 
@@ -44,6 +47,7 @@ STREETS = _words("streets")
 """What English streets are called, in lower case: "avenue", "ave", ..."""
 
 _ORDINARY = _words("ordinary_words") | _words("english_words")
+_LONG_ORDINARY = tuple(word for word in _ORDINARY if len(word) > 3)
 _BRANDS = tuple(_phrases("brands"))
 _ENDINGS = (
     ("'s", ""), ("’s", ""), ("s", ""), ("es", ""), ("ed", ""), ("ed", "e"), ("d", ""), ("ing", ""),
@@ -61,6 +65,18 @@ def is_ordinary(word: str) -> bool:
         and lower[: len(lower) - len(ending)] + instead in _ORDINARY
         for ending, instead in _ENDINGS
     )
+
+
+@lru_cache(maxsize=1024)
+def is_near_word(word: str) -> bool:
+    """True for a word of five letters or more that is one of the language but for a slip of the
+    pen, of eight or more for two."""
+    slips = (len(word) >= 5) + (len(word) >= 8)
+    lower = word.lower()
+    near = process.extractOne(
+        lower, _LONG_ORDINARY, scorer=DamerauLevenshtein.distance, score_cutoff=slips
+    )
+    return near is not None and slips > 0
 
 
 def is_brand(words: str) -> bool:
