@@ -31,7 +31,7 @@ class NativeSteps:
     PROBE_ROWS = 12
     TIMES = 5  # that each size is timed at the most
     TIMED_ROWS = (1, 2, 3, 4, 6, 8, 12, 16)
-    TIMING_S = 0.25  # after which no further round begins: who asks first waits for it
+    TIMING_S = 0.5  # after which no further round begins: who asks first waits for it
     TOLERANCE = 2e-3  # of all that is computed, as a share of its norm, in float32
     TOLERANCE_BF16 = 0.25
     """Eager mode rounds every sum to bfloat16: over the 30 layers of SmolLM2-135M it is off by
