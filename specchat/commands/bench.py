@@ -15,6 +15,7 @@ import typer
 from specchat.commands import shared
 from specchat.commands.bench_answers import answers
 from specchat.commands.bench_gpu import gpu
+from specchat.commands.bench_injections import injections
 from specchat.commands.bench_speculators import speculators
 from specchat.commands.measurement_options import Measured, measuring
 from specchat.commands.shared import Limit, Raw
@@ -34,6 +35,7 @@ bench_app = typer.Typer(
 
 bench_app.command()(answers)
 bench_app.command()(gpu)
+bench_app.command()(injections)
 bench_app.command()(speculators)
 
 
