@@ -29,8 +29,25 @@ MOST_LABEL_WORDS = 6
 _SUMMARY_LEVEL = 7  # below every heading: a question that unfolds
 
 
-def read_html(markup: str | bytes) -> list[Section]:
-    """The sections of a page; menus, forms, scripts and what is hidden are left out."""
+MOST_LEVELS = 300
+"""Of elements inside each other: each costs two calls, and a look at all that is inside."""
+
+_TAG = re.compile(r"<(/?)([a-z][^\s/<>]*)[^<>]*?(/?)>", re.IGNORECASE)
+_EMPTY_TEXT = "area base br col embed hr img input link meta param source track wbr"
+_EMPTY = frozenset(_EMPTY_TEXT.split())
+
+
+class NestedTooDeepError(Exception):
+    """Elements stand inside each other as on no page for people."""
+
+
+def read_html(markup: str) -> list[Section]:
+    """The sections of a page; menus, forms, scripts and what is hidden are left out.
+
+    Raises:
+        NestedTooDeepError: more than `MOST_LEVELS` elements inside each other.
+    """
+    _require_shallow(markup)
     soup = BeautifulSoup(markup, "html.parser")
     title = soup.title.get_text() if soup.title else ""
     for tag in soup.find_all(_left_out):
@@ -49,6 +66,21 @@ def read_markdown(text: str) -> list[Section]:
     """The sections of a Markdown text (CommonMark and tables)."""
     text = _FRONT_MATTER.sub("", cleaned(text))
     return read_html(MarkdownIt("commonmark").enable("table").render(text))
+
+
+def _require_shallow(markup: str) -> None:
+    """Before it is parsed, for the parser follows every level. An end closes all that is open
+    inside."""
+    within: list[str] = []
+    for end, name, empty in _TAG.findall(markup):
+        name = name.lower()
+        if end and name in within:
+            while within.pop() != name:
+                pass
+        elif not (end or empty or name in _EMPTY):
+            within.append(name)
+            if len(within) > MOST_LEVELS:
+                raise NestedTooDeepError
 
 
 def _as_label(tag: Tag) -> None:
