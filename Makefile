@@ -4,6 +4,7 @@
 # make soak   customers at the whole app for SOAK_MINUTES, 60 without it; a report in soak/
 # make kills  the whole app killed under load, KILLS times, 120 without it
 # make fuzz   damaged files for MINUTES, 30 without it
+# make sbom   all that is installed, and the weights, with licences: build/sbom.json, CycloneDX
 # make lint | format | clean
 
 SHELL := /bin/bash
@@ -30,7 +31,7 @@ SOAK_MINUTES ?= 60
 KILLS ?= 120
 MINUTES ?= 30
 
-.PHONY: help chat test space-check soak kills fuzz lint format clean browser postgresql
+.PHONY: help chat test space-check soak kills fuzz sbom lint format clean browser postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -55,6 +56,9 @@ fuzz: $(VENV)/.installed-dev
 	@while [ $$SECONDS -lt $$((60 * $(MINUTES))) ]; do \
 		SPECCHAT_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/faults/test_damaged_files.py; \
 	done
+
+sbom: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.sbom build/sbom.json
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check $(SOURCES)

@@ -52,6 +52,7 @@ LAYERS: dict[str, set[str]] = {
         "specchat.loader",
         "specchat.speculators",
     },
+    "specchat.bench.injections": {"specchat.bench", "specchat.chat"},
     "specchat.bench.redaction": {"specchat.chat"},
     "specchat.bench": {"specchat.engine", "specchat.evidence"},
     "specchat.training": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,7 @@ class ChatService:
         """
         self._loaded = loaded
         self._company = company
+        self._told: list[Callable[[], None]] = []
         self._preparation = Preparation(loaded, company, store, knowledge)
         self.learning = None
         if learn and isinstance(loaded.engine, Learns):
@@ -100,6 +101,10 @@ class ChatService:
     def company(self) -> Company:
         """The shop that the chat speaks for."""
         return self._company
+
+    def when_erased(self, tell: Callable[[], None]) -> None:
+        """Call `tell` behind every erasure: whoever has shown what was said may keep it too."""
+        self._told.append(tell)
 
     def drain(self, patience_s: float) -> bool:
         """Take no further question and let every answer end by itself; False where some are left
@@ -374,3 +379,5 @@ class ChatService:
     def _evict(self, owner: str) -> None:
         with suppress(EngineError):  # a closed engine holds no pages
             self._loaded.engine.evict_salt(salt(owner))
+        for tell in self._told:
+            tell()

@@ -20,7 +20,8 @@ def backup(
     file: Annotated[Path, typer.Argument(help="A new file.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write the whole database into one file that only you may read. The app may be running.
+    """Write the whole database into one file that only you may read. The app may be running; what
+    waits beside a database that was busy is written to it first.
 
     What is erased later stays in it: keep backups no longer than data may be kept.
     """
@@ -53,3 +54,9 @@ def _say_backup(found: Backup, done: str, as_json: bool) -> None:
         f"{done}: {found.conversations:,} conversations, {found.rows:,} rows, as of "
         f"{found.created_at:%Y-%m-%d %H:%M} UTC"
     )
+    if found.waiting:
+        typer.echo(
+            f"{found.waiting:,} changes are not in it: they wait for a database that is busy or "
+            "full; make another when it is free",
+            err=True,
+        )

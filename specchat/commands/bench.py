@@ -16,6 +16,7 @@ from specchat.commands import shared
 from specchat.commands.bench_answers import answers
 from specchat.commands.bench_gpu import gpu
 from specchat.commands.bench_http import http
+from specchat.commands.bench_injections import injections
 from specchat.commands.bench_speculators import speculators
 from specchat.commands.measurement_options import Measured, measuring
 from specchat.commands.shared import Limit, Raw
@@ -36,6 +37,7 @@ bench_app = typer.Typer(
 bench_app.command()(answers)
 bench_app.command()(gpu)
 bench_app.command()(http)
+bench_app.command()(injections)
 bench_app.command()(speculators)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from specchat.ui.shared.alerts import notes
 from specchat.ui.shared.format import figure, model_name
 from specchat.ui.shared.identity import identity_box
 from specchat.ui.shared.sampling_controls import EngineQueue
+from specchat.ui.shared.tabs import let_go
 from specchat.ui.shared.theme import LOGO
 from storage import Store
 
@@ -64,6 +66,7 @@ def build_app(
     with app.route("Desk", f"/{DESK}", show_in_navbar=False):
         gr.Navbar(visible=False)
         _desk(service, queue, settings)
+    service.when_erased(partial(let_go, app))
     app.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
     return app
 

@@ -12,10 +12,11 @@ import gzip
 import json
 import os
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,15 @@ from storage import schema
 from storage.database import Database, connect, driver_message, require_database
 from storage.errors import StoreError
 from storage.models import Base, UtcDateTime
+from storage.pending.file import lines_beside
 from storage.records import utc_now
+from storage.store import open_store
 
 FORMAT = "specchat backup 1"
 AT_A_TIME = 500  # rows
+PATIENCE_S = 10.0
+"""How long a backup waits for an app that runs to write what waits."""
+
 MADE_ANEW = {"knowledge_version", "order"}
 """Tables that a new database has rows in before anybody used it."""
 
@@ -44,11 +50,13 @@ class Backup:
     revision: str  # of the schema
     rows: int
     conversations: int
+    waiting: int = 0  # changes that it lacks: the database did not take them yet
 
 
 def back_up(url: str | None, file: Path) -> Backup:
     """Write everything in the database at `url` (None: the default file) as of this moment into a
-    new file that only its owner may read. The app may be running.
+    new file that only its owner may read. The app may be running. What waits beside the database
+    goes into it first; where that takes too long, the backup says how much it lacks.
 
     Raises:
         StoreError: there is no database, it does not answer, or the file exists or cannot be made.
@@ -59,8 +67,9 @@ def back_up(url: str | None, file: Path) -> Backup:
     database = connect(url)
     try:
         schema.upgrade(database)
+        waiting = _caught_up(database, url)
         with _beside(file) as out, _snapshot(database) as connection:
-            return _write(connection, out)
+            return replace(_write(connection, out), waiting=waiting)
     except DBAPIError as error:
         raise StoreError(f"the backup failed: {driver_message(error)}") from error
     except OSError as error:
@@ -87,6 +96,17 @@ def restore(url: str | None, file: Path) -> Backup:
         raise StoreError(f"restoring failed: {driver_message(error)}") from error
     finally:
         database.dispose()
+
+
+def _caught_up(database: Database, url: str | None) -> int:
+    """Lets what waits beside the database go into it, and says how many changes still wait."""
+    if not lines_beside(database.beside):
+        return 0
+    open_store(url).close()  # takes over what processes left that have ended
+    deadline = time.monotonic() + PATIENCE_S
+    while (waiting := lines_beside(database.beside)) and time.monotonic() < deadline:
+        time.sleep(0.1)  # an app that runs has them
+    return waiting
 
 
 # -- writing -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 if sys.platform != "win32":  # where no file can be locked so, the files of others are left alone
@@ -91,7 +92,7 @@ class JournalFile:
     def adopt(self) -> None:
         """Take over, behind one's own lines, what processes that have ended left; a last line that
         lacks its end gets one. Raises OSError."""
-        for path in sorted(self._base.parent.glob(f"{self._base.name}.spill-*")):
+        for path in _beside(self._base):
             handle = None if path == self._path else _locked(path)
             if handle is None:
                 continue
@@ -107,6 +108,20 @@ class JournalFile:
             self._path = path
             _lock(self._handle)
         return self._handle
+
+
+def lines_beside(base: Path) -> int:
+    """How many lines wait in the files beside `base`, whichever process they are of. Of those that
+    one is working through, those it is done with count too. Raises OSError."""
+    found = 0
+    for path in _beside(base):
+        with suppress(FileNotFoundError):  # it is done
+            found += sum(1 for line in path.read_bytes().split(b"\n") if line.strip(b" \x00"))
+    return found
+
+
+def _beside(base: Path) -> list[Path]:
+    return sorted(base.parent.glob(f"{base.name}.spill-*"))
 
 
 def _write(handle: int, content: bytes, at: int) -> None:

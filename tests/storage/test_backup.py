@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
+import sqlite3
 import stat
 from datetime import date
 from pathlib import Path
@@ -104,6 +106,57 @@ def test_it_is_taken_while_the_store_is_written_to_and_is_its_owners_alone(
     with pytest.raises(StoreError, match="exists already"):
         back_up(url, file)
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def left_in_the_journal(url: str, path: Path) -> None:
+    """A process has ended while a question and an erasure waited beside the database."""
+    locked = sqlite3.connect(path, isolation_level=None)
+    with open_store(url) as store:
+        conversation = store.create_conversation("ann")
+        store.record_turn(turn(store.create_conversation("eve"), question="erased"))
+        assert store.flush()
+        locked.execute("BEGIN IMMEDIATE")
+        store.record_turn(turn(conversation, question="the last words"))
+        with pytest.raises(StoreError, match="when it is free"):
+            store.delete_owner("eve")
+        store.close(0.2)
+    locked.close()
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("database", "writer"):
+        monkeypatch.setattr(f"storage.{module}.BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr("storage.store._ERASED_S", 0.5)
+    monkeypatch.setattr("storage.store._CAUGHT_UP_S", 0.5)
+    monkeypatch.setattr("storage.archive.backup.PATIENCE_S", 0.3)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_waits_beside_the_database_is_in_it_and_what_waits_to_be_erased_is_not(
+    url: str, path: Path, tmp_path: Path
+) -> None:
+    left_in_the_journal(url, path)
+    assert list(path.parent.glob(f"{path.name}.spill-*"))
+    assert back_up(url, tmp_path / "b.gz").waiting == 0
+    said = gzip.decompress((tmp_path / "b.gz").read_bytes()).decode()
+    assert "the last words" in said
+    assert "erased" not in said.replace('"erased"', "")
+    assert not list(path.parent.glob(f"{path.name}.spill-*"))
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_still_waits_is_counted_and_said(
+    url: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_in_the_journal(url, path)
+    (file,) = path.parent.glob(f"{path.name}.spill-*")
+    monkeypatch.setenv("SPECCHAT_DATABASE_URL", url)
+    with file.open() as of_an_app_that_runs:
+        fcntl.flock(of_an_app_that_runs, fcntl.LOCK_EX)
+        said = CliRunner().invoke(main.app, ["data", "backup", str(tmp_path / "b.gz")])
+    assert said.exit_code == 0, said.output
+    assert "2 changes are not in it" in said.output
 
 
 def test_a_database_that_holds_something_is_left_alone(filled: str, tmp_path: Path) -> None:

@@ -29,9 +29,12 @@ def by_name(http: httpx.Client, name: str) -> dict[str, Any]:
     return next(endpoint for found, endpoint in endpoints(http) if found == name)
 
 
-def call(http: httpx.Client, endpoint: dict[str, Any], data: list[Any]) -> str:
-    """Call an endpoint as the page does; all that comes back."""
-    session = secrets.token_hex(8)
+def call(
+    http: httpx.Client, endpoint: dict[str, Any], data: list[Any], session: str | None = None
+) -> str:
+    """Call an endpoint as the page does, of the tab `session` (None: a new one); all that comes
+    back."""
+    session = session or secrets.token_hex(8)
     trigger = endpoint["targets"][0][0] if endpoint["targets"] else None
     body = {
         "data": data, "fn_index": endpoint["id"], "session_hash": session, "trigger_id": trigger,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from specchat.bench.prompts import PromptsError
 
@@ -42,38 +43,56 @@ def read_conversations(path: Path, limit: int | None = None) -> list[ExpectedCon
     Raises:
         PromptsError: no such file, no conversation in it, or a line that is none.
     """
+    return read_rows(path, expected_conversation, limit)
+
+
+class Named(Protocol):
+    """What a row of a file becomes."""
+
+    @property
+    def id(self) -> str:
+        """Its name, which no other row has."""
+        ...
+
+
+Row = TypeVar("Row", bound=Named)
+
+
+def read_rows(path: Path, parse: Callable[[Any], Row], limit: int | None = None) -> list[Row]:
+    """The first `limit` rows of a file of JSON lines; `parse` raises ValueError where one is wrong.
+
+    Raises:
+        PromptsError: no such file, nothing in it, or a line that is wrong.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise PromptsError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise PromptsError(f"{path} must be UTF-8 text, one JSON object a line") from None
-    found: list[ExpectedConversation] = []
-    for conversation in _parsed(path, lines):
-        if limit is not None and len(found) == limit:
-            break
-        found.append(conversation)
+    found = list(islice(_parsed(path, lines, parse), limit))
     if not found:
         raise PromptsError(f"{path} holds no conversations; write one JSON object a line")
     return found
 
 
-def _parsed(path: Path, lines: list[str]) -> Iterator[ExpectedConversation]:
+def _parsed(path: Path, lines: list[str], parse: Callable[[Any], Row]) -> Iterator[Row]:
     seen: set[str] = set()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            conversation = _conversation(json.loads(line))
-            if conversation.id in seen:
-                raise ValueError(f"the id {conversation.id!r} is used twice")
+            row = parse(json.loads(line))
+            if row.id in seen:
+                raise ValueError(f"the id {row.id!r} is used twice")
         except ValueError as error:  # JSONDecodeError is one
             raise PromptsError(f"{path}, line {number}: {error}") from None
-        seen.add(conversation.id)
-        yield conversation
+        seen.add(row.id)
+        yield row
 
 
-def _conversation(row: Any) -> ExpectedConversation:
+def expected_conversation(row: Any) -> ExpectedConversation:
+    """A row as a conversation. Raises ValueError where it is none."""
     if not isinstance(row, dict):
         raise ValueError(f"must be a JSON object, got {type(row).__name__}")
     name, turns = row.get("id"), row.get("turns")

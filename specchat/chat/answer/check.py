@@ -21,7 +21,8 @@ class Check:
 def check(answer: str, known: Sequence[str], orders: Sequence[str] = ()) -> Check:
     """The specifics of `answer`, held against `known`, all texts that may support it.
 
-    The state of an order must stand in `orders`: their records, and what the customer says.
+    The state of an order must stand in `orders`: their records, or without any what the customer
+    says of it.
     """
     support = _Support((*known, *orders), orders)
     found = list(dict.fromkeys(specifics(answer)))

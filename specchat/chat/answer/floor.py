@@ -46,7 +46,7 @@ class Settled:
 
 def settled(answer: str, grounds: Grounds) -> Settled:
     """What is shown in the place of `answer`: the answer itself unless something is wrong."""
-    found = check(answer, grounds.known, (*grounds.records, grounds.question, *grounds.said))
+    found = check(answer, grounds.known, grounds.records or (grounds.question, *grounds.said))
     talk = grounds.intent != "question"
     wrong = (
         bool(found.unsupported)

@@ -10,10 +10,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
 from specchat.chat.company.orders import MOST_ORDERS, OrderLookup
 from specchat.chat.company.profile import Company
+from specchat.chat.knowledge.documents.cleaning import one_line
 from storage import OrderRow, Store, StoreError
 
 MOST_TRIED = 12  # numbers of one message that are looked for in the table
@@ -88,10 +90,12 @@ class OrderTable:
             self._written_on = today
 
     def find(self, number: str) -> OrderRow | None:
-        """The order of that number, as it stands today. Raises StoreError."""
+        """The order of that number, as it stands today; its words are data, as pages are. Raises
+        StoreError."""
         with suppress(StoreError):  # a day old is better than none
             self.write_demo()
-        return self._store.care.order(number)
+        found = self._store.care.order(number)
+        return None if found is None else _cleaned(found)
 
     def asked_about(
         self, text: str, earlier: Sequence[str] = (), answered: str = ""
@@ -133,6 +137,16 @@ class OrderTable:
         parts = re.split(r"[-/]", number)
         rows = [self.find(part) for part in parts] if len(parts) > 1 else []
         return {row.number: OrderLookup(row.number, row) for row in rows if row and all(rows)}
+
+
+def _cleaned(order: OrderRow) -> OrderRow:
+    return replace(
+        order,
+        items=tuple(map(one_line, order.items)),
+        total=one_line(order.total),
+        carrier=one_line(order.carrier),
+        tracking=one_line(order.tracking),
+    )
 
 
 def numbers_in(text: str, answered: str = "") -> Iterator[tuple[str, bool]]:

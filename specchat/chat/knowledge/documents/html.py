@@ -22,12 +22,32 @@ h3 h4 h5 h6 header hr html li main ol p pre section summary table ul
 _BLOCKS = frozenset(_BLOCKS_TEXT.split())
 _HEADING = re.compile(r"h([1-6])")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
+_NOTHING = re.compile(r"0*\.?0+(?:[a-z%]+)?(?:\s*!important)?$|0?\.[01]\d*$|1px$")
+_FAR_AWAY = re.compile(r"-\d{3,}")
+_COLOURS = {"white": "#fff", "#ffffff": "#fff", "black": "#000", "#000000": "#000"}
 MOST_LABEL_WORDS = 6
 _SUMMARY_LEVEL = 7  # below every heading: a question that unfolds
 
 
-def read_html(markup: str | bytes) -> list[Section]:
-    """The sections of a page; menus, forms, scripts and what is hidden are left out."""
+MOST_LEVELS = 300
+"""Of elements inside each other: each costs two calls, and a look at all that is inside."""
+
+_TAG = re.compile(r"<(/?)([a-z][^\s/<>]*)[^<>]*?(/?)>", re.IGNORECASE)
+_EMPTY_TEXT = "area base br col embed hr img input link meta param source track wbr"
+_EMPTY = frozenset(_EMPTY_TEXT.split())
+
+
+class NestedTooDeepError(Exception):
+    """Elements stand inside each other as on no page for people."""
+
+
+def read_html(markup: str) -> list[Section]:
+    """The sections of a page; menus, forms, scripts and what is hidden are left out.
+
+    Raises:
+        NestedTooDeepError: more than `MOST_LEVELS` elements inside each other.
+    """
+    _require_shallow(markup)
     soup = BeautifulSoup(markup, "html.parser")
     title = soup.title.get_text() if soup.title else ""
     for tag in soup.find_all(_left_out):
@@ -48,6 +68,21 @@ def read_markdown(text: str) -> list[Section]:
     return read_html(MarkdownIt("commonmark").enable("table").render(text))
 
 
+def _require_shallow(markup: str) -> None:
+    """Before it is parsed, for the parser follows every level. An end closes all that is open
+    inside."""
+    within: list[str] = []
+    for end, name, empty in _TAG.findall(markup):
+        name = name.lower()
+        if end and name in within:
+            while within.pop() != name:
+                pass
+        elif not (end or empty or name in _EMPTY):
+            within.append(name)
+            if len(within) > MOST_LEVELS:
+                raise NestedTooDeepError
+
+
 def _as_label(tag: Tag) -> None:
     """ "**Minimum age.** You must be 21." is one sentence, with a label before it."""
     words = tag.get_text().split()
@@ -64,9 +99,23 @@ def _text_of(node: PageElement) -> str:
 
 
 def _left_out(tag: Tag) -> bool:
-    style = str(tag.get("style", "")).replace(" ", "").lower()
-    hidden = tag.has_attr("hidden") or tag.get("aria-hidden") == "true" or "display:none" in style
-    return hidden or tag.name in _NOT_CONTENT
+    hidden = tag.has_attr("hidden") or tag.get("aria-hidden") == "true"
+    return hidden or tag.name in _NOT_CONTENT or _is_unseen(str(tag.get("style", "")))
+
+
+def _is_unseen(style: str) -> bool:
+    """True for an inline style with which no reader sees the text: what is written for programs
+    alone is nothing that a company says."""
+    pairs = (each.partition(":") for each in style.lower().split(";"))
+    said = {name.strip(): value.strip() for name, _, value in pairs}
+    colour, behind = said.get("color", ""), said.get("background-color", said.get("background", ""))
+    return (
+        said.get("display") == "none"
+        or said.get("visibility") in ("hidden", "collapse")
+        or any(_NOTHING.match(said.get(name, "")) for name in ("opacity", "font-size", "height"))
+        or any(_FAR_AWAY.match(said.get(name, "")) for name in ("left", "top", "text-indent"))
+        or (colour != "" and _COLOURS.get(colour, colour) == _COLOURS.get(behind, behind))
+    )
 
 
 def _walk(parent: Tag, outline: Outline) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from specchat.chat.knowledge.documents.blocks import DocumentError, Section
@@ -89,15 +88,20 @@ def _pieces(path: Path, data: bytes) -> list[Piece]:
         from specchat.chat.knowledge.documents.table import read_csv
 
         return read_csv(text, str(path))
-    return split(_reader(suffix)(text), name)
+    return split(_sections(suffix, text, path), name)
 
 
-def _reader(suffix: str) -> Callable[[str], list[Section]]:
-    from specchat.chat.knowledge.documents.html import read_html, read_markdown
+def _sections(suffix: str, text: str, path: Path) -> list[Section]:
+    from specchat.chat.knowledge.documents import html
     from specchat.chat.knowledge.documents.text import read_text
 
-    readers = {".md": read_markdown, ".markdown": read_markdown, ".txt": read_text}
-    return readers.get(suffix, read_html)
+    readers = {".md": html.read_markdown, ".markdown": html.read_markdown, ".txt": read_text}
+    try:
+        return readers.get(suffix, html.read_html)(text)
+    except html.NestedTooDeepError:
+        raise DocumentError(
+            f"{path}: has elements inside each other, more than {html.MOST_LEVELS}; save it simpler"
+        ) from None
 
 
 def _text(data: bytes, path: Path, *, declared: bool) -> str:
