@@ -20,6 +20,9 @@ def retriever(
         ".train/retriever"
     ),
     texts: Texts = TEXTS,
+    runs: Annotated[
+        int, typer.Option(min=1, help="Trainings with a seed of their own, averaged.")
+    ] = 2,
     threads: Threads = None,
 ) -> None:
     """Train the sentence vectors' adapter for questions on made-up companies, without those that
@@ -36,7 +39,7 @@ def retriever(
         files = [file for file in found if file.stem not in HELD_OUT_KINDS]
         if not files:
             raise FileNotFoundError(f"no company files (*.toml) in {texts / 'companies'}")
-        train_retriever(files, out, minutes, say=typer.echo)
+        train_retriever(files, out, minutes, runs, say=typer.echo)
 
 
 def _use(threads: int | None) -> None:

