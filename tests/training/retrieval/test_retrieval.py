@@ -82,7 +82,7 @@ def test_training_goes_on_from_what_was_saved_and_gives_an_adapter(tmp_path: Pat
     said: list[str] = []
     recipe = Recipe(companies=1, questions=3, writings=1, rank=2, layers=(0, 1))
     for minutes in (0.02, 0.04):
-        training = Finetuning(model, plain.tokenizer, [tmp_path / "a.toml"], recipe)
+        training = Finetuning(model, plain.tokenizer, [tmp_path / "a.toml"], ["2 + 2?"], recipe)
         training.run(tmp_path / "out", "tiny", minutes, said.append)
     steps = [int(line.split()[1]) for line in said]
     assert steps == sorted(set(steps))  # the second run did not begin anew
