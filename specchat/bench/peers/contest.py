@@ -62,7 +62,7 @@ def run_contest(
                 for arm in rng.sample(list(workers), len(workers)):
                     if arm not in result.failures:
                         try:
-                            answer = _answer(workers[arm], prompt, plan)
+                            answer = _answer(workers[arm], launches[arm], prompt, plan)
                             _note(result, arm, prompt, answer, timed=turn > 0)
                         except WorkerError as error:
                             failed(arm, error)
@@ -76,22 +76,33 @@ def _ready(
     stack: ExitStack,
     failed: Callable[[str, WorkerError], None],
 ) -> dict[str, Worker]:
-    """The workers that could load their model, one after the other: loading takes memory."""
+    """The arms whose worker could load its model, one after the other: loading takes memory."""
+    started: dict[str, Worker | WorkerError] = {}
     workers = {}
     for arm, launch in launches.items():
-        try:
-            worker = Worker(launch)
-            stack.callback(worker.close)
-            worker.wait_until_ready()
+        if launch.process not in started:
+            started[launch.process] = _started(launch, stack)
+        worker = started[launch.process]
+        if isinstance(worker, WorkerError):
+            failed(arm, worker)
+        else:
             workers[arm] = worker
-        except WorkerError as error:
-            failed(arm, error)
     return workers
 
 
-def _answer(worker: Worker, prompt: BenchPrompt, plan: ContestPlan) -> Answer:
+def _started(launch: Launch, stack: ExitStack) -> Worker | WorkerError:
+    try:
+        worker = Worker(launch)
+        stack.callback(worker.close)
+        worker.wait_until_ready()
+    except WorkerError as error:
+        return error
+    return worker
+
+
+def _answer(worker: Worker, launch: Launch, prompt: BenchPrompt, plan: ContestPlan) -> Answer:
     time.sleep(SETTLE_S)
-    return worker.ask(prompt.ids, plan.max_tokens)
+    return worker.ask(prompt.ids, plan.max_tokens, launch.mode)
 
 
 def _note(

@@ -30,7 +30,8 @@ class PeerArm:
     weights: str  # one of WEIGHTS
     speculative: bool
     quantised: bool  # other numbers than the reference's: other tokens are no fault
-    options: Mapping[str, Any]  # what its worker reads
+    options: Mapping[str, Any] = field(default_factory=dict)  # read as the model is loaded
+    mode: Mapping[str, Any] = field(default_factory=dict)  # read with each prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _peer(name: str, table: dict[str, Any]) -> Peer:
 
 
 def _arm(peer: str, table: dict[str, Any]) -> PeerArm:
-    arm = PeerArm(options=table.pop("options", {}), **table)
+    arm = PeerArm(**table)
     if arm.weights not in WEIGHTS:
         raise ValueError(f"weights of {peer} must be one of {', '.join(WEIGHTS)}: {arm.weights!r}")
     return arm

@@ -124,4 +124,5 @@ def _launch(each: NamedArm, python: Path, weights: Weights, machine: Machine) ->
         "options": dict(each.arm.options),
     }
     worker = Path(__file__).with_name("own_worker.py") if own else LOOP.with_name(each.peer.worker)
-    return Launch(python, worker, config, each.peer.environment, PROJECT if own else None)
+    path = PROJECT if own else None
+    return Launch(python, worker, config, each.peer.environment, path, each.arm.mode)

@@ -63,7 +63,7 @@ def _notes(report: Report) -> list[str]:
         "* other weights by quantisation: other tokens are to be expected.",
         "Ratios: time per token after the first over ours on the same prompt, median and 95 % "
         "interval over prompts (from 6 on); above 1 ours is faster.",
-        f"{len(report['prompts'])} prompts of {settings['prompts']}, {settings['repeats']} measured "
-        f"answers each, greedy, at most {settings['max_tokens']} tokens, one stream",
+        f"{len(report['prompts'])} prompts of {settings['prompts']}, each measured "
+        f"{settings['repeats']} times, greedy, at most {settings['max_tokens']} tokens, one stream",
         f"{environment['model']}, {environment['hardware']}, {environment['threads']} threads",
     ]

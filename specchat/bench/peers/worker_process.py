@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +37,12 @@ class Launch:
     config: Mapping[str, Any]  # as `workers/loop.py` describes it
     environment: Mapping[str, str]  # variables beside those of this process
     path: Path | None = None  # where our own worker finds this project
+    mode: Mapping[str, Any] = field(default_factory=dict)  # sent with each prompt
+
+    @property
+    def process(self) -> str:
+        """The same for launches that one process can serve."""
+        return json.dumps([str(self.worker), dict(self.config)], sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,12 @@ class Worker:
     """Starts at once; `wait_until_ready` before the first `ask`. One caller at a time."""
 
     def __init__(self, launch: Launch) -> None:
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._replies: queue.Queue[str] = queue.Queue()
+        command = [launch.python, LOOP, launch.worker, json.dumps(dict(launch.config))]
         try:
             self._process = subprocess.Popen(
-                [str(launch.python), str(LOOP), str(launch.worker), json.dumps(dict(launch.config))],
+                [str(part) for part in command],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
                 text=True, encoding="utf-8", env=_variables(launch),
             )  # fmt: skip
@@ -82,14 +90,21 @@ class Worker:
         """
         self._reply(within_s)
 
-    def ask(self, ids: Sequence[int], max_tokens: int, within_s: float = ANSWER_WITHIN_S) -> Answer:
-        """The answer to one prompt.
+    def ask(
+        self,
+        ids: Sequence[int],
+        max_tokens: int,
+        mode: Mapping[str, Any],
+        within_s: float = ANSWER_WITHIN_S,
+    ) -> Answer:
+        """The answer to one prompt in one of the peer's modes.
 
         Raises:
             WorkerError: there is none.
         """
         try:
-            self._input.write(json.dumps({"ids": list(ids), "max_tokens": max_tokens}) + "\n")
+            asked = {"ids": list(ids), "max_tokens": max_tokens, "mode": dict(mode)}
+            self._input.write(json.dumps(asked) + "\n")
             self._input.flush()
         except OSError:
             raise WorkerError(self._last_words()) from None
@@ -102,10 +117,8 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process, whatever it does."""
-        try:
+        with contextlib.suppress(OSError):  # it died with something unread
             self._input.close()
-        except OSError:
-            pass  # it died with something unread
         try:
             self._process.wait(GONE_WITHIN_S)
         except subprocess.TimeoutExpired:

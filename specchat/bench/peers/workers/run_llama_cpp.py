@@ -1,12 +1,16 @@
 """llama.cpp's server by xllamacpp, plain or with one of its n-gram speculations."""
 
+from __future__ import annotations
+
 import json
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 import xllamacpp
 
 
-def load(config):
+def load(config: dict[str, Any]) -> Callable[..., None]:
     """Options: `speculative` (a name such as "NGRAM_SIMPLE"), `size_n` (tokens that must match)
     and `size_m` (tokens drafted)."""
     params = xllamacpp.CommonParams()
@@ -17,7 +21,9 @@ def load(config):
     _speculate(params.speculative, config["options"])
     server = xllamacpp.Server(params)
 
-    def generate(ids, max_tokens, emit):
+    def generate(
+        ids: list[int], max_tokens: int, mode: dict[str, Any], emit: Callable[[list[int]], None]
+    ) -> None:
         asked = {"prompt": ids, "n_predict": max_tokens, "temperature": 0, "top_k": 1}
         asked |= {"stream": True, "return_tokens": True, "cache_prompt": False}
         request = urllib.request.Request(
@@ -33,7 +39,7 @@ def load(config):
     return generate
 
 
-def _speculate(speculative, options):
+def _speculate(speculative: Any, options: dict[str, Any]) -> None:
     if "speculative" not in options:
         return
     kind = f"COMMON_SPECULATIVE_TYPE_{options['speculative']}"
