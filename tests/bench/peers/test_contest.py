@@ -40,9 +40,7 @@ def test_every_arm_answers_every_prompt_once_more_than_it_is_timed(tmp_path: Pat
 
 def test_progress_ends_at_its_total(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    run_contest(
-        {"a": launch(tmp_path, COUNTING)}, PROMPTS, PLAN, lambda *step: told.append(step)
-    )
+    run_contest({"a": launch(tmp_path, COUNTING)}, PROMPTS, PLAN, lambda *step: told.append(step))
     assert told == [(done, 9) for done in range(1, 10)]
 
 
