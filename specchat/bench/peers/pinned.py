@@ -80,13 +80,14 @@ def _peer(name: str, table: dict[str, Any]) -> Peer:
     arms = tuple(_arm(name, arm) for arm in table.pop("arms"))
     if not arms or len({arm.name for arm in arms}) < len(arms):
         raise ValueError(f"{name} needs arms, each of another name")
-    lists = {key: tuple(table.pop(key, ())) for key in ("requirements", "remove")}
-    for requirement in lists["requirements"]:
+    requirements = tuple(table.pop("requirements", ()))
+    for requirement in requirements:
         if not _PINNED.fullmatch(requirement):
             raise ValueError(f"{name} must pin one version, got {requirement!r}")
-    if not lists["requirements"] and name != OWN:
+    if not requirements and name != OWN:
         raise ValueError(f"{name} names no requirements")
-    return Peer(name=name, arms=arms, **lists, **table)
+    remove = tuple(table.pop("remove", ()))
+    return Peer(name=name, arms=arms, requirements=requirements, remove=remove, **table)
 
 
 def _arm(peer: str, table: dict[str, Any]) -> PeerArm:
