@@ -51,12 +51,10 @@ def _install(peer: Peer, wanted: Path, python: Path) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     _ran([sys.executable, "-m", "venv", "--clear", str(wanted)])
     _ran([*pip, "install", "--quiet", *peer.requirements])
-    if peer.remove:
-        _ran([*pip, "uninstall", "--quiet", "--yes", *peer.remove])
 
 
 def _key(peer: Peer) -> str:
-    told = [peer.requirements, peer.remove, sys.version_info[:2]]
+    told = [peer.requirements, sys.version_info[:2]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
 
 

@@ -42,9 +42,6 @@ class Peer:
     worker: str  # a file in `workers`, or "own"
     arms: tuple[PeerArm, ...]
     requirements: tuple[str, ...] = ()  # each pinned to one version
-    remove: tuple[str, ...] = ()  # installed by others, and unfit
-    environment: Mapping[str, str] = field(default_factory=dict)  # variables of its worker
-    on_demand: bool = False  # only where it is named
 
 
 def read_peers(file: Path) -> list[Peer]:
@@ -61,13 +58,13 @@ def read_peers(file: Path) -> list[Peer]:
 
 
 def chosen_peers(peers: list[Peer], names: str | None) -> list[Peer]:
-    """Our own, and those of a comma-separated list: all that are not on demand without one.
+    """Our own, and those of a comma-separated list: all without one.
 
     Raises:
         PeersError: a name is not known.
     """
     if names is None:
-        return [peer for peer in peers if not peer.on_demand]
+        return peers
     wanted = {name.strip() for name in names.split(",")} - {""}
     known = {peer.name for peer in peers}
     if unknown := sorted(wanted - known):
@@ -86,8 +83,7 @@ def _peer(name: str, table: dict[str, Any]) -> Peer:
             raise ValueError(f"{name} must pin one version, got {requirement!r}")
     if not requirements and name != OWN:
         raise ValueError(f"{name} names no requirements")
-    remove = tuple(table.pop("remove", ()))
-    return Peer(name=name, arms=arms, requirements=requirements, remove=remove, **table)
+    return Peer(name=name, arms=arms, requirements=requirements, **table)
 
 
 def _arm(peer: str, table: dict[str, Any]) -> PeerArm:

@@ -125,4 +125,4 @@ def _launch(each: NamedArm, python: Path, weights: Weights, machine: Machine) ->
     }
     worker = Path(__file__).with_name("own_worker.py") if own else LOOP.with_name(each.peer.worker)
     path = PROJECT if own else None
-    return Launch(python, worker, config, each.peer.environment, path, each.arm.mode)
+    return Launch(python, worker, config, path, each.arm.mode)

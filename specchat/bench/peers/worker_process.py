@@ -35,7 +35,6 @@ class Launch:
     python: Path
     worker: Path  # the file with `load`
     config: Mapping[str, Any]  # as `workers/loop.py` describes it
-    environment: Mapping[str, str]  # variables beside those of this process
     path: Path | None = None  # where our own worker finds this project
     mode: Mapping[str, Any] = field(default_factory=dict)  # sent with each prompt
 
@@ -163,4 +162,4 @@ def _variables(launch: Launch) -> dict[str, str]:
     found |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     if launch.path is not None:
         found["PYTHONPATH"] = str(launch.path)
-    return found | dict(launch.environment)
+    return found

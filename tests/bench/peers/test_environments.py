@@ -56,11 +56,6 @@ def test_another_version_takes_the_place_of_the_earlier_one(
     assert not earlier.exists()
 
 
-def test_what_does_not_fit_is_removed_again(ran: list[list[str]], tmp_path: Path) -> None:
-    environment_of(replace(PEER, remove=("slow",)), tmp_path)
-    assert ran[-1][3:] == ["--disable-pip-version-check", "uninstall", "--quiet", "--yes", "slow"]
-
-
 def test_what_the_installer_said_is_told() -> None:
     with pytest.raises(InstallError, match=r"^no luck$"):
         environments._ran([sys.executable, "-c", "import sys; sys.exit('no luck')"])

@@ -62,16 +62,6 @@ def test_ours_runs_beside_whatever_is_named() -> None:
     assert chosen_peers(peers, None) == peers
 
 
-def test_what_is_on_demand_runs_only_where_it_is_named(tmp_path: Path) -> None:
-    peers = read(
-        tmp_path,
-        f'[specchat]\nworker = "own"\n{ARM}\n'
-        f'[big]\nworker = "w.py"\non_demand = true\nrequirements = ["big==1.0"]\n{ARM}',
-    )
-    assert [peer.name for peer in chosen_peers(peers, None)] == [OWN]
-    assert [peer.name for peer in chosen_peers(peers, "big")] == [OWN, "big"]
-
-
 def test_a_name_that_is_not_known_is_refused() -> None:
     with pytest.raises(PeersError, match=r"--peers knows .*transformers.*; got gpt4all"):
         chosen_peers(read_peers(PEERS_FILE), "gpt4all,llama.cpp")

@@ -42,4 +42,4 @@ def launch(
     file = folder / f"worker_{abs(hash(source))}.py"
     file.write_text(textwrap.dedent(source))
     config = {"model": "", "threads": 1, "eos_ids": [EOS], "context": 64, "bf16": False}
-    return Launch(Path(sys.executable), file, config | {"options": options}, {}, None, mode or {})
+    return Launch(Path(sys.executable), file, config | {"options": options}, None, mode or {})
