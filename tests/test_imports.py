@@ -53,6 +53,14 @@ LAYERS: dict[str, set[str]] = {
         "specchat.speculators",
     },
     "specchat.bench.injections": {"specchat.bench", "specchat.chat"},
+    "specchat.bench.peers.workers": set(),  # run where only a peer is installed
+    "specchat.bench.peers": {
+        "specchat.bench",
+        "specchat.engine",
+        "specchat.evidence",
+        "specchat.loader",
+        "specchat.pretrained",
+    },
     "specchat.bench.redaction": {"specchat.chat"},
     "specchat.bench": {"specchat.engine", "specchat.evidence"},
     "specchat.training": {

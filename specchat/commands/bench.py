@@ -17,6 +17,7 @@ from specchat.commands.bench_answers import answers
 from specchat.commands.bench_gpu import gpu
 from specchat.commands.bench_http import http
 from specchat.commands.bench_injections import injections
+from specchat.commands.bench_peers import peers
 from specchat.commands.bench_speculators import speculators
 from specchat.commands.measurement_options import Measured, measuring
 from specchat.commands.shared import Limit, Raw
@@ -38,12 +39,13 @@ bench_app.command()(answers)
 bench_app.command()(gpu)
 bench_app.command()(http)
 bench_app.command()(injections)
+bench_app.command()(peers)
 bench_app.command()(speculators)
 
 
 @bench_app.callback()
 def bench() -> None:
-    """Measurements that take a while: under load, on a GPU."""
+    """Measurements that take a while: under load, on a GPU, beside other engines."""
 
 
 @bench_app.command()

@@ -226,6 +226,7 @@ def explained() -> Iterator[None]:
 def _user_errors() -> tuple[type[Exception], ...]:
     from specchat.bench.load.plan import LoadError
     from specchat.bench.load.sender_process import SenderError
+    from specchat.bench.peers.pinned import PeersError
     from specchat.bench.prompts import PromptsError
     from specchat.bench.report import ReportError
     from specchat.chat.company.profile import CompanyError
@@ -238,6 +239,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         PromptsError,
         ReportError,
         LoadError,
+        PeersError,
         SenderError,
         CompanyError,
         ChatError,

@@ -94,7 +94,7 @@ class Engine:
         self._new_pool()
         self._validation = Validation(info, self.pool.total * self.pool.page_size)
         self._detokenizer = detokenizer
-        self._eos_ids = frozenset(eos_ids)
+        self.eos_ids = frozenset(eos_ids)
         self._queue = queue or CompileQueue(enabled=False)
         cost = StepCost(runner.place, runner.prior_ms)
         policy = Policy(cost, self.options.max_nodes)
@@ -386,7 +386,7 @@ class Engine:
             request=request,
             stream=stream,
             tokens=list(request.prompt_ids),
-            output=OutputText(params, self._eos_ids, detokenize),
+            output=OutputText(params, self.eos_ids, detokenize),
             max_new_tokens=params.max_tokens,
             noise=noise_of(params, self.info.vocab_size, self._runner.device),
             order=self._order,

@@ -1,0 +1,1 @@
+"""Other engines beside ours: the same prompts on the same weights, each in its own environment."""
