@@ -15,7 +15,7 @@ import typer
 
 from specchat import gc_pauses
 from specchat.commands import shared
-from specchat.commands.bench import bench_app
+from specchat.commands.bench.group import bench_app
 from specchat.commands.data import data_app
 from specchat.commands.knowledge import knowledge_app
 from specchat.commands.measurement_options import Measured, measuring, warm_engine

@@ -10,8 +10,8 @@ from specchat.bench.injections.cases import Injection, read_injections
 from specchat.bench.injections.scoring import try_injection
 from specchat.chat.knowledge import Knowledge
 from specchat.chat.service import ChatService
-from specchat.commands.bench_answers import ChatAssistant
-from specchat.commands.bench_injections import BUNDLED
+from specchat.commands.bench.answers import ChatAssistant
+from specchat.commands.bench.injections import BUNDLED
 from tests.chat.asked import Make
 
 OBEDIENT = (

@@ -47,7 +47,7 @@ F22 several answers in one
     tests/engine/output/test_end_of_turn.py::test_what_stands_behind_an_answer_ends_it
 F23 what a colleague wrote
     tests/chat/test_grounded.py::test_a_colleagues_word_is_newer_than_records_and_pages
-    tests/chat/answer/test_colleague.py::test_less_nearness_will_do_where_a_day_or_an_amount_is_asked_for_and_there
+    tests/chat/turns/test_colleague.py::test_less_nearness_will_do_where_a_day_or_an_amount_is_asked_for_and_there
 F24 storage is blocked
     tests/ui/test_shell_browser.py::test_a_widget_works_where_storage_is_blocked_and_keeps_nothing
 F25 who wants a person

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from specchat.chat.answer.colleague import told
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.answer.intent import Intent, asks_in_german, intent_of
 from specchat.chat.answer.reading import PageReader
@@ -16,6 +15,7 @@ from specchat.chat.company.orders import OrderLookup
 from specchat.chat.company.profile import Company
 from specchat.chat.knowledge import Exchange, Knowledge, Passage
 from specchat.chat.slots.message import Message, joined
+from specchat.chat.turns.colleague import told
 from specchat.chat.types import ChatTurn
 
 

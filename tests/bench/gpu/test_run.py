@@ -19,7 +19,7 @@ from specchat.bench.gpu.context import GpuBench, OutOfTimeError, Report
 from specchat.bench.gpu.run import gpu_text, run_gpu_bench
 from specchat.bench.prompts import BenchPrompt
 from specchat.bench.race_series import RacePlan
-from specchat.commands.bench_gpu import gpu_app
+from specchat.commands.bench.gpu import gpu_app
 from specchat.engine.cuda import kernels
 from specchat.engine.model.runner import ModelRunner
 from specchat.engine.model.step_output import StepOutput
@@ -172,7 +172,7 @@ class Absent(importlib.abc.MetaPathFinder):
         if name.partition(".")[0] in self.names:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
-import specchat.bench.gpu.run, specchat.commands.bench_gpu, specchat.bench.gpu.__main__
+import specchat.bench.gpu.run, specchat.commands.bench.gpu, specchat.bench.gpu.__main__
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from specchat.bench.peers.pinned import OWN, Peer, PeersError, chosen_peers, read_peers
 from specchat.bench.peers.worker_process import LOOP
-from specchat.commands.bench_peers import PEERS_FILE
+from specchat.commands.bench.peers import PEERS_FILE
 
 ARM = 'arms = [{ name = "plain", weights = "directory", speculative = false, quantised = false }]'
 

@@ -50,7 +50,7 @@ SAID = (
     "specchat/bench/load/*.py", "specchat/bench/speculator_comparison.py",
     "specchat/chat/company/orders.py", "specchat/chat/redaction/redact.py",
     "specchat/chat/types.py", "specchat/engine/**/*.py", "specchat/evidence/scenario.py",
-    "specchat/commands/bench.py", "specchat/loader.py", "specchat/remote/engine.py",
+    "specchat/commands/bench/group.py", "specchat/loader.py", "specchat/remote/engine.py",
     "specchat/remote/loading.py", "storage/store.py", "storage/writer.py",
 )  # fmt: skip
 """Where words come from that sentences are made of."""

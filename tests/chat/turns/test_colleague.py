@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from specchat.chat.answer.colleague import NEAR, NEAR_OF_KIND, told
+from specchat.chat.turns.colleague import NEAR, NEAR_OF_KIND, told
 from specchat.chat.types import ChatTurn
 
 REFUND = "I refund 20 EUR by Friday."

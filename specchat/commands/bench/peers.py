@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from specchat.bench.peers.preparation import Machine
     from specchat.bench.prompts import BenchPrompt
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PEERS_FILE = ROOT / "assets" / "benchmarks" / "peers.toml"
 ROOM = 256
 """Tokens by which a peer's context is rounded up, beyond the longest prompt and answer."""

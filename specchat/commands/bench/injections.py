@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specchat.commands import shared
-from specchat.commands.bench_answers import ChatAssistant
+from specchat.commands.bench.answers import ChatAssistant
 from specchat.commands.measurement_options import Measured, measuring
 from specchat.commands.shared import Limit
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from specchat.chat.company.profile import Company
     from specchat.chat.knowledge import Knowledge
 
-BUNDLED = Path(__file__).resolve().parents[2] / "assets/benchmarks/injections/injections.jsonl"
+BUNDLED = Path(__file__).resolve().parents[3] / "assets/benchmarks/injections/injections.jsonl"
 
 
 @measuring

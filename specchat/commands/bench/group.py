@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specchat.commands import shared
-from specchat.commands.bench_answers import answers
-from specchat.commands.bench_gpu import gpu
-from specchat.commands.bench_http import http
-from specchat.commands.bench_injections import injections
-from specchat.commands.bench_peers import peers
-from specchat.commands.bench_speculators import speculators
+from specchat.commands.bench.answers import answers
+from specchat.commands.bench.gpu import gpu
+from specchat.commands.bench.http import http
+from specchat.commands.bench.injections import injections
+from specchat.commands.bench.peers import peers
+from specchat.commands.bench.speculators import speculators
 from specchat.commands.measurement_options import Measured, measuring
 from specchat.commands.shared import Limit, Raw
 
@@ -93,7 +93,7 @@ def load(
         from specchat.bench.load.plan import LoadPlan, run_load
         from specchat.bench.load.report import LoadSource, load_report
         from specchat.bench.load.text import load_text
-        from specchat.commands import bench_load_options as setup
+        from specchat.commands.bench import load_options as setup
         from specchat.evidence.load import Objective
 
         arrivals = setup.numbers("--rates", rates, float)
