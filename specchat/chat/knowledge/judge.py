@@ -30,7 +30,7 @@ class Calibration:
 WITH_VECTORS = Calibration(scale=20.4, none=0.362)
 WORDS_ALONE = Calibration(scale=6.7, none=0.64)  # on bm25 / (bm25 + 2)
 DECLINE = 0.2
-UNSURE = 0.55
+UNSURE = 0.5
 SECOND = 0.15
 """Below `DECLINE` nothing is given, below `UNSURE` the answer says that it is not sure; a second
 passage is given from `SECOND` of the first one's chance. The chance is that of both together.

@@ -134,9 +134,6 @@ class _Bound:
         try:
             for view_state in screens:
                 yield self._tab.rendered(view_state)
-            # Gradio sends the last screen once more when the event has ended, over whatever was
-            # pressed in between: so the last one changes nothing.
-            yield self._tab.rendered(ChatViewState())
         finally:
             screens.close()
 

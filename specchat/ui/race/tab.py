@@ -178,8 +178,6 @@ def _screens(
     try:
         for view_state in screens:
             yield rendered(view_state)
-        # Gradio sends the last screen once more when the event has ended: it changes nothing.
-        yield rendered(RaceViewState())
     finally:
         screens.close()
 

@@ -169,5 +169,5 @@ def test_the_kernels_compile_for_a_gpu() -> None:
     )
     assert code.returncode == 0, code.stderr
     assert [line.split()[1] for line in code.stdout.splitlines()] == [
-        "attention", "attention", "join", "write", "sample", "norm", "gate", "rotate"
+        "attention", "attention", "attention", "join", "write", "sample", "norm", "gate", "rotate"
     ]  # fmt: skip
