@@ -54,7 +54,7 @@ def _find_both(page: Page, url: str) -> None:
     expect(page.locator("#sc-dash-tiles .sc-tile").first).to_contain_text("turns, 1 race")
     page.get_by_role("tab", name="Turns", exact=True).click()
     table = page.locator("#sc-table")
-    expect(table).to_contain_text("chat")
+    expect(table).to_contain_text("Chat")
     expect(table).to_contain_text("plain")
     page.get_by_role("tab", name="Engine", exact=True).click()
     expect(page.locator("#sc-live")).to_contain_text("eager")
