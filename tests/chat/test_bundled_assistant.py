@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from specchat.chat.company.profile import load_company
+from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
 from specchat.evidence.scenario import SCENARIOS, Scenario
 from specchat.loader import LoadedModel, LoadOptions, load
@@ -36,7 +37,8 @@ def loaded() -> Iterator[LoadedModel]:
 def test_the_situations_of_the_race_are_answered_well(
     loaded: LoadedModel, store: Store, scenario: Scenario
 ) -> None:
-    service = ChatService(loaded, store, load_company())
+    knowledge = load_knowledge(store, load_company()).knowledge
+    service = ChatService(loaded, store, load_company(), knowledge=knowledge)
     *_, last = service.answer(service.new_conversation(OWNER), scenario.question, owner=OWNER)
     said = last.text
     assert re.search(EXPECTED[scenario.key], said, re.IGNORECASE)

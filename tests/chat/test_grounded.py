@@ -98,6 +98,17 @@ def test_an_order_is_not_lost_behind_a_page(make_chat: Make) -> None:
     assert "Express delivery costs $12.90." in both
 
 
+def test_what_is_to_be_done_about_an_order_is_said_too(make_chat: Make) -> None:
+    chat = make_chat(uses_slots=False, model="care", orders=True)
+    for question in ("I want to cancel order 4417", "order 4417: can i change the address?"):
+        says(chat, "Your order 4417 is on its way.")
+        said = ask(chat, question)[-1].text
+        assert said.startswith("Your order 4417 is on its way.")
+        assert "My Orders, choose the order" in said
+    says(chat, "Your order 4417 is on its way.")
+    assert ask(chat, "was order 4417 cancelled?")[-1].text == "Your order 4417 is on its way."
+
+
 def test_it_says_where_it_is_not_sure(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("specchat.chat.answer.preparation.UNSURE", 1.1)
     says(chat, COST)

@@ -30,6 +30,17 @@ from storage.records import AnswerState
 FITS = 0.4
 """The chance from which a page is believed against a model that says it does not know."""
 
+_TO_DO = re.compile(
+    r"\b(?:change|cancel|return|exchange|swap|replace|redirect|edit|correct|add|remove|"
+    r"send (?:\w+ )?back|give (?:\w+ )?back|pick (?:\w+ )?up|wrong|missing|broken?|damaged|cracked|"
+    r"smashed|torn|scratched|leak\w*|faulty|defective|stopped working|"
+    r"(?:does|did)(?:n['’]?t| not) (?:work|fit)|invoice|receipt|"
+    r"ändern|stornieren|umtauschen|ersetzen|hinzufügen|zurück(?:geben|schicken|senden)|falsch\w*|"
+    r"fehlt|kaputt\w*|defekt\w*|beschädigt\w*|zerbrochen\w*|rechnung|quittung)\b",
+    re.IGNORECASE,
+)
+"""Something is to be done about an order, which its record does not tell how."""
+
 _NUMBER = re.compile(r"\w*\d[\w.,]*\w|\d")
 _SHARED_WORDS = 4  # in a row, that show where an answer comes from
 
@@ -59,7 +70,7 @@ def settled(answer: str, grounds: Grounds) -> Settled:
     declined = declines(answer)
     left_out = grounds.verbatim and any(lacks(answer, each) for each in grounds.excerpts)
     text, replaced_by = answer, ""
-    both = grounds.parts > 1 and bool(grounds.passages)
+    both = _asks_both(grounds)
     silent = grounds.verbatim and not tells(answer, grounds.records)
     if grounds.records and (wrong or declined or silent or (left_out and both)):
         text, replaced_by = _from_records(grounds), "records"
@@ -119,7 +130,8 @@ def _from_records(grounds: Grounds) -> str:
 
 def _asks_both(grounds: Grounds) -> bool:
     """True where a message asks about an order and something that a page answers."""
-    return grounds.parts > 1 and bool(grounds.passages) and grounds.chance >= FITS
+    asks = grounds.parts > 1 or _TO_DO.search(grounds.question) is not None
+    return asks and bool(grounds.passages) and grounds.chance >= FITS
 
 
 # -- a page in its own words -------------------------------------------------------------------

@@ -22,7 +22,8 @@ def intent_of(message: str) -> Intent:
     if wants_person(message):
         return "person"
     short = len(message) <= _LONGEST_TALK
-    return "talk" if short and _TALK.fullmatch(message.strip()) else "question"
+    talk = short and (_TALK.fullmatch(message.strip()) or _only_thanks(message))
+    return "talk" if talk else "question"
 
 
 _FACES = re.compile(
@@ -153,7 +154,8 @@ _THANKS = (
 _GOODBYE = (
     r"(?:bye+(?: bye)?|good ?bye|see (?:you|ya)|cya|good night|take care|have a (?:nice|good|great)"
     r" (?:day|evening|one|weekend)|tschüss|auf wiedersehen|ciao|no,? (?:that['’]?s|that was|thats) "
-    r"(?:all|everything|it)|nothing else|nope)"
+    r"(?:all|everything|it)|nothing else|nope|never ?mind"
+    r"(?:[\s,]+(?:i(?:['’]?ve)? )?(?:found|got|sorted|solved|figured) (?:it|that)(?: out)?)?)"
 )
 _ROBOT = (
     r"(?:(?:so )?(?:are|r) (?:you|u) (?:an? )?(?:real(?: person| human)?|robot|bot|chat ?bot|human"
@@ -184,3 +186,26 @@ _GERMAN_TALK = re.compile(
     re.IGNORECASE,
 )
 _TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)
+_THANKS_TEXT = "thanks thank thx ty cheers appreciated appreciate danke dankeschön"
+_AROUND_TEXT = """
+a absolute absolutely actually again ah all already am and answer answered answering anyway are as
+at away bunch bye clear cleared day do done easy enough everything exactly fast fine for friendly
+gave glad go going good got great have heaps help helped helpful helping helps i i'll i'm i've if
+im in info information is it it's its ive just kindly know knowing life ll loads look lot lots love
+luck made makes many mate me million mind much my needed nice no now of oh ok okay on one patience
+perfect perfectly prompt quick quickly really reply respond responding response right saved sense
+service so solved sorted sounds super sure team that that's thats the then think this time to too
+took truly try u understand understood up ur use useful ve very wait wanted was well were will
+wonderful worked works would ya yeah yep yes you you're you've your
+alles antwort auskunft das die dir du für geholfen gut habe haben hat hilfe ich ihnen ihre ist mir
+nun schnelle sehr sie verstanden vielen werde
+"""
+_THANKED = frozenset(_THANKS_TEXT.split())
+_TALKED = _THANKED | frozenset(_AROUND_TEXT.split())
+"""Thanks, and what stands around them where they ask for nothing."""
+
+
+def _only_thanks(message: str) -> bool:
+    """ "thanks, that helped": thanks, and no word that could be about anything else."""
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", message.lower().replace("’", "'"))
+    return "?" not in message and not _THANKED.isdisjoint(words) and _TALKED.issuperset(words)

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from specchat.chat.knowledge.full_text import FullText
 from specchat.chat.knowledge.passage import Found, Passage
 
-NEAREST = 2.0
+NEAREST = 3.0
 """What the nearest sentence counts beside the whole passage."""
+
+TITLED = "titled"
+"""Names how a passage is turned into vectors: stored ones of another making are not used."""
 
 WORDS_WEIGHT = 0.06
 WORDS_HALF = 2.0
@@ -46,11 +49,35 @@ class Vectors(Protocol):
         ...
 
 
+def passage_vectors(passages: Sequence[Passage], vectors: Vectors) -> list[Matrix]:
+    """Of each passage the vector of the whole, then one of each sentence: `[parts, dimensions]`.
+
+    That of a sentence is the mean of its vectors alone and under the title, without which "Write to
+    us with what went wrong" is about anything. The right page first of 151 questions to three
+    companies (among the first two), by the sentence alone 109 (128), under its title 117 (129), by
+    the mean of both 121 (131), and 117 (132) with `NEAREST` 3 for 2; of 1,071 questions to three
+    kinds of company .747 (.895), .740 (.868), .754 (.887) and .764 (.891).
+    """
+    alone = [text for each in passages for text in each.sentences]
+    titled = [each.under_title(text) for each in passages for text in each.sentences]
+    texts = list(dict.fromkeys([*(each.whole for each in passages), *alone, *titled]))
+    rows = dict(zip(texts, vectors.encode(texts), strict=True))
+    return [
+        np.stack(
+            [
+                rows[each.whole],
+                *((rows[text] + rows[each.under_title(text)]) / 2 for text in each.sentences),
+            ]
+        )
+        for each in passages
+    ]
+
+
 class Index:
     """Passages ready to be searched; never changed once built. Safe to use from any thread."""
 
     def __init__(self, passages: Sequence[Passage], vectors: Sequence[NDArray[Any]] | None) -> None:
-        """`vectors` are those of each passage's parts, `[parts, dimensions]`; None without."""
+        """`vectors` are the `passage_vectors` of each; None without."""
         self.passages = tuple(passages)
         self._full_text = FullText(self.passages)
         self._rows = {each.id: row for row, each in enumerate(self.passages)}

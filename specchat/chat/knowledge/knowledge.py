@@ -15,7 +15,7 @@ from specchat.chat.company.profile import Company
 from specchat.chat.knowledge.asked import Exchange, Query, queries, query_vectors
 from specchat.chat.knowledge.company_pages import company_passages
 from specchat.chat.knowledge.excerpt import FIRST_WORDS, NEXT_WORDS, excerpt, in_turn, shared_words
-from specchat.chat.knowledge.index import Index, Matrix, Vectors
+from specchat.chat.knowledge.index import TITLED, Index, Matrix, Vectors, passage_vectors
 from specchat.chat.knowledge.judge import Judgement, Likelihoods, judged, read
 from specchat.chat.knowledge.language import language_of
 from specchat.chat.knowledge.passage import COMPANY, Found, Passage
@@ -197,14 +197,15 @@ class Knowledge:
         if self._vectors is None:
             return None
         missing = {each.sha: each for each in passages if each.sha not in self._known}
-        stored = self._store.knowledge.vectors(self._vectors.name, sorted(missing))
+        name = f"{self._vectors.name} {TITLED}"
+        stored = self._store.knowledge.vectors(name, sorted(missing))
         found = {sha: _from_blob(blob, self._vectors.dimensions) for sha, blob in stored.items()}
         fresh = [each for sha, each in missing.items() if sha not in stored]
         if fresh:
             computed = self._compute(fresh)
             blobs = {sha: rows.tobytes() for sha, rows in computed.items()}
             keep = frozenset(each.sha for each in (*self._own, *passages))
-            self._store.knowledge.put_vectors(self._vectors.name, blobs, keep)
+            self._store.knowledge.put_vectors(name, blobs, keep)
             found |= computed
         known = self._known | found
         self._known = known
@@ -213,11 +214,10 @@ class Knowledge:
     def _compute(self, passages: Sequence[Passage]) -> dict[str, Half]:
         """The vectors of all parts of these passages, by the SHA-256 of each."""
         assert self._vectors is not None
-        parts = [part for each in passages for part in each.parts]
-        encoded = self._vectors.encode(parts).astype(np.float16)
-        ends = np.cumsum([len(each.parts) for each in passages])
-        split = np.split(encoded, ends[:-1])
-        return {each.sha: rows for each, rows in zip(passages, split, strict=True)}
+        found = passage_vectors(passages, self._vectors)
+        return {
+            each.sha: rows.astype(np.float16) for each, rows in zip(passages, found, strict=True)
+        }
 
 
 def _row(passage: Passage, position: int) -> PassageRow:

@@ -30,9 +30,18 @@ class Passage:
         return content_sha(self.title, self.text)
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """What has vectors: title and text as a whole, then each sentence."""
-        return (f"{self.title}\n{self.text}", *sentences(self.text)[:MOST_PARTS])
+    def whole(self) -> str:
+        """Title and text."""
+        return self.under_title(self.text)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What has vectors of its own beside the whole."""
+        return tuple(sentences(self.text)[:MOST_PARTS])
+
+    def under_title(self, text: str) -> str:
+        """A piece of the passage with its title above it."""
+        return f"{self.title}\n{text}"
 
 
 @dataclass(frozen=True, slots=True)

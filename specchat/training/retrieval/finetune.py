@@ -231,9 +231,16 @@ def _read(file: Path, model: Any, tokenizer: Any, recipe: Recipe) -> list[_Pages
     found = []
     for writing in range(recipe.writings):
         shop = written(data, seed=1_000 + writing)
-        whole = encoded(model, tokenizer, [f"{page.title}\n{page.text}" for page in shop.pages])
         sentences = [list(page.sentences.values()) for page in shop.pages]
-        parts = encoded(model, tokenizer, [each for page in sentences for each in page])
+        whole = encoded(model, tokenizer, [f"{page.title}\n{page.text}" for page in shop.pages])
+        alone = [text for said in sentences for text in said]
+        titled = [
+            f"{page.title}\n{text}"
+            for page, said in zip(shop.pages, sentences, strict=True)
+            for text in said
+        ]
+        both = [encoded(model, tokenizer, texts) for texts in (alone, titled)]
+        parts = (both[0] + both[1]) / 2
         found.append(_Pages(shop, whole, parts, tuple(map(len, sentences))))
     return found
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from specchat.chat.knowledge.asked import Exchange, Query, queries
-from specchat.chat.knowledge.index import Index, Vectors
+from specchat.chat.knowledge.index import Index, Vectors, passage_vectors
 from specchat.chat.knowledge.judge import WITH_VECTORS, Calibration, chances, judged
 from specchat.chat.knowledge.knowledge import LOOKED_AT
 from specchat.chat.knowledge.passage import Found, Passage
@@ -102,7 +102,7 @@ def _indexed(shop: Shop, vectors: Vectors | None) -> Index:
         Passage(id=page.id, source=shop.kind, title=page.title, text=page.text)
         for page in shop.pages
     ]
-    encoded = None if vectors is None else [vectors.encode(each.parts) for each in passages]
+    encoded = None if vectors is None else passage_vectors(passages, vectors)
     return Index(passages, encoded)
 
 

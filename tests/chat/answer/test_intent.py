@@ -14,7 +14,9 @@ from specchat.chat.answer.intent import intent_of
      "good evening", "help", "ok thx", "Danke schön!", "cheers mate", "thanks a lot guys",
      "thanks a lot, that was it",
      "hallo zusammen", "thanks, you're a star", "ur a legend!!", "really appreciate it",
-     "You have been very helpful, thank you so much", "great service", "das war sehr nett"],
+     "You have been very helpful, thank you so much", "great service", "das war sehr nett",
+     "thanks that helped", "ok thank you, I'll do that then", "that solved it, thank you so much",
+     "thx, makes sense now", "danke, das hat mir sehr geholfen", "never mind, found it"],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
     assert intent_of(text) == "talk"
@@ -47,7 +49,10 @@ def test_a_wish_for_a_person(text: str) -> None:
      "do I need to speak to someone to return it?", "can I return this without talking to a human?",
      "Muss ich mit einem Mitarbeiter sprechen, um zu kündigen?", "kein Mensch hat mir geantwortet",
      "I talked to an agent yesterday and he said 5 days", "I need support with my return",
-     "a person signed for my parcel", "how do I talk about this in a review", "I want my money"],
+     "thanks, I want to cancel", "thanks but it did not help", "thank you, and the refund?",
+     "thank you, my order came", "thanks, still waiting", "thanks, i have a problem",
+     "thanks, that is not right", "thanks, what now", "a person signed for my parcel",
+     "how do I talk about this in a review", "I want my money"],
 )  # fmt: skip
 def test_a_question(text: str) -> None:
     assert intent_of(text) == "question"

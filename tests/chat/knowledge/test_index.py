@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from specchat.chat.knowledge.full_text import FullText, search_words
-from specchat.chat.knowledge.index import Index
+from specchat.chat.knowledge.index import Index, passage_vectors
 from specchat.chat.knowledge.passage import Passage
 from tests.chat.knowledge.made_up import WordVectors
 
@@ -22,7 +22,7 @@ PAGES = (
 
 
 def index(vectors: WordVectors | None = None) -> Index:
-    encoded = None if vectors is None else [vectors.encode(page.parts) for page in PAGES]
+    encoded = None if vectors is None else passage_vectors(PAGES, vectors)
     return Index(PAGES, encoded)
 
 
@@ -69,9 +69,25 @@ def test_the_nearest_sentence_finds_a_long_page() -> None:
     filler = " ".join(f"Sentence{n} of topic{n} says thing{n}." for n in range(12))
     long = Passage("long", "a", "Everything", f"{filler} Umbrellas can be rented.")
     other = Passage("other", "a", "Umbrellas", "Raincoats, boots, hats, gloves are sold here.")
-    both = Index([other, long], [vectors.encode(each.parts) for each in (other, long)])
+    both = Index([other, long], passage_vectors((other, long), vectors))
     (best, _) = both.search([("umbrellas rented", 1.0)], vectors.encode(["umbrellas rented"]), 2)
     assert best.passage.id == "long"
+
+
+def test_a_sentence_is_about_what_its_title_says() -> None:
+    vectors = WordVectors()
+    pages = (
+        Passage("complaint", "a", "Complaints", "Opening remark. Write to us about it."),
+        Passage("review", "a", "Reviews", "Opening remark. Write to us about it."),
+    )
+    (rows, _) = passage_vectors(pages, vectors)
+    assert rows.shape == (3, vectors.dimensions)
+    alone, titled = vectors.encode([pages[0].sentences[1], f"Complaints\n{pages[0].sentences[1]}"])
+    assert np.allclose(rows[2], (alone + titled) / 2)
+    found = Index(pages, passage_vectors(pages, vectors))
+    question = "write complaints"
+    (best, _) = found.search([(question, 1.0)], vectors.encode([question]), 2)
+    assert best.passage.id == "complaint"
 
 
 def test_pages_in_another_language_are_left_out() -> None:
