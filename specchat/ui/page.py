@@ -29,6 +29,7 @@ from specchat.ui.language import CHOICE
 from specchat.ui.race.events import RaceEvents
 from specchat.ui.race.tab import bind_race, build_race_tab, linked, opener
 from specchat.ui.shared.alerts import notes
+from specchat.ui.shared.blocks import LeanBlocks
 from specchat.ui.shared.format import figure, model_name
 from specchat.ui.shared.identity import identity_box
 from specchat.ui.shared.sampling_controls import EngineQueue
@@ -56,7 +57,7 @@ def build_app(
     """The whole app on running parts; `serve` puts it on the network. `problems` are said at the
     top of the demo: what does not work, though the chat does."""
     queue = EngineQueue(settings.concurrency)
-    app = gr.Blocks(title=service.company.name, analytics_enabled=False, fill_width=True)
+    app = LeanBlocks(title=service.company.name, analytics_enabled=False, fill_width=True)
     with app:
         gr.Navbar(visible=False)
         _customer(app, service, queue, settings)
