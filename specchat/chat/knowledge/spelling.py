@@ -13,6 +13,7 @@ from specchat.chat.knowledge.language import language_of
 
 SHORTEST = 4  # letters of a word that is looked at, and of what it may become
 TWO_FROM = 8  # letters from which two slips are allowed; one below
+NAMES_BELOW = 6  # letters under which a word with another letter is taken for a name
 MOST_WORDS = 24  # of a message
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -29,7 +30,8 @@ class Spelling:
     wrong, or two that changed places (optimal string alignment, `rapidfuzz`). Of several the one
     with the same letters is taken, then that with the same first letter, then a longer one, then
     the most frequent. Where no word of the pages is near, an English message's word becomes a
-    common one that is one slip away: "smok" is found by a page that says "smoking".
+    common one that is one slip away: "smok" is found by a page that says "smoking". A short word
+    with another letter in it is no slip then but a name: "amex" is not "alex".
     """
 
     def __init__(
@@ -71,7 +73,8 @@ class Spelling:
         slips = 2 if len(word) >= TWO_FROM else 1
         of_pages = _nearest(word, self._long, slips, self._counts)
         if of_pages is None and english:
-            return _nearest(word, self._common, 1, self._rank) or written
+            common = _nearest(word, self._common, 1, self._rank) or written
+            return written if len(word) < NAMES_BELOW and _other_letter(word, common) else common
         return of_pages or written
 
 
@@ -87,6 +90,11 @@ def _nearest(word: str, words: Sequence[str], slips: int, weight: Mapping[str, i
         return swapped, -distance, other[0] == word[0], left_out, weight[other]
 
     return max(near, key=likelihood)[0] if near else None
+
+
+def _other_letter(word: str, other: str) -> bool:
+    """True where one letter stands for another."""
+    return len(word) == len(other) and sorted(word) != sorted(other)
 
 
 def _forms(word: str) -> tuple[str, ...]:

@@ -45,10 +45,12 @@ def test_nothing_but_words_changes(text: str) -> None:
 
 
 def test_what_no_page_has_becomes_a_common_word() -> None:
-    common = ["open", "smoke", "happens", "order", "smock", "rauch"]
+    common = ["open", "smoke", "happens", "order", "smock", "rauch", "alex", "idea", "arrival"]
     spelling = Spelling(PAGES, KNOWN.__contains__, common)
     assert spelling.corrected("can i smok here") == "can i smoke here"
     assert spelling.corrected("what hapens") == "what happens"
+    assert spelling.corrected("amex, or ikea's card") == "amex, or ikea's card"
+    assert spelling.corrected("on arrivel, opne it") == "on arrival, open it"
     assert spelling.corrected("how do i retrun it") == "how do i return it"  # the pages first
     assert spelling.corrected("Kann ich hier smok kaufen oder nicht?") == (
         "Kann ich hier smok kaufen oder nicht?"
