@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -25,6 +26,8 @@ from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
 from specchat.settings import Settings, SettingsError
 from specchat.ui.delivery import middleware
+from specchat.ui.desk.door import desk_routes
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
 from specchat.ui.page_files import page_head, page_routes
@@ -65,6 +68,11 @@ class Parts:
     page: gr.Blocks
     company: Company
     api: Api
+    desk: DeskSessions
+
+    def routes(self) -> list[BaseRoute]:
+        """What is served beside the page: the API, and the door of the desk."""
+        return [*self.api.routes(), *desk_routes(self.desk)]
 
     def close(self, patience_s: float = 0.0) -> None:
         """Begin no new answer, let those under way end for `patience_s` or until Ctrl-C, stop the
@@ -113,7 +121,8 @@ def compose(settings: Settings) -> Parts:
         store.close()
         raise
     problems = (*loaded.problems, *(found.problems if found else ()))
-    page = build_app(service, loaded.engine, store, settings, problems)
+    desk = DeskSessions(settings.desk_key or _new_desk_key())
+    page = build_app(service, loaded.engine, store, settings, desk, problems)
     api = build_api(
         loaded,
         service,
@@ -123,7 +132,13 @@ def compose(settings: Settings) -> Parts:
         concurrency=settings.concurrency,
         defaults=Defaults(settings.max_tokens, settings.temperature),
     )
-    return Parts(loaded, store, service, page, company, api)
+    return Parts(loaded, store, service, page, company, api, desk)
+
+
+def _new_desk_key() -> str:
+    key = secrets.token_urlsafe(9)
+    log.info("the support desk opens with the key %s", key)
+    return key
 
 
 def _model(settings: Settings) -> AnyModel:
@@ -156,7 +171,7 @@ def launch(settings: Settings) -> None:
     with gc_pauses.none():
         parts = compose(settings)
     try:
-        listen(parts.page, settings, parts.company, parts.api.routes())
+        listen(parts.page, settings, parts.company, parts.routes())
         gc_pauses.shorten()
         log.info("specchat answers on %s", address(settings))
         log.info("the API below %s/v1 is %s", address(settings), parts.api.access.rule)
