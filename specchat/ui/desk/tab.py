@@ -80,7 +80,7 @@ class DeskTab:
 def build_desk_tab(replies: list[str]) -> DeskTab:
     """Lay the desk out; events are bound by `bind_desk`."""
     alert = gr.HTML("", elem_id="sc-desk-alert")
-    with gr.Column(elem_id="sc-desk-door") as door:
+    with gr.Column(scale=0, elem_id="sc-desk-door") as door:
         gr.HTML(f'<div class="sc-disclosure">{text.INTRO}</div>')
         key = gr.Textbox(label=text.KEY, type="password", max_lines=1, elem_id="sc-key")
         enter = gr.Button(text.OPEN, variant="primary", elem_id="sc-desk-open")

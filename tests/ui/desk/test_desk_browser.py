@@ -103,6 +103,7 @@ def test_the_door_is_a_card_in_the_middle(new_context: New, site: Site) -> None:
         box = card.bounding_box()
         assert box
         assert 340 <= box["width"] <= 370
+        assert box["height"] < 400
         assert abs(box["x"] + box["width"] / 2 - width / 2) < 8
         assert "SPECCHAT" not in page.locator("body").inner_text()
 
