@@ -10,6 +10,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from specchat.ui.compressed_files import CompressedFiles
+
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -106,6 +108,7 @@ def middleware(head: str) -> list[Middleware]:
     are not compressed."""
     return [
         Middleware(SafeHeaders),
+        Middleware(CompressedFiles),
         Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6),
         Middleware(EarlyHead, head=head),
     ]
