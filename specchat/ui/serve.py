@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
 from specchat.ui.page_files import page_head, page_routes
+from specchat.ui.preload import preloads
 from specchat.ui.shared.sign_in import read_accounts
 from specchat.ui.shared.theme import HEAD, theme
 from storage import Store, open_store
@@ -206,22 +207,27 @@ def listen(
     """Put the page on the network, with nothing sent to anybody else, and return. The routes
     `beside` it come first."""
     try:
-        page.launch(**launch_options(settings, company, beside), prevent_thread_lock=True)
+        options = launch_options(settings, company, beside, preloads(page))
+        page.launch(**options, prevent_thread_lock=True)
     except OSError as error:
         raise PortError(_port_message(settings.host, settings.port, str(error))) from error
 
 
 def launch_options(
-    settings: Settings, company: Company, beside: Sequence[BaseRoute] = ()
+    settings: Settings,
+    company: Company,
+    beside: Sequence[BaseRoute] = (),
+    links: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """How the page is launched here and on Spaces: private, server rendered by nobody."""
+    """How the page is launched here and on Spaces: private, server rendered by nobody. `links`
+    are what each view is sent before its first script."""
     return {
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
         "app_kwargs": {
             "routes": [*beside, dictionary_route(company), *page_routes()],
-            "middleware": middleware(HEAD + language_head(company) + page_head()),
+            "middleware": middleware(HEAD + language_head(company) + page_head(), links or {}),
         },
         "auth": read_accounts(settings.auth).check if settings.auth else None,
         "footer_links": ["api"],

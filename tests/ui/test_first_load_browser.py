@@ -1,14 +1,17 @@
-"""What a customer's first look costs: bytes, shifts of what is already drawn, and what is kept."""
+"""What a first look costs: bytes, shifts of what is already drawn, and what browsers keep."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from specchat.ui import preload
 from tests.ui.conftest import WAIT_MS, Site, eventually
 
 expect.set_options(timeout=WAIT_MS)
@@ -61,6 +64,42 @@ def test_a_first_look_is_light_and_holds_still(look: Callable[[], Look]) -> None
     assert looks[-1].largest_ms > 0
     for each in looks:
         assert each.shift < MOST_SHIFT, each
+
+
+@pytest.mark.parametrize("view", ["", "demo", "desk"])
+def test_a_page_names_at_its_beginning_what_it_will_need(
+    new_context: Callable[..., BrowserContext], site: Site, view: str
+) -> None:
+    sent = httpx.get(f"{site.url}/{view}").text
+    named = set(re.findall(r'<link rel="(?:module)?preload"[^>]* href="\./assets/([^"]*)">', sent))
+    assert len(named) > 20
+    page = new_context().new_page()
+    needed: set[str] = set()
+    page.on("request", lambda asked: needed.add(asked.url.rpartition("/")[2]))
+    bare = re.sub(r'<link rel="(?:module)?preload"[^>]*>', "", sent)
+    page.route(
+        f"{site.url}/{view}", lambda route: route.fulfill(body=bare, content_type="text/html")
+    )
+    page.goto(f"{site.url}/{view}")
+    expect(page.locator("#sc-question textarea, #sc-key input")).to_be_visible()
+    for _ in range(100):
+        if named <= needed:
+            break
+        page.wait_for_timeout(200)
+    assert named <= needed
+    assert len({each for each in needed if each.endswith((".js", ".css"))} - named) < 20
+
+
+def test_another_gradio_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, "FRONTEND", tmp_path)
+    assert preload.view_files(["html"]) == []
+    (tmp_path / "index.html").write_text("<html>")
+    assert preload.view_files(["html"]) == []
+    entry = '<script type="module" crossorigin src="./assets/index-1.js"></script>'
+    (tmp_path / "index.html").write_text(entry)
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "index-1.js").write_text("import(`./Index-2.js`),__vite__mapDeps([7])")
+    assert preload.view_files(["html"]) == []
 
 
 def asset(site: Site) -> str:
