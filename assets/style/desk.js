@@ -1,6 +1,7 @@
 // The desk: times of day in the reader's zone, the newest message in view, and the keys of those who
-// answer many: j and k for the next and the previous customer, Ctrl + Enter to send.
-(() => {
+// answer many: j and k for the next and the previous customer, Ctrl + Enter to send. What the door
+// answers to a key is handed on in its place.
+window.specchatDesk = (() => {
   const locale = () => (specchat.isGerman() ? "de" : []);
   const clock = (time) => {
     const made = new Date(time.dateTime);
@@ -32,4 +33,11 @@
   const start = () => new MutationObserver(drawn).observe(document.body, { childList: true, subtree: true });
   if (document.body) start();
   else addEventListener("DOMContentLoaded", start);
+
+  const atTheDoor = (method, headers) => fetch("desk/session", { method, headers })
+    .then((answer) => String(answer.status), () => "");
+  return {
+    enter: (key) => atTheDoor("POST", { "X-Desk-Key": encodeURIComponent(key.toWellFormed?.() ?? key) }),
+    lock: () => atTheDoor("DELETE", {}),
+  };
 })();

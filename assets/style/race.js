@@ -180,7 +180,7 @@ document.addEventListener("click", (event) => {
   if (again.run === run) replay(again);
   else {
     props.value = again;
-    [update, updateSteps, updateShare].forEach((each) => each()); // only the server's values are watched
+    [update, updateSteps, updateTimeline, updateShare].forEach((each) => each()); // only the server's values are watched
   }
   board.scrollIntoView({ block: "nearest" });
 });

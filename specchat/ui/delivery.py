@@ -4,11 +4,14 @@ fetching anything from elsewhere, whatever a text on the page says."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from specchat.ui.compressed_files import CompressedFiles
 
 POLICY = "; ".join(
     (
@@ -57,15 +60,18 @@ class SafeHeaders:
 
 
 class EarlyHead:
-    """Puts a head into every page as it is sent.
+    """Puts a head into every page as it is sent, and behind Gradio's first script links to what
+    that will ask for.
 
     Gradio's own option adds it by script once the page is drawn, which then moves; and its preview
     for other sites speaks of Gradio and points to a picture elsewhere, so it goes.
     """
 
-    def __init__(self, app: ASGIApp, head: str) -> None:
+    def __init__(self, app: ASGIApp, head: str, preloads: Mapping[str, str]) -> None:
+        """`preloads` are HTML, by the page's path without slashes."""
         self._app = app
         self._head = head.encode()
+        self._preloads = preloads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -85,6 +91,8 @@ class EarlyHead:
                 page += message.get("body", b"")
                 if not message.get("more_body"):
                     page = _PREVIEW.sub(b"", page).replace(b"<head>", b"<head>" + self._head, 1)
+                    links = self._preloads.get(scope["path"].strip("/"), "").encode()
+                    page = _ENTRY.sub(lambda found: found[0] + links, page, count=1)
                     MutableHeaders(scope=started)["content-length"] = str(len(page))
                     await send(started)
                     await send({"type": "http.response.body", "body": page})
@@ -92,6 +100,7 @@ class EarlyHead:
         await self._app(scope, receive, sent)
 
 
+_ENTRY = re.compile(rb'<script type="module" crossorigin src="[^"]*"></script>')
 _PREVIEW = re.compile(rb"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*")
 
 
@@ -101,11 +110,12 @@ def _is_page(start: Message) -> bool:
     return kind.startswith("text/html") and "content-encoding" not in headers
 
 
-def middleware(head: str) -> list[Middleware]:
-    """For the application that Gradio makes; `head` is what every page begins with. Event streams
-    are not compressed."""
+def middleware(head: str, preloads: Mapping[str, str]) -> list[Middleware]:
+    """For the application that Gradio makes; `head` is what every page begins with, `preloads` as
+    `EarlyHead` takes them. Event streams are not compressed."""
     return [
         Middleware(SafeHeaders),
+        Middleware(CompressedFiles),
         Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6),
-        Middleware(EarlyHead, head=head),
+        Middleware(EarlyHead, head=head, preloads=preloads),
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Sequence
 from functools import partial
 from html import escape
@@ -24,6 +22,7 @@ from specchat.ui.dashboard.speculators_section import bind_speculators, build_sp
 from specchat.ui.dashboard.tab import bind_dashboard, build_dashboard_tab
 from specchat.ui.dashboard.tools import bind_evidence_tools, build_evidence_tools
 from specchat.ui.desk.events import DeskEvents
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.desk.tab import bind_desk, build_desk_tab
 from specchat.ui.language import CHOICE
 from specchat.ui.race.events import RaceEvents
@@ -40,8 +39,6 @@ from storage import Store
 if TYPE_CHECKING:
     from specchat.engine.interface import AnyEngine
 
-log = logging.getLogger(__name__)
-
 DEMO, DESK = "demo", "desk"
 """Where the other views are."""
 SIGN_OUT = '<a href="./logout">Sign out</a>'
@@ -52,10 +49,12 @@ def build_app(
     engine: AnyEngine,
     store: Store,
     settings: Settings,
+    sessions: DeskSessions,
     problems: Sequence[str] = (),
 ) -> gr.Blocks:
-    """The whole app on running parts; `serve` puts it on the network. `problems` are said at the
-    top of the demo: what does not work, though the chat does."""
+    """The whole app on running parts; `serve` puts it on the network, with what opens the
+    `sessions` of the desk. `problems` are said at the top of the demo: what does not work, though
+    the chat does."""
     queue = EngineQueue(settings.concurrency)
     app = LeanBlocks(title=service.company.name, analytics_enabled=False, fill_width=True)
     with app:
@@ -66,7 +65,7 @@ def build_app(
         _demo(app, service, engine, store, queue, settings, problems)
     with app.route("Desk", f"/{DESK}", show_in_navbar=False):
         gr.Navbar(visible=False)
-        _desk(service, queue, settings)
+        _desk(app, service, queue, sessions)
     service.when_erased(partial(let_go, app))
     app.queue(max_size=queue.max_size, default_concurrency_limit=settings.concurrency)
     return app
@@ -129,25 +128,17 @@ def _demo(
     add_api(service, races, queue, *sampling)
 
 
-def _desk(service: ChatService, queue: EngineQueue, settings: Settings) -> None:
+def _desk(app: gr.Blocks, service: ChatService, queue: EngineQueue, sessions: DeskSessions) -> None:
     """Where colleagues answer customers who want a person."""
     with gr.Column(elem_id="sc-shell", elem_classes="sc-desk"):
         gr.HTML(desk_header(service.company.name), elem_id="sc-header")
         desk = build_desk_tab([reply.name for reply in service.company.replies])
-    bind_desk(desk, _desk_events(service, settings), queue)
+    bind_desk(desk, DeskEvents(service.handoffs, sessions, service.company), queue, app)
 
 
 def _problems(problems: Sequence[str]) -> None:
     if problems:
         gr.HTML(notes(problems), elem_id="sc-problems")
-
-
-def _desk_events(service: ChatService, settings: Settings) -> DeskEvents:
-    key = settings.desk_key
-    if key is None:
-        key = secrets.token_urlsafe(9)
-        log.info("the support desk opens with the key %s", key)
-    return DeskEvents(service.handoffs, key, service.company)
 
 
 def shop_header(company: str, *, signed_in: bool = False) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,12 @@ from specchat.chat.knowledge.loading import load_knowledge
 from specchat.chat.service import ChatService
 from specchat.settings import Settings, SettingsError
 from specchat.ui.delivery import middleware
+from specchat.ui.desk.door import desk_routes
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.language import dictionary_route, language_head
 from specchat.ui.page import build_app
 from specchat.ui.page_files import page_head, page_routes
+from specchat.ui.preload import preloads
 from specchat.ui.shared.sign_in import read_accounts
 from specchat.ui.shared.theme import HEAD, theme
 from storage import Store, open_store
@@ -65,6 +69,11 @@ class Parts:
     page: gr.Blocks
     company: Company
     api: Api
+    desk: DeskSessions
+
+    def routes(self) -> list[BaseRoute]:
+        """What is served beside the page: the API, and the door of the desk."""
+        return [*self.api.routes(), *desk_routes(self.desk)]
 
     def close(self, patience_s: float = 0.0) -> None:
         """Begin no new answer, let those under way end for `patience_s` or until Ctrl-C, stop the
@@ -113,7 +122,8 @@ def compose(settings: Settings) -> Parts:
         store.close()
         raise
     problems = (*loaded.problems, *(found.problems if found else ()))
-    page = build_app(service, loaded.engine, store, settings, problems)
+    desk = DeskSessions(settings.desk_key or _new_desk_key())
+    page = build_app(service, loaded.engine, store, settings, desk, problems)
     api = build_api(
         loaded,
         service,
@@ -123,7 +133,13 @@ def compose(settings: Settings) -> Parts:
         concurrency=settings.concurrency,
         defaults=Defaults(settings.max_tokens, settings.temperature),
     )
-    return Parts(loaded, store, service, page, company, api)
+    return Parts(loaded, store, service, page, company, api, desk)
+
+
+def _new_desk_key() -> str:
+    key = secrets.token_urlsafe(9)
+    log.info("the support desk opens with the key %s", key)
+    return key
 
 
 def _model(settings: Settings) -> AnyModel:
@@ -156,7 +172,7 @@ def launch(settings: Settings) -> None:
     with gc_pauses.none():
         parts = compose(settings)
     try:
-        listen(parts.page, settings, parts.company, parts.api.routes())
+        listen(parts.page, settings, parts.company, parts.routes())
         gc_pauses.shorten()
         log.info("specchat answers on %s", address(settings))
         log.info("the API below %s/v1 is %s", address(settings), parts.api.access.rule)
@@ -191,22 +207,27 @@ def listen(
     """Put the page on the network, with nothing sent to anybody else, and return. The routes
     `beside` it come first."""
     try:
-        page.launch(**launch_options(settings, company, beside), prevent_thread_lock=True)
+        options = launch_options(settings, company, beside, preloads(page))
+        page.launch(**options, prevent_thread_lock=True)
     except OSError as error:
         raise PortError(_port_message(settings.host, settings.port, str(error))) from error
 
 
 def launch_options(
-    settings: Settings, company: Company, beside: Sequence[BaseRoute] = ()
+    settings: Settings,
+    company: Company,
+    beside: Sequence[BaseRoute] = (),
+    links: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """How the page is launched here and on Spaces: private, server rendered by nobody."""
+    """How the page is launched here and on Spaces: private, server rendered by nobody. `links`
+    are what each view is sent before its first script."""
     return {
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
         "app_kwargs": {
             "routes": [*beside, dictionary_route(company), *page_routes()],
-            "middleware": middleware(HEAD + language_head(company) + page_head()),
+            "middleware": middleware(HEAD + language_head(company) + page_head(), links or {}),
         },
         "auth": read_accounts(settings.auth).check if settings.auth else None,
         "footer_links": ["api"],

@@ -174,7 +174,7 @@ def test_the_whole_app_on_a_server(ours: Ours, tiny_model_dir: Path, tmp_path: P
         components = parts.page.config["components"]
         shown = [each["props"].get("value") for each in components]
         assert any(SEARCH_ALONE in value for value in shown if isinstance(value, str))
-        listen(parts.page, settings, parts.company, parts.api.routes())
+        listen(parts.page, settings, parts.company, parts.routes())
         body = {
             "model": "care-assistant",
             "messages": [{"role": "user", "content": QUESTION}],

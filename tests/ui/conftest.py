@@ -23,6 +23,8 @@ from specchat.chat.service import ChatService
 from specchat.loader import LoadOptions
 from specchat.settings import Settings
 from specchat.ui import build_app, listen
+from specchat.ui.desk.door import desk_routes
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.race import events as race_events
 from storage import MetricRow, Store, open_store
 from tests.app_process import served
@@ -106,8 +108,9 @@ def site(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with open_store(settings.database_url) as store:
         company = load_company()
         service = ChatService(loaded, store, company)
-        blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]
-        listen(blocks, settings, company)
+        desk = DeskSessions(DESK_KEY)
+        blocks = build_app(service, engine, store, settings, desk)  # type: ignore[arg-type]
+        listen(blocks, settings, company, desk_routes(desk))
         yield Site(f"http://127.0.0.1:{settings.port}", database, engine, store, service)
         blocks.close(verbose=False)
 

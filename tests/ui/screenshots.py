@@ -117,7 +117,7 @@ def _race(page: Page) -> None:
     page.locator("#sc-race-question textarea").fill(QUESTIONS[0])
     page.locator("#sc-race-start").click()
     expect(page.locator("#sc-race-headline .sc-big")).to_be_visible()
-    expect(page.locator("#sc-race-timeline .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#sc-race-board .sc-timeline svg[role=img]")).to_be_visible()
 
 
 def _dashboard(page: Page) -> None:

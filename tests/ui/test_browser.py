@@ -114,7 +114,7 @@ def test_a_race_shows_both_lanes_the_verdict_and_a_replay(page: Page, site: Site
     expect(board).to_have_attribute("data-phase", "replayed")
     lanes = page.locator("#sc-race-board .sc-lane-text")
     assert lanes.nth(0).inner_text() == lanes.nth(1).inner_text()
-    expect(page.locator("#sc-race-timeline .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#sc-race-board .sc-timeline svg[role=img]")).to_be_visible()
     total = float(page.locator("[data-lane=plain] .sc-lane-clock").inner_text().split()[0])
     slower = re.match(r"Shown (\d+) times slower", page.locator("[data-pace]").inner_text())
     assert total >= 2 or (slower and 1.9 <= total * int(slower[1]) <= 4.1)

@@ -1,5 +1,5 @@
 """Who may do what on the page: every endpoint, those too that only its own buttons use, called over
-HTTP by somebody else, by nobody and with a wrong key of the desk.
+HTTP by somebody else, by nobody and with a wrong session of the desk.
 
 The endpoints are the page's own list. One that is new has to be named in `ACCESS`, or this fails.
 """
@@ -14,6 +14,7 @@ from typing import Any, Literal
 import httpx
 import pytest
 
+from specchat.ui.desk.door import COOKIE, KEY_HEADER
 from specchat.ui.shared.identity import new_owner
 from storage import Store
 from storage.personal.records import Subject
@@ -24,7 +25,7 @@ WORDS = ("wallaby", "wombat", "bilby")  # in ann's question, race and comment
 VIEWS = 2  # customers and the demo have the same chat; what is there more often is one function
 Caller = Literal["other", "nobody"]
 
-OWN, DESK, OPEN = "its owner", "the desk's key", "anybody"
+OWN, DESK, OPEN = "its owner", "the desk's session", "anybody"
 
 _CHAT = (
     "ask sc-question.submit", "topic sc-chat.example_select", "retry sc-chat.retry",
@@ -42,8 +43,9 @@ _RACE = (
     "race program", "chat program",
 )  # fmt: skip
 _DESK = (
-    "lambda sc-desk-open.click", "lambda sc-customers.input", "lambda sc-reply-send.click",
-    "lambda sc-case-close.click", "lambda timer.tick",
+    "at_desk page.load", "at_desk sc-desk-open.click", "at_desk sc-desk-lock.click",
+    "at_desk sc-customers.input", "at_desk sc-reply-send.click", "at_desk sc-case-close.click",
+    "at_desk timer.tick",
 )  # fmt: skip
 _OPEN = (
     "lambda sc-delete.click", "lambda sc-delete-yes.click", "lambda sc-forget.click",
@@ -53,7 +55,7 @@ _OPEN = (
     "compared dropdown.input",
     "extrapolated sc-savings.expand", "lambda sc-export-csv.click", "lambda sc-export-json.click",
     "_opened tabitem.select", "_chosen dropdown.input", "lambda sc-speculators.expand",
-    "lambda sc-canned.input",
+    "canned sc-canned.input",
 )  # fmt: skip
 ACCESS = {
     **dict.fromkeys((*_CHAT, *_RACE), OWN),
@@ -98,6 +100,8 @@ def test_every_endpoint_is_named(site: Site) -> None:
 def test_nobody_else_reads_or_changes_what_is_anns(site: Site, ann: Ann, caller: Caller) -> None:
     before, called, eve = _of(site.store, ann.owner), Counter[str](), new_owner()
     with httpx.Client(base_url=site.url, timeout=WAIT_MS / 1000) as http:
+        if caller == "other":
+            http.cookies.set(COOKIE, "open-sesam")
         for name, endpoint in endpoints(http):
             called[name] += 1
             if called[name] > VIEWS or (caller == "nobody" and ACCESS[name] == OPEN):
@@ -119,7 +123,10 @@ def test_ann_and_the_desk_are_let_in(site: Site, ann: Ann) -> None:
                 http, endpoint, ann, ann.owner, "other", identity=identity, search=""
             )
             assert "wallaby" in call(http, endpoint, data), name
-        assert "wallaby" in call(http, by_name(http, "lambda sc-desk-open.click"), [DESK_KEY])
+        entered = by_name(http, "at_desk sc-desk-open.click")
+        assert "wallaby" not in call(http, entered, [DESK_KEY])
+        assert http.post("/desk/session", headers={KEY_HEADER: DESK_KEY}).status_code == 204
+        assert "wallaby" in call(http, entered, ["204"])
 
 
 def sent_values(
@@ -143,7 +150,7 @@ def sent_values(
         return ["A refund, please", 0.0, 16, None, owner, True]
     values = {
         "sc-identity": identity, "sc-conversations": ann.conversation, "sc-customers": ann.handoff,
-        "sc-key": "open-sesam", "sc-question": "What did I ask?", "sc-title": "mine",
+        "sc-key": "204", "sc-question": "What did I ask?", "sc-title": "mine",
         "sc-reply": "Never mind", "sc-score": 1, "sc-comment": "bad", "sc-search": search,
         "sc-race-question": "A refund, please",
     }  # fmt: skip

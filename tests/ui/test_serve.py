@@ -121,7 +121,8 @@ def test_a_lost_engine_ends_the_process_with_a_code_of_its_own(
         page=SimpleNamespace(is_running=engine_lost),
         loaded=SimpleNamespace(engine=SimpleNamespace(alive=not engine_lost)),
         company=None,
-        api=SimpleNamespace(routes=list, access=SimpleNamespace(rule="closed")),
+        api=SimpleNamespace(access=SimpleNamespace(rule="closed")),
+        routes=list,
         close=lambda patience_s: done.append("closed"),
     )
     monkeypatch.setattr(serve, "compose", lambda settings: parts)

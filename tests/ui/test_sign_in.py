@@ -21,6 +21,7 @@ from specchat.chat.service import ChatService
 from specchat.commands.main import app
 from specchat.loader import LoadOptions
 from specchat.settings import Settings, SettingsError
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.page import build_app
 from specchat.ui.serve import listen
 from specchat.ui.shared.identity import new_owner
@@ -57,7 +58,8 @@ def signed(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     with open_store(settings.database_url) as store:
         company = load_company()
         service = ChatService(loaded, store, company)
-        blocks = build_app(service, engine, store, settings)  # type: ignore[arg-type]
+        desk = DeskSessions(DESK_KEY)
+        blocks = build_app(service, engine, store, settings, desk)  # type: ignore[arg-type]
         listen(blocks, settings, company)
         url = f"http://127.0.0.1:{settings.port}"
         yield Site(url, folder / "site.db", engine, store, service)

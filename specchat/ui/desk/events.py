@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -11,18 +9,18 @@ from html import escape
 from specchat.chat.company.profile import Company
 from specchat.chat.handoff import Handoffs
 from specchat.ui.desk import labels as text
+from specchat.ui.desk.door import WRONG
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.shared import alerts as say
 from specchat.ui.shared.token_highlights import one_line
 from storage import Desk, TurnRow
-
-_WRONG_KEY_S = 0.5  # what a guess costs, whichever event it is made with
 
 
 @dataclass(frozen=True)
 class DeskViewState:
     """What changes at the desk. None leaves a part as it is."""
 
-    opened: bool | None = None  # the key was right
+    opened: bool | None = None  # False: the door is shown, and nothing of the room is left
     customers: list[tuple[str, str]] | None = None  # (line, hand-off id)
     chosen: str = ""
     case: str | None = None  # HTML: conversation of the chosen one
@@ -32,38 +30,44 @@ class DeskViewState:
 
 
 class DeskEvents:
-    """The events of the desk, free of components. Every one of them asks for the key."""
+    """The events of the desk, free of components. Every one of them asks for a session."""
 
-    def __init__(self, handoffs: Handoffs, key: str, company: Company) -> None:
+    def __init__(self, handoffs: Handoffs, sessions: DeskSessions, company: Company) -> None:
         self._handoffs = handoffs
-        self._key = key
+        self._sessions = sessions
         self._replies = _texts(company, company)
         self._german = _texts(company, company.german or company)
 
-    def enter(self, key: str | None) -> DeskViewState:
-        """Open the desk."""
-        if not self._right(key):
-            return DeskViewState(opened=False, alert=say.alert(text.WRONG_KEY))
-        return self._list("", opened=True)
+    def arrive(self, session: str | None) -> DeskViewState:
+        """The page was loaded: open it where the desk is open already."""
+        return self._list("", opened=True) if self._sessions.holds(session) else DeskViewState()
 
-    def refresh(self, key: str | None, chosen: str | None) -> DeskViewState:
-        """The list and the chosen case as they are now; nothing changes without the key."""
-        return self._list(chosen or "") if self._right(key) else DeskViewState()
+    def enter(self, session: str | None, answered: str | None) -> DeskViewState:
+        """The key was `answered` by the door; open the desk."""
+        if self._sessions.holds(session):
+            return self._list("", opened=True)
+        said = text.WRONG_KEY if answered == str(WRONG) else text.NOT_KEPT
+        return DeskViewState(opened=False, alert=say.alert(said))
 
-    def choose(self, key: str | None, chosen: str | None) -> DeskViewState:
-        """Read a case."""
-        return self._list(chosen or "") if self._right(key) else DeskViewState()
+    def lock(self, session: str | None) -> DeskViewState:
+        """Close the desk, in every tab of this browser."""
+        self._sessions.end(session)
+        return _locked()
+
+    def look(self, session: str | None, chosen: str | None) -> DeskViewState:
+        """The list and the chosen case as they are now."""
+        return self._list(chosen or "") if self._sessions.holds(session) else _locked()
 
     def canned(self, name: str | None, language: str | None) -> DeskViewState:
         """A canned reply into the box, in the language of the colleague's page ("en", "de")."""
         replies = self._german if language == "de" else self._replies
         return DeskViewState(reply=replies.get(name or "", ""))
 
-    def reply(self, key: str | None, chosen: str | None, written: str | None) -> DeskViewState:
+    def reply(self, session: str | None, chosen: str | None, written: str | None) -> DeskViewState:
         """Write to the customer. With an empty box nothing happens, as when the button is pressed
         twice."""
-        if not self._right(key):
-            return DeskViewState(alert=say.alert(text.WRONG_KEY))
+        if not self._sessions.holds(session):
+            return _locked()
         if not chosen:
             return DeskViewState(alert=say.alert(text.CHOOSE))
         if not written:
@@ -74,10 +78,10 @@ class DeskEvents:
             return DeskViewState(alert=_problem(error))
         return self._list(chosen, reply="", alert="")
 
-    def close(self, key: str | None, chosen: str | None) -> DeskViewState:
+    def close(self, session: str | None, chosen: str | None) -> DeskViewState:
         """The matter is settled."""
-        if not self._right(key):
-            return DeskViewState(alert=say.alert(text.WRONG_KEY))
+        if not self._sessions.holds(session):
+            return _locked()
         if not chosen:
             return DeskViewState(alert=say.alert(text.CHOOSE))
         try:
@@ -85,12 +89,6 @@ class DeskEvents:
         except say.EXPECTED as error:
             return DeskViewState(alert=_problem(error))
         return self._list("", reply="", alert="")
-
-    def _right(self, key: str | None) -> bool:
-        right = hmac.compare_digest((key or "").strip().encode(), self._key.encode())
-        if not right:
-            time.sleep(_WRONG_KEY_S)
-        return right
 
     def _list(
         self,
@@ -116,6 +114,10 @@ class DeskEvents:
             reply=reply,
             alert=alert,
         )
+
+
+def _locked() -> DeskViewState:
+    return DeskViewState(opened=False, alert=say.notes([text.LOCKED]))
 
 
 def _texts(company: Company, edition: Company) -> dict[str, str]:

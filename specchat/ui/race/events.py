@@ -21,7 +21,6 @@ from specchat.ui.race.result import MEASURING, about, headline_html, situation
 from specchat.ui.race.scenario_set import SetRow, set_headline, set_html
 from specchat.ui.race.verification_steps import TextOf, drawn_step, text_of
 from specchat.ui.shared import alerts as say
-from specchat.ui.shared.charts import race_timeline
 from specchat.ui.shared.format import model_name
 from storage import RaceArm, RaceRecord, Store
 from storage.records import Mode, TurnMetrics
@@ -41,7 +40,6 @@ class RaceViewState:
     board: dict[str, Any] | None = None
     headline: str | None = None  # HTML
     alert: str | None = None  # HTML
-    timeline: Any = None  # plotly figure
     racing: bool | None = None
     finished: PairResult | None = None
     answer: str | None = None
@@ -149,7 +147,6 @@ class RaceEvents:
             board(run, "done", lanes, known),
             headline_html(pair, _described(options, engine.info, before)),
             alert=warning,
-            timeline=race_timeline(pair, _provenance(options, engine.info)),
             racing=False,
             finished=pair,
             answer=lanes["speculative"].text(),

@@ -14,7 +14,7 @@ from specchat.ui.shared.theme import STYLE_DIRECTORY
 from specchat.ui.shared.token_highlights import style_of
 
 ARMS = ("plain", "speculative")
-SCRIPTS = ("race.js", "race_steps.js", "race_share.js")
+SCRIPTS = ("race.js", "race_steps.js", "race_timeline.js", "race_share.js")
 Phase = Literal["idle", "live", "done"]
 
 

@@ -86,7 +86,8 @@ def headline_html(pair: PairResult, settings: str) -> str:
 def about(
     pair: PairResult, question: str, settings: AnswerOptions, provenance: str
 ) -> dict[str, Any]:
-    """What a shared race says besides its tokens: question (redacted), verdict, settings."""
+    """What a shared race says besides its tokens: question (redacted), verdict, when each token
+    came, settings."""
     said = headline(pair)
     return {
         "question": question,
@@ -98,6 +99,7 @@ def about(
         "numbers": pair_numbers(pair.plain.stats, pair.speculative.stats),
         "provenance": provenance,
         "sources": _sources(pair.speculative),
+        "arms": {"plain": _over_time(pair.plain), "speculative": _over_time(pair.speculative)},
         "settings": {
             "temperature": settings.temperature,
             "max_tokens": settings.max_tokens,
@@ -106,6 +108,12 @@ def about(
             "nodes": settings.max_nodes,
         },
     }
+
+
+def _over_time(arm: ArmResult) -> dict[str, Any]:
+    """When each token came since the question was sent, and how long the first took."""
+    times = [round(ms, 2) for ms in arm.times_ms]
+    return {"times_ms": times, "ttft": duration(arm.stats.ttft_ms)}
 
 
 def _sources(arm: ArmResult) -> list[list[Any]]:

@@ -38,7 +38,6 @@ class RaceTab:
     alert: gr.HTML
     headline: gr.HTML
     board: gr.HTML
-    timeline: gr.Plot
     options: SamplingControls
     identity: gr.Textbox
 
@@ -48,7 +47,6 @@ class RaceTab:
             self.board,
             self.headline,
             self.alert,
-            self.timeline,
             self.start,
             self.stop,
             self.start_all,
@@ -96,10 +94,9 @@ def build_race_tab(
         "one after the other in random order. Then both are replayed from a common start.</p>"
     )
     tour()
-    timeline = gr.Plot(show_label=False, visible=False, elem_id="sc-race-timeline", buttons=[])
     return RaceTab(
-        question, start, stop, scenarios, start_all, results, alert, headline, board, timeline,
-        options, identity,
+        question, start, stop, scenarios, start_all, results, alert, headline, board, options,
+        identity,
     )  # fmt: skip
 
 
@@ -185,12 +182,10 @@ def _screens(
 def rendered(view_state: RaceViewState) -> tuple[Any, ...]:
     """A screen as values for `RaceTab.outputs`."""
     keep = gr.skip()
-    figure = view_state.timeline
     return (
         keep if view_state.board is None else view_state.board,
         keep if view_state.headline is None else view_state.headline,
         keep if view_state.alert is None else view_state.alert,
-        keep if figure is None else gr.update(value=figure, visible=True),
         keep if view_state.racing is None else gr.update(visible=not view_state.racing),
         keep if view_state.racing is None else gr.update(visible=view_state.racing),
         keep if view_state.racing is None else gr.update(interactive=not view_state.racing),

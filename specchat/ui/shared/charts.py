@@ -10,8 +10,6 @@ from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped]
 
-from specchat.bench.arms import ArmResult
-from specchat.bench.race import PairResult
 from specchat.ui.shared.format import duration, known
 from specchat.ui.shared.theme import GREY, PLAIN, SPECULATIVE
 
@@ -61,41 +59,6 @@ class Curve:
 TITLE_WIDTH = 44  # characters of a line
 MOST_LABELS = 12
 """Below an axis, before they run into each other."""
-
-
-def race_timeline(pair: PairResult, provenance: str) -> go.Figure:
-    """Tokens against milliseconds since each arm's own start; the first token is marked."""
-    figure = _figure(
-        "Tokens over time, from a common start", "ms since the question was sent", provenance
-    )
-    for mode, arm in (("plain", pair.plain), ("speculative", pair.speculative)):
-        _add_steps(figure, mode, arm)
-    figure.update_xaxes(rangemode="tozero")
-    figure.update_yaxes(title="tokens", rangemode="tozero")
-    return figure
-
-
-def _add_steps(figure: go.Figure, mode: str, arm: ArmResult) -> None:
-    colour = MODE_COLOURS[mode]
-    counts = list(range(1, len(arm.times_ms) + 1))
-    figure.add_scatter(
-        x=[0.0, *arm.times_ms],
-        y=[0, *counts],
-        mode="lines",
-        name=f"{mode}, TTFT {duration(arm.stats.ttft_ms)}",
-        line={"color": colour, "shape": "hv", "width": 2.5, "dash": MODE_DASHES[mode]},
-        hovertemplate="%{y} tokens after %{x:.0f} ms<extra>" + mode + "</extra>",
-    )
-    if arm.times_ms and known(arm.stats.ttft_ms):
-        figure.add_scatter(
-            x=[arm.times_ms[0]],
-            y=[1],
-            mode="markers",
-            showlegend=False,
-            marker={"color": colour, "size": 11, "symbol": MODE_SYMBOLS[mode],
-                    "line": {"color": "white", "width": 1}},
-            hovertemplate="first token after %{x:.0f} ms<extra>" + mode + "</extra>",
-        )  # fmt: skip
 
 
 def paired_scatter(points: Sequence[PairPoint], provenance: str) -> go.Figure:

@@ -37,11 +37,6 @@ class EngineQueue:
         """Options of an event that never waits for the engine."""
         return {"concurrency_limit": None, "api_visibility": "private"}
 
-    def guarded(self) -> dict[str, Any]:
-        """Options of an event that makes whoever has the wrong key wait: few at once, so that those
-        who guess hold up each other and not the page."""
-        return {"concurrency_id": "desk", "concurrency_limit": 4, "api_visibility": "private"}
-
     def latest(self) -> dict[str, Any]:
         """Options of an event that reads a control whose last value counts."""
         return kept(self.quick())

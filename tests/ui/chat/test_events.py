@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import gradio as gr
 import pytest
 
@@ -18,12 +16,11 @@ from specchat.ui.chat.sidebar_events import SidebarEvents
 from specchat.ui.chat.tab import build_chat_tab
 from specchat.ui.chat.view import ChatView
 from specchat.ui.chat.view_state import ChatViewState
-from specchat.ui.desk import events as desk_events
-from specchat.ui.desk.events import DeskEvents
-from specchat.ui.desk.tab import bind_desk, build_desk_tab
+from specchat.ui.desk.events import DeskEvents, DeskViewState
+from specchat.ui.desk.sessions import DeskSessions
 from specchat.ui.race.events import RaceEvents
 from specchat.ui.shared.identity import identity_of, new_owner
-from specchat.ui.shared.sampling_controls import EngineQueue, build_sampling_controls, read_options
+from specchat.ui.shared.sampling_controls import build_sampling_controls, read_options
 from storage import Store, StoreError
 from tests.ui.chat.asked import OPTIONS, asked, kept
 from tests.ui.double import ScriptedEngine
@@ -160,36 +157,37 @@ def test_no_new_title_is_kept_after_consent_is_withdrawn(
     assert view.titles(who)[0][0] == "The teapot"
 
 
-def test_the_desk_does_nothing_without_its_key(
-    service: ChatService, care: CareEvents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(desk_events, "time", SimpleNamespace(sleep=waits.append))
-    desk = DeskEvents(service.handoffs, "a long key", service.company)
+def test_the_desk_does_nothing_without_a_session(service: ChatService, care: CareEvents) -> None:
+    sessions = DeskSessions("a long key")
+    desk = DeskEvents(service.handoffs, sessions, service.company)
     who = care.person(kept()).identity
     assert who is not None
     (waiting,) = service.handoffs.queue()
-    for key in ("", "wrong", None):
-        assert desk.enter(key).opened is False
-        assert desk.refresh(key, waiting.handoff_id).case is None
-        assert desk.choose(key, waiting.handoff_id).customers is None
-        assert desk.reply(key, waiting.handoff_id, "Hello").alert
-        assert desk.close(key, waiting.handoff_id).alert
+    for session in ("", "a long key", None):
+        assert desk.arrive(session) == DeskViewState()
+        refused = (
+            desk.enter(session, "204"),
+            desk.look(session, waiting.handoff_id),
+            desk.reply(session, waiting.handoff_id, "Hello"),
+            desk.close(session, waiting.handoff_id),
+        )
+        assert [(each.opened, each.customers, each.case) for each in refused] == [
+            (False, None, None)
+        ] * 4
     assert service.handoffs.queue() == [waiting]
-    assert len(waits) == 3 * 5, "every guess costs time"
-    assert desk.enter(" a long key ").opened
-    assert "Choose a customer" in (desk.reply("a long key", None, "Hello").alert or "")
-    assert "write a reply" in (desk.reply("a long key", waiting.handoff_id, " ").alert or "")
-    assert len(waits) == 3 * 5
+    session = sessions.open("a long key")
+    assert desk.arrive(session).opened
+    assert desk.enter(session, "204").opened
+    assert "Choose a customer" in (desk.reply(session, None, "Hello").alert or "")
+    assert "write a reply" in (desk.reply(session, waiting.handoff_id, " ").alert or "")
+    assert desk.lock(session).opened is False
+    assert "is locked" in (desk.close(session, waiting.handoff_id).alert or "")
 
 
-def test_guesses_of_the_desk_key_leave_the_page_its_workers(service: ChatService) -> None:
-    with gr.Blocks() as page:
-        events = DeskEvents(service.handoffs, "a long key", service.company)
-        tab = build_desk_tab([])
-        bind_desk(tab, events, EngineQueue(16))
-    guarded = [event for event in page.fns.values() if tab.key in event.inputs]
-    assert {(event.concurrency_id, event.concurrency_limit) for event in guarded} == {("desk", 4)}
+def test_the_door_says_why_it_stays_closed(service: ChatService) -> None:
+    desk = DeskEvents(service.handoffs, DeskSessions("a long key"), service.company)
+    assert "Wrong key" in (desk.enter(None, "401").alert or "")
+    assert "keeps no cookie" in (desk.enter(None, "204").alert or "")
 
 
 def test_a_case_that_cannot_be_closed_is_said_to_stay(
@@ -201,8 +199,9 @@ def test_a_case_that_cannot_be_closed_is_said_to_stay(
     care.person(kept())
     (waiting,) = service.handoffs.queue()
     monkeypatch.setattr(store.care, "move_handoff", refuse)
-    desk = DeskEvents(service.handoffs, "a long key", service.company)
-    assert "is locked" in (desk.close("a long key", waiting.handoff_id).alert or "")
+    sessions = DeskSessions("a long key")
+    desk = DeskEvents(service.handoffs, sessions, service.company)
+    assert "is locked" in (desk.close(sessions.open("a long key"), waiting.handoff_id).alert or "")
 
 
 def test_an_identity_is_made_when_the_browser_has_none() -> None:

@@ -15,7 +15,7 @@ from specchat.ui.dashboard.tiles import empty_html, headline_html, live_html, ti
 from specchat.ui.shared import charts
 from storage import Store, TurnRecord, open_store
 from tests.ui.double import ScriptedEngine
-from tests.ui.made_up import metrics, pair, plain_stats, race, stats
+from tests.ui.made_up import metrics, race
 
 
 @pytest.fixture
@@ -159,13 +159,6 @@ def test_every_chart_prints_n_and_where_it_comes_from(store: Store) -> None:
 def test_modes_differ_by_more_than_colour(store: Store) -> None:
     assert len(set(charts.MODE_DASHES.values())) == len(charts.MODE_DASHES)
     assert len(set(charts.MODE_SYMBOLS.values())) == len(charts.MODE_SYMBOLS)
-
-
-@pytest.mark.parametrize("tokens", [0, 1, 2, 148])
-def test_a_timeline_of_any_length(tokens: int) -> None:
-    figure = charts.race_timeline(pair(plain_stats(tokens), stats(tokens)), "where")
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    assert [len(line.x) for line in lines] == [tokens + 1, tokens + 1]
 
 
 def test_alarms_are_shown(store: Store) -> None:

@@ -155,7 +155,7 @@ def views(page: Page, site: Site) -> list[tuple[str, set[str], set[str]]]:
     page.locator("#sc-race-all").click()
     expect(page.locator("#sc-race-results tbody tr")).to_have_count(5)
     expect(page.locator("#sc-race-start")).to_be_visible()
-    expect(page.locator("#sc-race-timeline .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#sc-race-board .sc-timeline svg[role=img]")).to_be_visible()
     page.locator("[data-share-link]").click()
     look("race")
     page.get_by_role("tab", name="Dashboard").click()

@@ -37,6 +37,7 @@ SHOWN = (
 NOT_SHOWN = (
     "__init__.py",
     "api.py",
+    "compressed_files.py",
     "delivery.py",
     "german.py",
     "identity.py",

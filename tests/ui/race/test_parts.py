@@ -138,6 +138,10 @@ def test_a_shared_race_carries_its_verdict_and_settings() -> None:
     settings = options(0.5, speculators=["mlp"], nodes=4)
     known = about(pair(plain_stats(), stats()), "q?", settings, "where")
     assert known["identical"] is True
+    assert {name: len(arm["times_ms"]) for name, arm in known["arms"].items()} == {
+        "plain": 148, "speculative": 148,
+    }  # fmt: skip
+    assert known["arms"]["plain"]["ttft"] == "38 ms"
     assert known["headline"].endswith("same answer ✓")
     assert known["settings"] == {
         "temperature": 0.5, "max_tokens": 32, "seed": 3, "speculators": ["mlp"], "nodes": 4,

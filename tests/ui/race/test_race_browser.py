@@ -107,6 +107,36 @@ def test_all_five_are_raced_on_a_phone_in_the_dark(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_race_draws_its_tokens_over_time_without_a_library_of_charts(
+    new_context: Callable[..., BrowserContext], site: Site
+) -> None:
+    page = new_context(viewport={"width": 1366, "height": 768}).new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_race(page, site.url)
+    page.get_by_role("button", name="Refund").click()
+    expect(page.locator("#sc-race-board .sc-race")).to_have_attribute("data-phase", "replayed")
+    chart = page.locator(".sc-timeline").get_by_role("img", name="Tokens over time")
+    expect(chart).to_have_attribute(
+        "aria-label",
+        re.compile(r"plain: \d+ tokens, TTFT \d.* s · speculative: \d+ tokens, TTFT \d.* s$"),
+    )
+    for arm in ("plain", "speculative"):
+        line = chart.locator(f".sc-curve-{arm}")
+        assert line.get_attribute("d").count("V") == len(site.engine.words(64))  # type: ignore[union-attr]
+        expect(chart.locator(f".sc-first-{arm}")).to_have_count(1)
+    dashes = [
+        chart.locator(f".sc-curve-{arm}").evaluate("e => getComputedStyle(e).strokeDasharray")
+        for arm in ("plain", "speculative")
+    ]
+    assert dashes[0] != dashes[1] == "none"
+    assert asked
+    assert not [url for url in asked if "plotly" in url.lower()]
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("document.querySelector('.sc-timeline svg[role=img]').clientWidth < 390")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_letters_and_line_styles_tell_sources_without_colour(page: Page, site: Site) -> None:
     open_race(page, site.url)
     page.locator("#sc-race-question textarea").fill("Where is it?")
