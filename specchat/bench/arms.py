@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -89,15 +90,18 @@ def arm_request(
 def run_together(engine: Engine, requests: Sequence[Request]) -> list[ArmResult]:
     """Submits all requests at once and returns their results in the same order.
 
-    Times are the engine's own, so reading one stream after the other changes nothing.
+    Each is submitted by a thread of its own: submitting waits for the step under way. Times are the
+    engine's own, so reading one stream after the other changes nothing.
 
     Raises:
         EngineError: a request was refused or ended early; the others are cancelled.
     """
-    streams = []
+    with ThreadPoolExecutor(max(1, len(requests))) as threads:
+        submitted = [threads.submit(engine.submit, request) for request in requests]
+    streams = [each.result() for each in submitted if each.exception() is None]
     try:
-        for request in requests:
-            streams.append(engine.submit(request))
+        for each in submitted:
+            each.result()  # raises what was refused
         results = []
         for stream in streams:
             recorder = ArmRecorder()

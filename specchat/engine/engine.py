@@ -47,7 +47,7 @@ from specchat.engine.scheduling.scheduler import Scheduler
 from specchat.engine.scheduling.scoring import Scoring
 from specchat.engine.scheduling.suspects import Suspects
 from specchat.engine.scheduling.waiting import Waiting
-from specchat.engine.sequence import Sequence, TokenStream
+from specchat.engine.sequence import Counters, Sequence, TokenStream
 from specchat.engine.snapshot import EngineSnapshot, ModelInfo, taken_snapshot
 from specchat.engine.validation import Validation
 from specchat.engine.watchdog import Watchdog
@@ -133,7 +133,8 @@ class Engine:
         """
         self._validation.request(request)
         stream = TokenStream(request.request_id, self.cancel)
-        self._asked(lambda: self._add(request, stream))
+        counters = Counters()  # its time runs from now: the step under way is waited for, too
+        self._asked(lambda: self._add(request, stream, counters))
         return stream
 
     def cancel(self, request_id: str) -> None:
@@ -374,7 +375,7 @@ class Engine:
                 ended(FinishReason.ERROR, None)
             self._delivery.put(sequence.stream, error)
 
-    def _add(self, request: Request, stream: TokenStream) -> None:
+    def _add(self, request: Request, stream: TokenStream, counters: Counters) -> None:
         if request.request_id in self._sequences:
             raise RequestError(f"request_id must be unique, {request.request_id!r} is in use")
         name = self._suspects.name(request.prompt_ids)
@@ -393,6 +394,7 @@ class Engine:
             aux=AuxTape(self._aux_room),
             urgent=request.interactive,
             prompt_name=name,
+            counters=counters,
         )
         self._scheduler.add(sequence)
         self._sequences[request.request_id] = sequence
