@@ -41,7 +41,7 @@ SCENARIOS = (
     Scenario(
         "complaint",
         "Complaint",
-        "I want to file a complaint about your customer service",
+        "I want to file a complaint about my last order",
         ("complain", "disappoint", "unacceptable", "terrible"),
     ),
 )

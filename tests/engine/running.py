@@ -20,7 +20,7 @@ from specchat.engine.model.runner import ModelRunner
 from specchat.engine.options import MAX_NODES, EngineOptions
 from specchat.engine.output.detokenizer import Detokenizer
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta, TurnStats
-from specchat.engine.sequence import TokenStream
+from specchat.engine.sequence import Counters, TokenStream
 from specchat.engine.snapshot import ModelInfo
 
 EOS = 4  # <|end|> of the tiny tokenizer
@@ -119,7 +119,7 @@ def ask_at_once(engine: Engine, requests: Sequence[Request]) -> list[Answer]:
     its pages however slow this machine is."""
     streams = [TokenStream(r.request_id, engine.cancel) for r in requests]
     pairs = list(zip(requests, streams, strict=True))
-    engine._post(lambda: [engine._add(r, stream) for r, stream in pairs])  # type: ignore[arg-type]
+    engine._post(lambda: [engine._add(r, stream, Counters()) for r, stream in pairs])  # type: ignore[arg-type]
     return [read(stream) for stream in streams]
 
 
@@ -223,7 +223,7 @@ class Stepped:
         """Queue a request. Raises what `Engine.submit` raises."""
         self.engine._validation.request(request)
         stream = TokenStream(request.request_id, self.cancel)
-        self.engine._add(request, stream)
+        self.engine._add(request, stream, Counters())
         self.streams[request.request_id] = stream
 
     def cancel(self, request_id: str) -> None:

@@ -12,7 +12,7 @@ import torch
 from specchat.engine.errors import EngineClosedError, QueueFullError, RequestError
 from specchat.engine.options import EngineOptions
 from specchat.engine.request import FinishReason, Request, SamplingParams
-from specchat.engine.sequence import TokenStream
+from specchat.engine.sequence import Counters, TokenStream
 from specchat.speculators.ngram import NgramSpeculator
 from tests.engine.running import (
     EOS,
@@ -375,7 +375,7 @@ def test_a_request_queued_while_the_engine_closes_is_ended_too(engines: Engines)
     engine = engines()
     stream = TokenStream("late", engine.cancel)
     with engine._wake:  # the loop cannot look at its inbox before the engine is closed
-        engine._inbox.append(lambda: engine._add(request(PROMPT, max_tokens=5), stream))
+        engine._inbox.append(lambda: engine._add(request(PROMPT, max_tokens=5), stream, Counters()))
         engine._closed = True
         engine._wake.notify()
     engine._thread.join()
