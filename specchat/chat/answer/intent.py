@@ -188,15 +188,17 @@ _GERMAN_TALK = re.compile(
 _TALK = re.compile(rf"{_FILLER}(?:{_ANY}{_FILLER}){{1,3}}[^\w]*", re.IGNORECASE)
 _THANKS_TEXT = "thanks thank thx ty cheers appreciated appreciate danke dankeschön"
 _AROUND_TEXT = """
-a absolute absolutely actually again ah all already am and answer answered answering anyway are as
-at away bunch bye clear cleared day do done easy enough everything exactly fast fine for friendly
-gave glad go going good got great have heaps help helped helpful helping helps i i'll i'm i've if
-im in info information is it it's its ive just kindly know knowing life ll loads look lot lots love
-luck made makes many mate me million mind much my needed nice no now of oh ok okay on one patience
-perfect perfectly prompt quick quickly really reply respond responding response right saved sense
-service so solved sorted sounds super sure team that that's thats the then think this time to too
-took truly try u understand understood up ur use useful ve very wait wanted was well were will
-wonderful worked works would ya yeah yep yes you you're you've your
+a absolute absolutely actually again ah all already am and answer answered answering answers anyway
+are as at away bunch bye clarified clarifies clarifying clear cleared clearing clears day did do
+does done easy effort enough everything exactly explained explaining explains fast feel fine for
+friendly gave glad go going good got great happy have heaps heard help helped helpful helping helps
+i i'll i'm i've if im in info information is it it's its ive just kindly kindness know knowing
+later life ll loads look lot lots love luck made makes many mate me million mind much my needed
+nice no now of oh ok okay on one patience perfect perfectly pleased prompt quick quickly really
+relief relieved reply respond responding response right saved saves sense service so solved solves
+soon sorted sorts sounds super support sure team that that's thats the then think this time to
+today too took truly try u understand understood up ur use useful ve very wait wanted was well were
+will wonderful worked works would ya yeah yep yes you you're you've your
 alles antwort auskunft das die dir du für geholfen gut habe haben hat hilfe ich ihnen ihre ist mir
 nun schnelle sehr sie verstanden vielen werde
 """

@@ -16,7 +16,8 @@ from specchat.chat.answer.intent import intent_of
      "hallo zusammen", "thanks, you're a star", "ur a legend!!", "really appreciate it",
      "You have been very helpful, thank you so much", "great service", "das war sehr nett",
      "thanks that helped", "ok thank you, I'll do that then", "that solved it, thank you so much",
-     "thx, makes sense now", "danke, das hat mir sehr geholfen", "never mind, found it"],
+     "thx, makes sense now", "thanks a million, that clears it up",
+     "danke, das hat mir sehr geholfen", "never mind, found it"],
 )  # fmt: skip
 def test_small_talk(text: str) -> None:
     assert intent_of(text) == "talk"
