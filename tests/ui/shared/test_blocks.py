@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -23,7 +24,9 @@ def page(kind: type[gr.Blocks]) -> tuple[gr.Blocks, list[Any]]:
 def sent(blocks: gr.Blocks, results: Any) -> list[Any]:
     """What is sent for an event's results."""
     (event,) = blocks.default_config.fns.values()
-    return asyncio.run(blocks.postprocess_data(event, results, SessionState(blocks)))
+    made = blocks.postprocess_data(event, results, SessionState(blocks))
+    with ThreadPoolExecutor(1) as thread:  # a browser's tests may run a loop in this one
+        return thread.submit(asyncio.run, made).result()
 
 
 RESULTS = {
