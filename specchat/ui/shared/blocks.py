@@ -16,7 +16,7 @@ class LeanBlocks(gr.Blocks):
 
     For each output that an event skips, Gradio (seen in 6.31) makes the component and its
     configuration anew. An answer is streamed in dozens of screens that change three of two dozen
-    outputs: with eight customers that was nine tenths of what the server did.
+    outputs: with eight customers that was four fifths of what the event loop did.
     """
 
     async def postprocess_data(
