@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from specchat.chat.answer.task import salt
+from specchat.chat.redaction.redact import Redaction
+from specchat.chat.turns.conversation import LiveConversation
 from specchat.chat.types import AnswerOptions, ChatError
 from specchat.engine.errors import EngineClosedError
 from storage.care.records import HandoffStatus
@@ -177,6 +179,31 @@ def test_a_colleague_answers_instead_of_the_assistant_until_it_is_settled(chat: 
     assert ask(chat, "thanks", conversation)[-1].text == "Hello there."
     with pytest.raises(ChatError, match="closed"):
         chat.service.handoffs.reply(waiting.handoff_id, "too late")
+
+
+def test_two_colleagues_at_once_are_read_in_the_order_that_is_stored(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = chat.service.new_conversation(OWNER)
+    ask(chat, "I need a human", conversation)
+    (waiting,) = chat.service.handoffs.queue()
+    repository = chat.service._repository
+    storable, others = repository.storable, []
+
+    def slow(text: str, live: LiveConversation) -> Redaction:
+        if not others:
+            reply = chat.service.handoffs.reply
+            others.append(threading.Thread(target=reply, args=[waiting.handoff_id, "second"]))
+            others[0].start()
+            others[0].join(0.3)  # as far as it comes
+        return storable(text, live)
+
+    monkeypatch.setattr(repository, "storable", slow)
+    chat.service.handoffs.reply(waiting.handoff_id, "first")
+    others[0].join()
+    said = [turn.answer for turn in chat.service.history(conversation, OWNER)[1:]]
+    assert said == ["first", "second"]
+    assert [row.answer for row in stored(chat, conversation)[1:]] == said
 
 
 def test_a_colleague_writes_into_a_conversation_that_has_left_memory(make_chat: Make) -> None:

@@ -54,7 +54,8 @@ class LiveConversation:
     stop: Callable[[], None] | None = None  # stops the answer that is under way
     passing: bool = False  # somebody else's, of whom this is asked once: they see to what follows
     erased: bool = False  # nothing of it may be kept or learned any more
-    ending: threading.RLock = field(default_factory=threading.RLock)  # `kept`, `erased` stay so
+    ending: threading.RLock = field(default_factory=threading.RLock)
+    """Held where `turns`, `kept` and `erased` change."""
     answering: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -74,8 +75,8 @@ class LiveConversation:
 
     def append(self, turn: LiveTurn) -> None:
         """Add a turn at the end; the oldest leaves memory when there are too many."""
-        self.turns.append(turn)
-        del self.turns[:-MAX_TURNS]
+        with self.ending:
+            self.turns = [*self.turns, turn][-MAX_TURNS:]
 
     def position_of(self, turn_id: str) -> int | None:
         """The place of a turn in `turns`, or None when it is not in memory."""
@@ -84,8 +85,9 @@ class LiveConversation:
 
     def remove(self, turn_id: str) -> None:
         """Take a turn out."""
-        self.turns = [turn for turn in self.turns if turn.shown.turn_id != turn_id]
-        self.removed.add(turn_id)
+        with self.ending:  # what is added meanwhile stays
+            self.turns = [turn for turn in self.turns if turn.shown.turn_id != turn_id]
+            self.removed.add(turn_id)
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:

@@ -137,11 +137,11 @@ class ConversationRepository:
     def add(self, live: LiveConversation, turn: LiveTurn, question: Redaction) -> None:
         """Append a turn and store it; nothing is kept or learned of a conversation that was erased
         meanwhile."""
-        live.asked = max(live.asked, turn.position + 1)
-        live.append(turn)
-        answer = self.storable(turn.shown.answer, live)
-        written = self._written(live, turn, answer)
-        with live.ending:
+        with live.ending:  # a colleague may write at the same moment: one order, here and stored
+            live.asked = max(live.asked, turn.position + 1)
+            live.append(turn)
+            answer = self.storable(turn.shown.answer, live)
+            written = self._written(live, turn, answer)
             if live.erased and live.kept:
                 return
             self.store(live, turn.shown, question, answer, written)
