@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.ui.chat_page import ask, finished_for_customer, open_page, user
+from tests.ui.chat_page import (
+    ask,
+    finished,
+    finished_for_customer,
+    open_page,
+    open_sidebar,
+    user,
+)
 from tests.ui.conftest import WAIT_MS, Site
 
 expect.set_options(timeout=WAIT_MS)
@@ -18,6 +25,11 @@ _PLACES = """() => {
   const asked = [...document.querySelectorAll("#sc-chat [data-testid=user]")].pop();
   return [asked.getBoundingClientRect().top - pane.getBoundingClientRect().top,
           pane.scrollTop, pane.scrollHeight - pane.clientHeight];
+}"""
+_COVERED_BY = """(arrow) => {
+  const { x, y, width, height } = arrow.getBoundingClientRect();
+  const over = document.elementFromPoint(x + width / 2, y + height / 2);
+  return over.closest("#sc-sidebar, #sc-chat").id;
 }"""
 
 
@@ -43,3 +55,19 @@ def test_the_question_stays_in_view_while_its_answer_grows(new_context: New, sit
     expect(user(page).first).to_be_in_viewport()
     page.wait_for_timeout(500)
     assert page.evaluate(_PLACES)[1] < scrolled
+
+
+def test_the_arrow_to_the_newest_message_stays_under_the_sidebar(
+    new_context: New, site: Site
+) -> None:
+    page = open_page(new_context(**PHONE).new_page(), site, consent=False)
+    for count in (1, 2):
+        ask(page, "Where is order 4417?")
+        finished(page, count)
+    page.locator("#sc-chat .bubble-wrap").hover()
+    page.mouse.wheel(0, -4_000)
+    arrow = page.locator("#sc-chat .scroll-down-button-container")
+    expect(arrow).to_be_visible()
+    open_sidebar(page)
+    expect(page.locator("#sc-new")).to_be_in_viewport(ratio=1)
+    assert arrow.evaluate(_COVERED_BY) == "sc-sidebar"
