@@ -7,6 +7,7 @@ import mmap
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -20,6 +21,19 @@ def describe_hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
+
+
+def cache_directory() -> Path:
+    """Where this user's computed things are kept."""
+    try:
+        import platformdirs
+
+        path = Path(platformdirs.user_cache_dir("specchat"))
+        path.mkdir(parents=True, exist_ok=True)
+    except (ImportError, OSError):  # a machine for measuring has only what the engine needs
+        path = Path(tempfile.gettempdir()) / f"specchat-{os.getuid()}"
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
 
 
 def on_cuda_device(device: torch.device) -> AbstractContextManager[Any]:

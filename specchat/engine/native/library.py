@@ -7,7 +7,6 @@ import ctypes
 import hashlib
 import logging
 import mmap
-import os
 import platform
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from specchat.engine.hardware import private_memory
+from specchat.engine.hardware import cache_directory, private_memory
 from specchat.engine.model.quantized import GROUP, Quantized, quantized
 
 log = logging.getLogger(__name__)
@@ -133,7 +132,7 @@ def _load() -> ctypes.CDLL:
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         raise NativeUnavailableError("no C++ compiler found")
-    path = _cache_directory() / f"native-{_fingerprint(compiler)}.so"
+    path = cache_directory() / f"native-{_fingerprint(compiler)}.so"
     if not path.exists():
         _build(compiler, path)
     try:
@@ -143,6 +142,10 @@ def _load() -> ctypes.CDLL:
     library.lanes.restype = c_int64
     library.room_floats.restype = c_int64
     library.room_floats.argtypes = [c_int64, c_int64, c_int64]
+    library.fits_bf16.restype = c_int64
+    library.fits_bf16.argtypes = [c_void_p, c_int64, c_int64]
+    library.lay_out.restype = None
+    library.lay_out.argtypes = [c_void_p, c_int64, c_int64, c_int64, c_void_p, c_int64, c_int64]
     library.run_step.restype = c_int64
     library.run_step.argtypes = [POINTER(Model), c_char_p, c_int64, c_void_p, c_int64]
     library.gumbel_noise.restype = None
@@ -159,13 +162,19 @@ def _load() -> ctypes.CDLL:
     return library
 
 
+def fits_bf16(weight: torch.Tensor) -> bool:
+    """True where bf16 loses nothing of a weight."""
+    if weight.dtype == torch.bfloat16:
+        return True
+    weight = weight.detach().float().contiguous()
+    threads = torch.get_num_threads()
+    return bool(load_library().fits_bf16(weight.data_ptr(), weight.numel(), threads))
+
+
 def compact(weight: torch.Tensor) -> torch.Tensor:
     """The weight in bf16 where that loses nothing, which halves what a step reads; else float32."""
     weight = weight.detach().contiguous()
-    if weight.dtype == torch.bfloat16:
-        return weight
-    half = weight.to(torch.bfloat16)
-    return half if torch.equal(half.float(), weight.float()) else weight.float()
+    return weight.to(torch.bfloat16) if fits_bf16(weight) else weight.float()
 
 
 class Shelf:
@@ -186,15 +195,19 @@ class Shelf:
 
     def copy(self, tensor: torch.Tensor) -> int:
         """Keep a contiguous copy; returns its address."""
-        size = tensor.numel() * tensor.element_size()
+        place = self.room(tensor.numel() * tensor.element_size())
+        place.view(tensor.dtype).view(tensor.shape).copy_(tensor)
+        return place.data_ptr()
+
+    def room(self, size: int) -> torch.Tensor:
+        """So many bytes to be filled, uint8."""
         if self._used + size > len(self._chunk):
             self._chunk = _huge_pages(max(self.CHUNK, size))
             self._kept.append(self._chunk)
             self._used = 0
         place = self._chunk[self._used : self._used + size]
         self._used += -(-size // 64) * 64
-        place.view(tensor.dtype).view(tensor.shape).copy_(tensor)
-        return place.data_ptr()
+        return place
 
 
 def _huge_pages(size: int) -> torch.Tensor:
@@ -223,17 +236,20 @@ def matrix(
     few_bits = quantized(weight)
     if few_bits is not None:
         return _quantized_matrix(few_bits, bias, shelf)
-    data = compact(weight) if compacted else weight.detach().float()
-    if cols % 2:
-        data = data.float()
-    lanes = load_library().lanes()
-    data = torch.nn.functional.pad(data, (0, 0, 0, -rows % lanes))
-    pairs = 2 if data.dtype == torch.bfloat16 else 1
-    data = data.view(-1, lanes, cols // pairs, pairs).transpose(1, 2)
+    weight = weight.detach().contiguous()
+    held = compacted and cols % 2 == 0 and fits_bf16(weight)
+    if not held or weight.dtype != torch.bfloat16:
+        weight = weight.float()
+    library = load_library()
+    lanes = library.lanes()
+    place = shelf.room(-(-rows // lanes) * lanes * cols * (2 if held else 4))
+    library.lay_out(
+        weight.data_ptr(), weight.dtype == torch.bfloat16, rows, cols, place.data_ptr(), held,
+        torch.get_num_threads(),
+    )  # fmt: skip
     address = None if bias is None else vector(bias, shelf)
-    held = data.dtype == torch.bfloat16
     kind = BF16 if held else FLOAT32
-    return Matrix(shelf.copy(data), address, None, rows, cols, kind, int(held and bf16_products))
+    return Matrix(place.data_ptr(), address, None, rows, cols, kind, int(held and bf16_products))
 
 
 def _quantized_matrix(weight: Quantized, bias: torch.Tensor | None, shelf: Shelf) -> Matrix:
@@ -288,18 +304,6 @@ def _build(compiler: str, path: Path) -> None:
             log.warning("building the native step failed:\n%s", done.stderr)
             raise NativeUnavailableError("the C++ compiler failed; the log has its message")
         built.replace(path)
-
-
-def _cache_directory() -> Path:
-    try:
-        import platformdirs
-
-        path = Path(platformdirs.user_cache_dir("specchat"))
-        path.mkdir(parents=True, exist_ok=True)
-    except (ImportError, OSError):  # a machine for measuring has only what the engine needs
-        path = Path(tempfile.gettempdir()) / f"specchat-{os.getuid()}"
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
 
 
 def _fingerprint(compiler: str) -> str:

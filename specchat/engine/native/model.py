@@ -137,7 +137,7 @@ class NativeModel:
             mlp.gate_proj, mlp.up_proj, mlp.down_proj,
         )  # fmt: skip
         pair = (mlp.gate_proj, mlp.up_proj)  # multiplied together, so held alike
-        alike = len({native.compact(linear.weight).dtype for linear in pair}) == 1
+        alike = len({native.fits_bf16(linear.weight) for linear in pair}) == 1
         norms = (getattr(attention, name, None) for name in ("q_norm", "k_norm"))
         return native.Layer(
             native.vector(layer.input_layernorm.weight, shelf),

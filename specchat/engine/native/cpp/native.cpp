@@ -12,6 +12,7 @@
 // Built by library.py. All pointers are owned by the caller.
 
 #include "attention.h"
+#include "layout.h"
 #include "sampling.h"
 #include "mlp.h"
 #include "ngram.h"
