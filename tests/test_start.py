@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAVY = ("gradio", "pandas", "plotly", "peft", "scipy", "sklearn", "sympy", "torch._inductor")
 HEAVY += ("torch._dynamo", "torch.distributed.tensor", "torch.distributed.checkpoint")
 
@@ -68,3 +70,40 @@ assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
 """
     environment = {**_environment(Path("unused")), "SPECCHAT_DATABASE_URL": "sqlite://"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+@pytest.mark.parametrize("damage", [None, "", "{"])
+def test_what_models_there_are_is_read_once(tmp_path: Path, damage: str | None) -> None:
+    code = """
+import builtins, sys
+from specchat.engine.model.lean_imports import import_transformers
+opened, open_ = [], builtins.open
+def noted(file, *given, **named):
+    opened.append(str(file))
+    return open_(file, *given, **named)
+builtins.open = noted
+import_transformers()
+import transformers
+builtins.open = open_
+print(sum("modeling_" in file for file in opened))
+print(sorted(transformers._class_to_module.items()))
+from transformers import AutoTokenizer, LlamaForCausalLM, Qwen3ForCausalLM
+"""
+    environment = {**_environment(tmp_path / "a.db"), "XDG_CACHE_HOME": str(tmp_path)}
+
+    def run() -> tuple[bool, str]:
+        """Whether all models were read, and what there is."""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        read, found = done.stdout.splitlines()
+        return int(read) > 100, found
+
+    all_read, found = run()
+    assert all_read
+    (kept,) = (tmp_path / "specchat").glob("transformers-*.json")
+    if damage is not None:
+        kept.write_text(damage)
+        assert run() == (True, found)
+    assert run() == (False, found)
