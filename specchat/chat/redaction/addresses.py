@@ -91,13 +91,7 @@ _INDIAN = (
     r"|sector\s\d{1,3})"
 )
 _NUMBERED = rf"(?<![\w.,#-]){_NUMBER}"
-_ADDRESSES = (
-    # English: 12 Elm Street; 7 Kangaroo Ct; with a line of a postal code, whatever it is called
-    re.compile(
-        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?"
-        rf"(?:\w[\w'.-]{{0,{LONGEST_WORD}}}[ \t]+){{1,3}}?"
-        rf"{_SURE_STREETS}\b\.?{_TAIL}"
-    ),
+_WHOLE = (
     re.compile(
         rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?(?:{CAPITAL}[ \t]+){{1,3}}?"
         rf"(?:{_CALLED})\b\.?"
@@ -107,26 +101,6 @@ _ADDRESSES = (
         rf"\b(?:PSC|CMR|Unit|Box|US[SN][SV]?[A-Z]?|USCGC)[ ]\w{{1,12}}(?:[ ,]{{1,2}}"
         rf"(?:Box )?\w{{1,12}}){{0,2}}"
         rf"{_GAP}(?:APO|FPO|DPO) A[AEP] \d{{5}}"
-    ),
-    re.compile(
-        rf"(?<!\w){_UNIT_WORD}\.? ?\w{{1,5}}{_SEP}(?:{CAPITAL}[ \t]){{1,3}}(?:{_CALLED})\b{_TAIL}"
-    ),
-    re.compile(  # 10 Downing St; 1234 NW 5th St, Miami FL 33125
-        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?(?:(?:{CAPITAL}|\d{{1,3}}(?:st|nd|rd"
-        rf"|th))[ \t]+)"
-        rf"{{1,3}}?(?:St|Ave|Dr|Drive|Ln|Ct|Court|Close|Mews|Grove|Gardens|Pl|Cres)\b\.?{_TAIL}"
-    ),
-    # German, Dutch, Nordic: Hauptstraße 5; An der Alten Mühle 5, 04109 Leipzig
-    re.compile(
-        rf"\b(?:{CAPITAL}(?:[ \t]|(?<=\.)-)){{0,3}}(?:Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Markt"
-        rf"|Ring|Gasse|Damm|Ufer|Chaussee)[ \t]+{_NUMBER}"
-        rf"(?!\w){_TAIL}"
-    ),
-    re.compile(
-        rf"\b(?:Am|An der|An den|Auf dem|Auf der|Im|In der|In den|Zum|Zur|Beim|Hinter der"
-        rf"|Unter den|Vor dem|Bei der)[ \t]"
-        rf"(?:[Aa]lten[ \t]|[Gg]roßen[ \t]|[Kk]leinen[ \t])?{CAPITAL}[ \t]{_NUMBER}(?!\w)(?!\.\d)"
-        rf"(?:{_TAIL})"
     ),
     re.compile(
         rf"\b(?:{CAPITAL}[ \t](?:{SMALL}[ \t]){{0,2}}){{0,3}}{CAPITAL}[ \t]{_NUMBER}{_UNIT}"
@@ -139,32 +113,10 @@ _ADDRESSES = (
         rf"{_NAMES}{_UNIT}{_GAP}{_EU_LINE}"
     ),
     re.compile(
-        rf"{_NUMBERED}(?:[ ]?(?:bis|ter))?,?[ ]{_FRENCH}[ ](?:(?:des?|du|la|les?)[ ]|[ld]'){{0,3}}"
-        rf"{_NAMES}{_TAIL}"
-    ),
-    re.compile(
-        rf"(?<![\w'-])(?:{_SPANISH}|{_POLISH})[ \t]?(?:(?:de|del|la|las|los|da|do|dos|di|dei"
-        rf"|della|e)[ ]){{0,3}}"
-        rf"{_NAMES}(?:[ ]\d{{1,2}}[ ]{CAPITAL})?,?[ ](?:n[º°o]\.?[ ]?)?\d{{1,4}}[a-zA-Z]?"
-        rf"(?:/\d{{1,4}}[a-z]?)?(?!\w)"
-        rf"{_TAIL}"
-    ),
-    # Turkish, Indian
-    re.compile(
-        rf"\b(?:{CAPITAL}\s+){{1,3}}(?:Mah(?:\.|allesi)|Cad(?:\.|desi)|Sok(?:\.|ak|ağı)|Bulvarı)"
-        rf"(?:,?\s+(?:{CAPITAL}\s+){{0,3}}(?:Cad(?:\.|desi)|Sok(?:\.|ak|ağı)))?"
-        rf"(?:,?\s*No\s*(?:[:.]\s*)?\d{{1,4}}(?:/\d{{1,3}})?)?{_TAIL}"
-    ),
-    re.compile(
         rf"\b(?:(?i:house|flat|plot|door)\s*(?:(?i:no|number)\b\.?\s*)?)?"
         rf"(?:[A-Z]-?)?\d{{1,4}}[A-Z]?"
         rf"(?:/\w{{1,3}})?,?\s+[^\n.!?;\d]{{0,40}}?\b{_INDIAN}\b(?:,?\s+(?:{_CITY}|(?i:sector|phase"
         rf"|block)\s\w{{1,4}})){{0,4}}(?:,?\s*(?:[-]\s*)?\d{{6}})?"
-    ),
-    # without a street
-    re.compile(
-        rf"\b(?i:P\.?\s?O\.?\s?Box|postfach|apartado|boîte postale"
-        rf"|skrytka pocztowa)\s+\d{{1,6}}{_TAIL}"
     ),
     re.compile(
         r"\b(?i:zip|post(?:al)?|postleitzahl|plz|code postal|código postal|postcode)\s*(?:-\s*)?"
@@ -172,6 +124,53 @@ _ADDRESSES = (
         r"(?=[A-Z\d -]{0,40}\d)[A-Z\d]{2,5}(?:[ -]?[A-Z\d]{2,4})?\b"
     ),
 )
+_BEGUN = (  # an end follows, see `_REST`
+    # English: 12 Elm Street; 7 Kangaroo Ct; with a line of a postal code, whatever it is called
+    re.compile(
+        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?"
+        rf"(?:\w[\w'.-]{{0,{LONGEST_WORD}}}[ \t]+){{1,3}}?"
+        rf"{_SURE_STREETS}\b\.?"
+    ),
+    re.compile(rf"(?<!\w){_UNIT_WORD}\.? ?\w{{1,5}}{_SEP}(?:{CAPITAL}[ \t]){{1,3}}(?:{_CALLED})\b"),
+    re.compile(  # 10 Downing St; 1234 NW 5th St, Miami FL 33125
+        rf"{_FLAT}{_NUMBERED}[ \t]+(?:[NS]?[EW]?\.?[ \t]+)?(?:(?:{CAPITAL}|\d{{1,3}}(?:st|nd|rd"
+        rf"|th))[ \t]+)"
+        rf"{{1,3}}?(?:St|Ave|Dr|Drive|Ln|Ct|Court|Close|Mews|Grove|Gardens|Pl|Cres)\b\.?"
+    ),
+    # German, Dutch, Nordic: Hauptstraße 5; An der Alten Mühle 5, 04109 Leipzig
+    re.compile(
+        rf"\b(?:{CAPITAL}(?:[ \t]|(?<=\.)-)){{0,3}}(?:Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Markt"
+        rf"|Ring|Gasse|Damm|Ufer|Chaussee)[ \t]+{_NUMBER}"
+        rf"(?!\w)"
+    ),
+    re.compile(
+        rf"\b(?:Am|An der|An den|Auf dem|Auf der|Im|In der|In den|Zum|Zur|Beim|Hinter der"
+        rf"|Unter den|Vor dem|Bei der)[ \t]"
+        rf"(?:[Aa]lten[ \t]|[Gg]roßen[ \t]|[Kk]leinen[ \t])?{CAPITAL}[ \t]{_NUMBER}(?!\w)(?!\.\d)"
+    ),
+    re.compile(
+        rf"{_NUMBERED}(?:[ ]?(?:bis|ter))?,?[ ]{_FRENCH}[ ](?:(?:des?|du|la|les?)[ ]|[ld]'){{0,3}}"
+        rf"{_NAMES}"
+    ),
+    re.compile(
+        rf"(?<![\w'-])(?:{_SPANISH}|{_POLISH})[ \t]?(?:(?:de|del|la|las|los|da|do|dos|di|dei"
+        rf"|della|e)[ ]){{0,3}}"
+        rf"{_NAMES}(?:[ ]\d{{1,2}}[ ]{CAPITAL})?,?[ ](?:n[º°o]\.?[ ]?)?\d{{1,4}}[a-zA-Z]?"
+        rf"(?:/\d{{1,4}}[a-z]?)?(?!\w)"
+    ),
+    # Turkish, Indian
+    re.compile(
+        rf"\b(?:{CAPITAL}\s+){{1,3}}(?:Mah(?:\.|allesi)|Cad(?:\.|desi)|Sok(?:\.|ak|ağı)|Bulvarı)"
+        rf"(?:,?\s+(?:{CAPITAL}\s+){{0,3}}(?:Cad(?:\.|desi)|Sok(?:\.|ak|ağı)))?"
+        rf"(?:,?\s*No\s*(?:[:.]\s*)?\d{{1,4}}(?:/\d{{1,3}})?)?"
+    ),
+    # without a street
+    re.compile(
+        r"\b(?i:P\.?\s?O\.?\s?Box|postfach|apartado|boîte postale"
+        r"|skrytka pocztowa)\s+\d{1,6}"
+    ),
+)
+_REST = re.compile(_TAIL)
 
 _CODE = re.compile(rf"\b(?:{_US_CODE}|{_AU_CODE}|{_UK_CODE})")
 _CODED = (  # all of it before such a code, whatever the street is called
@@ -189,7 +188,7 @@ _CODED = (  # all of it before such a code, whatever the street is called
 _COMPOUNDS = re.compile(
     rf"\b(?P<street>(?:{CAPITAL}[ \t])?[^\W\d_][\w'.-]{{0,{LONGEST_WORD}}}?{_COMPOUND})[ \t]{{1,2}}"
     rf"\d{{1,4}}(?:[ ]?[a-zA-Z](?!\w))?(?:[-/](?:\d{{1,4}}[a-z]?|[IVX]{{1,4}}(?!\w))){{0,2}}"
-    rf"(?!\w){_TAIL}"
+    rf"(?!\w)"
 )
 
 # -- said to be one ----------------------------------------------------------------------------
@@ -208,7 +207,7 @@ _LIVES = re.compile(  # where an English street needs no more than its name to b
     r"|it's|its)"
     r"\b[^.!?\n\d]{0,25}?(?<!\w))"
     rf"({_FLAT}{_NUMBERED}[ \t]+(?:{CAPITAL}[ \t]+){{1,3}}?(?:{_CALLED})\b"
-    rf"(?![ \t]{CAPITAL}){_TAIL})"
+    rf"(?![ \t]{CAPITAL}))"
 )
 _LEADING = re.compile(
     rf"(?:{UPPER}{LOWER}*'s|Its|It|Is|My|I|At|To|The|Address|Adresse|Order|From|For|Hi|Hello"
@@ -218,16 +217,28 @@ _LEADING = re.compile(
 
 def addresses(text: str) -> Iterator[Place]:
     """Postal addresses of several countries, PO boxes, postal codes with a sign that they are."""
-    for match in matches(text, *(_CODED if _CODE.search(text) else ()), *_ADDRESSES):
+    for match in matches(text, *(_CODED if _CODE.search(text) else ()), *_WHOLE):
         yield _without_lead(match[0], match.start())
-    for match in _COMPOUNDS.finditer(text):
+    for match, end in (found for pattern in _BEGUN for found in _ended(pattern, text)):
+        yield _without_lead(text[match.start() : end], match.start())
+    for match, end in _ended(_COMPOUNDS, text):
         if not is_ordinary(match["street"].split()[-1]):  # "ordering 3 lamps"
-            yield _without_lead(match[0], match.start())
-    for match in _LIVES.finditer(text):
-        yield _without_lead(match[1], match.start(1))
+            yield _without_lead(text[match.start() : end], match.start())
+    for match, end in _ended(_LIVES, text):
+        yield _without_lead(text[match.start(1) : end], match.start(1))
     for match in _SAID_ADDRESS.finditer(text):
         if _HOUSE_NUMBER.search(match[1]):
             yield match.span(1)
+
+
+def _ended(begun: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Each beginning of an address with where the address ends: a pattern of both, as often as
+    there are beginnings, would take half a second to compile."""
+    end = 0
+    while match := begun.search(text, end):
+        rest = _REST.match(text, match.end())
+        end = rest.end() if rest else match.end()
+        yield match, end
 
 
 def _without_lead(found: str, start: int) -> Place:
