@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from specchat.chat.redaction.redact import describe
@@ -47,6 +47,18 @@ TALK_IN_GERMAN: Mapping[str, str] = {
     "goodbye": "Auf Wiedersehen und einen schönen Tag!",
     "robot": "Ich bin ein Computerprogramm. Auf Wunsch sprechen Sie hier mit einem Menschen.",
 }
+
+
+def not_listed(names: Sequence[str]) -> str:
+    """What was asked for is not on the list that follows."""
+    return f"Not on the list: {', '.join(names)}."
+
+
+def not_listed_in_german(names: Sequence[str]) -> str:
+    """The same in German."""
+    return f"Nicht auf der Liste: {', '.join(names)}."
+
+
 GERMAN_PAGE = "Das steht dazu auf unseren Hilfeseiten:"
 GERMAN_UNSURE = "Ich bin nicht sicher, aber vielleicht hilft das:"
 GERMAN = "Leider kann ich nur auf Englisch antworten."

@@ -76,6 +76,14 @@ def test_the_target_says_which_page_the_question_is_about(chat: Chat) -> None:
     assert chat.tokenizer.decode(request.prompt_ids[: request.public_tokens]).endswith("Customer:")
 
 
+def test_what_is_not_on_the_list_is_said_before_the_list(chat: Chat) -> None:
+    says(chat, "We deliver to Germany, France and the Netherlands.")
+    asked = ask(chat, "which countries do you deliver to, Switzerland too, or Germany?")[-1]
+    assert asked.text.startswith("Not on the list: Switzerland.\n\n")
+    asked = ask(chat, "which countries do you deliver to, Germany too?")[-1]
+    assert "on the list" not in asked.text
+
+
 def test_the_assistant_says_all_that_was_chosen(make_chat: Make) -> None:
     chat = make_chat(uses_slots=False, model="care")
     says(chat, "Standard delivery costs $4.90.")

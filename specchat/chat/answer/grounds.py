@@ -8,6 +8,7 @@ from functools import partial
 
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.answer.intent import Intent, asks_in_german, intent_of
+from specchat.chat.answer.listed import absent
 from specchat.chat.answer.reading import PageReader
 from specchat.chat.company import orders
 from specchat.chat.company.order_table import OrderTable
@@ -35,6 +36,7 @@ class Grounds:
     german: bool = False  # the customer writes German, which the model does not
     verbatim: bool = False  # the model was taught to say the excerpts word for word
     told: str = ""  # what a colleague wrote that the question is about
+    absent: tuple[str, ...] = ()  # what was asked for and is not on the list that answers
 
     @property
     def records(self) -> tuple[str, ...]:
@@ -105,11 +107,12 @@ class Grounder:
         passages = () if lookups and only_a_number(question) else judgement.passages
         if grounds.german and (lookups or any(page.language != "de" for page in passages)):
             passages = tuple(map(self._in_english, passages))  # for the model to read
+        excerpts = self._knowledge.excerpts(question, passages, exchanges(earlier))
         return Grounds(
             question,
             grounds.intent,
             passages,
-            self._knowledge.excerpts(question, passages, exchanges(earlier)),
+            excerpts,
             judgement.chance if passages else 0.0,
             tuple((each.passage.id, round(each.chance, 4)) for each in judgement.found),
             len(judgement.searched_for),
@@ -118,6 +121,12 @@ class Grounder:
             grounds.german,
             self._verbatim,
             grounds.told,
+            absent(
+                question,
+                excerpts,
+                (page.text for page in self._knowledge.passages()),
+                german=any(page.language == "de" for page in passages),
+            ),
         )
 
     def _in_english(self, passage: Passage) -> Passage:

@@ -299,6 +299,8 @@ def _in_german(grounds: Grounds) -> str:
     if any(page.language != "de" for page in grounds.passages):
         return ""
     opening = say.GERMAN_UNSURE if grounds.chance < UNSURE else say.GERMAN_PAGE
+    if grounds.absent:
+        opening = say.not_listed_in_german(grounds.absent)
     return f"{opening}\n\n{page_words(grounds)}"
 
 
@@ -307,9 +309,14 @@ def _preface(grounds: Grounds | None) -> str:
     if grounds is None or grounds.intent != "question" or _reply(grounds.question, grounds):
         return ""
     german = f"{say.GERMAN} " if grounds.german else ""
-    unsure = grounds.passages and not grounds.lookups and grounds.chance < UNSURE
-    told = f"{_quoted(grounds.told)}\n\n" if grounds.told else ""
-    return f"{told}{german}{say.UNSURE}\n\n" if unsure and not told else told + german
+    if grounds.told:
+        return f"{_quoted(grounds.told)}\n\n{german}"
+    opening = ""
+    if grounds.absent:
+        opening = say.not_listed(grounds.absent)
+    elif grounds.passages and not grounds.lookups and grounds.chance < UNSURE:
+        opening = say.UNSURE
+    return f"{german}{opening}\n\n" if opening else german
 
 
 def _quoted(told: str) -> str:

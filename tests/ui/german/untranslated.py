@@ -68,6 +68,7 @@ ELSEWHERE = {
     *say.TALK_IN_GERMAN.values(),
     say.PERSON_IN_GERMAN,
     say.GERMAN_PAGE,
+    "Nicht auf der Liste: \ufffc.",
     say.GERMAN_UNSURE,
     "Leider kann ich nur auf Englisch antworten.",
     "Leider kann ich nur auf Englisch antworten. Fragen Sie gern auf Englisch, oder möchten Sie "
