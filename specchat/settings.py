@@ -15,6 +15,7 @@ from specchat.engine.options import MAX_NODES, EngineOptions
 
 if TYPE_CHECKING:
     from specchat.loader import LoadOptions
+    from specchat.remote.fleet import FleetOptions
     from specchat.remote.loading import RemoteOptions
 
 ENV_PREFIX = "SPECCHAT_"
@@ -115,8 +116,14 @@ class Settings(BaseSettings):
         min_length=1,
         description="'care', 'care-mini', a directory, a .gguf file or a Hub name",
     )
-    engine: Literal["local", "openai"] = Field(
-        "local", description="'local', our own, or 'openai', the server of SPECCHAT_BASE_URL"
+    engine: Literal["local", "openai", "ray"] = Field(
+        "local",
+        description="'local', our own, 'ray', several of them under Ray Serve, or 'openai', the "
+        "server of SPECCHAT_BASE_URL",
+    )
+    replicas: int = Field(2, ge=1, le=1024, description="a number of engines from 1 to 1024")
+    max_replicas: int | None = Field(
+        None, ge=1, le=1024, description="a number of engines from SPECCHAT_REPLICAS to 1024"
     )
     base_url: str | None = Field(
         None, pattern=_URL, description="the URL of an OpenAI-compatible server, without a key"
@@ -251,6 +258,20 @@ class Settings(BaseSettings):
             model=self.model if "model" in given else None,
             answer_tokens=self.max_tokens if "max_tokens" in given else None,
         )
+
+    def fleet_options(self) -> FleetOptions:
+        """What several engines need.
+
+        Raises:
+            SettingsError: the most are fewer than the least.
+        """
+        from specchat.remote.fleet import FleetOptions
+
+        most = self.max_replicas or self.replicas
+        if most < self.replicas:
+            described = type(self).model_fields["max_replicas"].description
+            raise SettingsError(f"SPECCHAT_MAX_REPLICAS must be {described}, got {most}")
+        return FleetOptions(self.load_options(), self.replicas, most)
 
     def _given(self, *names: str) -> dict[str, Any]:
         """Those that are set."""

@@ -44,7 +44,7 @@ class Api:
 
 def build_api(
     loaded: AnyModel,
-    service: ChatService,
+    service: ChatService | None,
     *,
     keys: tuple[str, ...] = (),
     rate: str | None = None,

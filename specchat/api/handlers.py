@@ -46,7 +46,7 @@ class Handlers:
     def __init__(
         self,
         loaded: AnyModel,
-        service: ChatService,
+        service: ChatService | None,
         traffic: Traffic,
         concurrency: int,
         defaults: Defaults,
@@ -61,7 +61,10 @@ class Handlers:
         self._created = int(time.time())
         code_version()  # asks git, once: not while somebody waits
         self.metrics = ServerMetrics(loaded.engine, traffic, self.model_name)
-        self._care = CareAnswers(service, concurrency, traffic, self.metrics.care)
+        self._care = None
+        if service is not None:
+            self._care = CareAnswers(service, concurrency, traffic, self.metrics.care)
+        self._served = (self.model_name, *([CARE] if self._care else ()))
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -94,10 +97,10 @@ class Handlers:
         asked = await _parsed(request, ChatRequest)
         logprobs = self._logprobs if asked.logprobs else None
         writer = ChatWriter(
-            self._served(asked.model), choices=asked.n or 1, logprobs=logprobs,
+            self._known(asked.model), choices=asked.n or 1, logprobs=logprobs,
             includes_usage=asked.includes_usage,
         )  # fmt: skip
-        if asked.model == CARE:
+        if self._care is not None and asked.model == CARE:
             events = self._care.answer(asked, tenant(caller, asked), self._defaults)
         else:
             prepare = partial(self._requests, asked, caller, partial(self._prompts.chat, asked))
@@ -107,7 +110,7 @@ class Handlers:
     async def completion(self, request: Request, caller: Counted) -> Response:
         """Go on from a prompt, or from several."""
         asked = await _parsed(request, CompletionRequest)
-        if asked.model == CARE:
+        if self._care is not None and asked.model == CARE:
             raise refused(
                 "model",
                 f"{CARE} answers conversations: use /v1/chat/completions, or {self.model_name}",
@@ -118,7 +121,7 @@ class Handlers:
         if choices > MAX_CHOICES:
             raise refused("n", f"prompts times n must be at most {MAX_CHOICES}, got {choices}")
         writer = CompletionWriter(
-            self._served(asked.model), choices=choices, prompts=prompts,
+            self._known(asked.model), choices=choices, prompts=prompts,
             logprobs=self._logprobs if asked.logprobs is not None else None,
             includes_usage=asked.includes_usage,
         )  # fmt: skip
@@ -127,12 +130,12 @@ class Handlers:
 
     async def models(self, caller: Admitted) -> Response:
         """The model itself and the assistant."""
-        cards = [self._card(name) for name in (self.model_name, CARE)]
+        cards = [self._card(name) for name in self._served]
         return JSONResponse({"object": "list", "data": cards})
 
     async def model(self, model: str, caller: Admitted) -> Response:
         """One of them."""
-        return JSONResponse(self._card(self._served(model)))
+        return JSONResponse(self._card(self._known(model)))
 
     async def health(self) -> Response:
         """Whether requests are answered; nothing secret, so anybody may ask."""
@@ -179,11 +182,11 @@ class Handlers:
             made += [EngineRequest(ids, each, salt=salt) for each in params]
         return made
 
-    def _served(self, model: str) -> str:
-        if model not in (self.model_name, CARE):
+    def _known(self, model: str) -> str:
+        if model not in self._served:
             raise ApiError(
                 404,
-                f"model must be {self.model_name} or {CARE}, got {shown(model)}",
+                f"model must be {' or '.join(self._served)}, got {shown(model)}",
                 param="model",
                 code="model_not_found",
             )

@@ -64,8 +64,10 @@ def serve(
     speculators: Speculators = None,
     dtype: Dtype = None,
     engine: Annotated[
-        str | None, typer.Option(help="local, or openai: tokens come from --base-url.")
+        str | None,
+        typer.Option(help="local; ray: --replicas of it; openai: tokens come from --base-url."),
     ] = None,
+    replicas: Annotated[int | None, typer.Option(help="Engines under Ray Serve.")] = None,
     base_url: Annotated[
         str | None, typer.Option(help="An OpenAI-compatible server, such as vLLM's.")
     ] = None,
@@ -86,6 +88,7 @@ def serve(
             speculators=speculators,
             dtype=dtype,
             engine=engine,
+            replicas=replicas,
             base_url=base_url,
             plain_base_url=plain_base_url,
         )

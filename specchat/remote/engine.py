@@ -79,6 +79,7 @@ class RemoteEngine:
         self._tells: set[Server] = set()  # those that told of one request alone
         self._tasks: dict[str, asyncio.Task[FinishReason]] = {}
         self._closed = False
+        self._afterwards: tuple[Callable[[], None], ...] = ()
         self._loop = asyncio.new_event_loop()
         self._client = httpx.AsyncClient(
             timeout=TIMEOUT,
@@ -145,6 +146,12 @@ class RemoteEngine:
         self._closed = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
+        for afterwards in self._afterwards:
+            afterwards()
+
+    def close_with(self, afterwards: Callable[[], None]) -> None:
+        """Have this called when the connections are closed: whoever began the server ends it."""
+        self._afterwards = (*self._afterwards, afterwards)
 
     def _server_for(self, request: Request) -> Server:
         if request.params.speculate:

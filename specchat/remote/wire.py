@@ -16,6 +16,9 @@ from specchat.remote.server import OURS, VLLM, Counted, Server, read_counters
 
 log = logging.getLogger(__name__)
 
+SESSION = "x-session-id"
+"""Routers of Ray Serve and of vLLM send what has the same one to the same server."""
+
 MOST_SHOWN = 200
 """Characters of a server's own words in a message."""
 
@@ -73,9 +76,11 @@ async def events(
         RequestError: it refuses the request.
         ServerError: it cannot be reached, or ended the answer early.
     """
-    url = f"{server.base}/completions"
+    url, headers = f"{server.base}/completions", dict(server.headers)
+    if "cache_salt" in body:
+        headers[SESSION] = body["cache_salt"]
     try:
-        async with client.stream("POST", url, json=body, headers=server.headers) as answer:
+        async with client.stream("POST", url, json=body, headers=headers) as answer:
             if answer.status_code != 200:
                 raise _refusal(server, answer.status_code, await answer.aread())
             async with aclosing(_lines(answer)) as lines:

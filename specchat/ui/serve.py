@@ -143,7 +143,7 @@ def _new_desk_key() -> str:
 
 
 def _model(settings: Settings) -> AnyModel:
-    """Our own engine with the settings' model, or the server that has it."""
+    """Our own engine with the settings' model, several of them, or the server that has it."""
     if settings.engine == "openai":
         from specchat.remote.loading import connect
 
@@ -153,6 +153,10 @@ def _model(settings: Settings) -> AnyModel:
     from specchat.engine.model.lean_imports import import_transformers
 
     import_transformers()
+    if settings.engine == "ray":
+        from specchat.remote.fleet import connect_fleet
+
+        return connect_fleet(settings.fleet_options())
     from specchat.loader import load
 
     return load(replace(settings.load_options(), skip_what_fails=True))
