@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 LIST = 3
 """So many of a kind in one text are a list of it."""
@@ -63,33 +64,22 @@ _SHORT = {
     "UK": "GB", "U.K.": "GB", "Britain": "GB", "Great Britain": "GB", "England": "GB",
     "Scotland": "GB", "Wales": "GB", "Northern Ireland": "GB", "Großbritannien": "GB",
     "Schottland": "GB", "US": "US", "U.S.": "US", "USA": "US", "U.S.A.": "US", "America": "US",
-    "the States": "US", "Amerika": "US", "Holland": "NL", "Czechia": "CZ", "Tschechien": "CZ",
-    "UAE": "AE", "Emirates": "AE", "Korea": "KR", "Türkiye": "TR",
+    "the States": "US", "Amerika": "US", "Holland": "NL", "Czech Republic": "CZ",
+    "Tschechische Republik": "CZ", "UAE": "AE", "Emirates": "AE", "Korea": "KR", "Türkiye": "TR",
 }  # fmt: skip
 _CAPITAL_ONLY = frozenset({"us", "turkey", "jersey", "chad", "jordan", "guinea", "polen"})
 """Other words where they are small."""
-_NO_COUNTRY = frozenset({"georgia", "man"})
 
 
 @cache
 def _countries() -> _Kind:
-    from phonenumbers.geodata.locale import LOCALE_DATA
-
-    english: dict[str, str] = {}
-    german: dict[str, str] = {}
-    region_of: dict[str, str] = {}
-    for region, names in LOCALE_DATA.items():
-        for language, found in (("en", english), ("de", german)):
-            name = names.get(language, "")
-            name = names.get(name[1:], "") if name.startswith("*") else name
-            name = re.split(r" \(| SAR| - ", name)[0]
-            if len(name) > 3 and name.lower() not in _NO_COUNTRY:
-                found[region] = name
-                region_of[name.lower()] = region
+    file = Path(__file__).with_name("countries.txt")  # region, English and German, by tabs
+    lines = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+    region_of = {name.lower(): region for region, *names in lines for name in names}
     region_of |= {name.lower(): region for name, region in _SHORT.items()}
-    names_longest_first = sorted(region_of, key=len, reverse=True)
+    longest_first = sorted(region_of, key=len, reverse=True)
     pattern = re.compile(
-        rf"(?<![\w-])(?<!New )(?:{'|'.join(map(re.escape, names_longest_first))})(?![\w-])",
+        rf"(?<![\w-])(?<!New )(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])",
         re.IGNORECASE,
     )
 
@@ -97,7 +87,8 @@ def _countries() -> _Kind:
         small = match[0].islower() and match[0] in _CAPITAL_ONLY
         return "" if small else region_of[match[0].lower()]
 
-    return _Kind(pattern, which, english, german)
+    english = {region: name for region, name, _ in lines}
+    return _Kind(pattern, which, english, {region: name for region, _, name in lines})
 
 
 # -- ways to pay -------------------------------------------------------------------------------

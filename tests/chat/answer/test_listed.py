@@ -15,7 +15,7 @@ WAYS = "You can pay by Visa, Mastercard, American Express, PayPal or bank transf
     [
         ("do you ship to norway, and what would that be", ["Norway"]),
         ("Liefert ihr nach Österreich oder Deutschland?", ["Austria"]),
-        ("sweden? czechia?", ["Sweden", "Czech Republic"]),
+        ("sweden? czechia?", ["Sweden", "Czechia"]),
         ("i live in holland", []),
         ("does it come to england or scotland", []),
         ("can you send it to us in America", []),
