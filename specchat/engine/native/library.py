@@ -167,8 +167,7 @@ def fits_bf16(weight: torch.Tensor) -> bool:
     if weight.dtype == torch.bfloat16:
         return True
     weight = weight.detach().float().contiguous()
-    threads = torch.get_num_threads()
-    return bool(load_library().fits_bf16(weight.data_ptr(), weight.numel(), threads))
+    return bool(load_library().fits_bf16(weight.data_ptr(), weight.numel(), 1))
 
 
 def compact(weight: torch.Tensor) -> torch.Tensor:
@@ -244,8 +243,7 @@ def matrix(
     lanes = library.lanes()
     place = shelf.room(-(-rows // lanes) * lanes * cols * (2 if held else 4))
     library.lay_out(
-        weight.data_ptr(), weight.dtype == torch.bfloat16, rows, cols, place.data_ptr(), held,
-        torch.get_num_threads(),
+        weight.data_ptr(), weight.dtype == torch.bfloat16, rows, cols, place.data_ptr(), held, 1
     )  # fmt: skip
     address = None if bias is None else vector(bias, shelf)
     kind = BF16 if held else FLOAT32
