@@ -31,7 +31,6 @@ class NativeSteps:
     PROBE_ROWS = 12
     TIMES = 5  # that each size is timed at the most
     TIMED_ROWS = (1, 2, 3, 4, 6, 8, 12, 16)
-    SETTLED = 0.97  # of all the times before a round: it has found nothing that is worth another
     TIMING_S = 0.5  # after which no further round begins: who asks first waits for it
     TOLERANCE = 2e-3  # of all that is computed, as a share of its norm, in float32
     TOLERANCE_BF16 = 0.25
@@ -112,14 +111,12 @@ class NativeSteps:
         times = dict.fromkeys(sizes, math.inf)
         began = time.perf_counter()
         for _ in range(self.TIMES):  # one after the other: what disturbs one time passes by
-            before = sum(times.values())
             for layout in layouts:
                 start = time.perf_counter()
                 model.run(layout)
                 rows = len(layout.ids)
                 times[rows] = min(times[rows], 1000 * (time.perf_counter() - start))
-            settled = sum(times.values()) > self.SETTLED * before
-            if settled or time.perf_counter() - began > self.TIMING_S:
+            if time.perf_counter() - began > self.TIMING_S:
                 break
         self._prior_ms = without_disturbance(times)
 
