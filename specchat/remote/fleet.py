@@ -11,13 +11,14 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from specchat.engine.errors import ModelLoadError
 from specchat.engine.hardware import usable_cpus
-from specchat.loader import LoadOptions
+from specchat.loader import LoadOptions, resolve
 from specchat.remote.loading import RemoteModel, RemoteOptions, connect
 from specchat.remote.replica import Replica, application
 
@@ -88,8 +89,12 @@ def connect_fleet(options: FleetOptions) -> RemoteModel:
     """Start a fleet and the engine that asks it; to close the engine ends the fleet.
 
     Raises:
-        ModelLoadError: as `Fleet`.
+        ModelLoadError: there is no such model, or as `Fleet`.
     """
+    resolve(options.load.model)  # converted once, not by every replica, and missed here
+    place = Path(options.load.model).expanduser()
+    if place.exists():
+        options = replace(options, load=replace(options.load, model=str(place.absolute())))
     fleet = Fleet(options)
     try:
         model = connect(

@@ -122,6 +122,8 @@ def test_what_cannot_be_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings(engine="ray", replicas=3, max_replicas=2)
     with pytest.raises(SettingsError, match=r"MAX_REPLICAS must be .*, got 2"):
         settings.fleet_options()
+    with pytest.raises(ModelLoadError, match="no-such-model"):
+        connect_fleet(FleetOptions(LoadOptions("/no-such-model")))
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ModelLoadError, match="Ray Serve: pip install"):
         connect_fleet(FleetOptions(LoadOptions("care")))
