@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from specchat.engine.options import MAX_NODES, EngineOptions
 
 if TYPE_CHECKING:
+    from specchat.fleet.options import FleetOptions
     from specchat.loader import LoadOptions
-    from specchat.remote.fleet import FleetOptions
     from specchat.remote.loading import RemoteOptions
 
 ENV_PREFIX = "SPECCHAT_"
@@ -265,7 +265,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: the most are fewer than the least.
         """
-        from specchat.remote.fleet import FleetOptions
+        from specchat.fleet.options import FleetOptions
 
         most = self.max_replicas or self.replicas
         if most < self.replicas:

@@ -34,9 +34,11 @@ LAYERS: dict[str, set[str]] = {
     "specchat.settings": {
         "specchat.engine.options",
         "specchat.loader",
+        "specchat.fleet.options",
         "specchat.remote.loading",
     },
     "specchat.remote": {"specchat.engine", "specchat.loader"},
+    "specchat.fleet": {"specchat.api", "specchat.engine", "specchat.loader", "specchat.remote"},
     "specchat.chat": {
         "specchat.engine",
         "specchat.evidence",
@@ -91,6 +93,7 @@ LAYERS: dict[str, set[str]] = {
         "specchat.chat",
         "specchat.engine",
         "specchat.evidence",
+        "specchat.fleet",
         "specchat.loader",
         "specchat.remote",
         "specchat.settings",
@@ -104,6 +107,7 @@ FOREIGN = {
     "specchat.engine": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.speculators": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.remote": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},
+    "specchat.fleet": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},
     "specchat.pretrained": {"gradio", "sqlalchemy", "alembic", "typer"},
     "specchat.evidence": {"gradio", "sqlalchemy", "alembic", "torch", "transformers", "typer"},
     "specchat.chat": {"gradio", "sqlalchemy", "alembic", "torch", "typer"},

@@ -23,6 +23,11 @@ def describe_hardware(device: torch.device) -> str:
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
 
 
+def has_gpu() -> bool:
+    """Whether there is one that PyTorch can use."""
+    return torch.cuda.is_available()
+
+
 def cache_directory() -> Path:
     """Where this user's computed things are kept."""
     try:

@@ -154,7 +154,7 @@ def _model(settings: Settings) -> AnyModel:
 
     import_transformers()
     if settings.engine == "ray":
-        from specchat.remote.fleet import connect_fleet
+        from specchat.fleet.replicas import connect_fleet
 
         return connect_fleet(settings.fleet_options())
     from specchat.loader import load

@@ -8,9 +8,9 @@ from functools import partial
 
 from specchat.chat.answer.instructions import grounded_question, system_text
 from specchat.chat.answer.intent import Intent, asks_in_german, intent_of
-from specchat.chat.answer.listed import absent
 from specchat.chat.answer.reading import PageReader
 from specchat.chat.company import orders
+from specchat.chat.company.listed import absent
 from specchat.chat.company.order_table import OrderTable
 from specchat.chat.company.orders import OrderLookup
 from specchat.chat.company.profile import Company

@@ -17,8 +17,9 @@ from specchat.chat.service import ChatService
 from specchat.engine.errors import ModelLoadError, ServerError
 from specchat.engine.request import FinishReason, Request, SamplingParams, TokenDelta
 from specchat.engine.sequence import TokenStream
+from specchat.fleet.options import FleetOptions
+from specchat.fleet.replicas import connect_fleet
 from specchat.loader import LoadOptions
-from specchat.remote.fleet import FleetOptions, connect_fleet
 from specchat.remote.loading import RemoteModel
 from specchat.remote.wire import SESSION
 from specchat.settings import SettingsError, load_settings

@@ -7,20 +7,22 @@ How many replicas there are, where they run and whether they live is Ray's to se
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from specchat.engine.errors import ModelLoadError
-from specchat.engine.hardware import usable_cpus
-from specchat.loader import LoadOptions, resolve
+from specchat.engine.hardware import has_gpu, usable_cpus
+from specchat.fleet.options import FleetOptions
+from specchat.fleet.replica import Replica, application
+from specchat.loader import resolve
 from specchat.remote.loading import RemoteModel, RemoteOptions, connect
-from specchat.remote.replica import Replica, application
+
+log = logging.getLogger(__name__)
 
 APPLICATION = "specchat"
 _ROUTER = "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"
@@ -31,16 +33,9 @@ MOST_ONGOING, MOST_QUEUED = 64, 256
 TARGET_ONGOING = 8
 """Requests of each replica from which on another one is started, up to the most."""
 HEALTH_S = 5.0  # between two looks at a replica
+STARTS = 4
+_SLOW = "timed out during startup"
 GRACE_S = 8.0  # for the answers of a replica that is to end
-
-
-@dataclass(frozen=True, slots=True)
-class FleetOptions:
-    """How many engines, and of what."""
-
-    load: LoadOptions
-    least: int = 2  # replicas
-    most: int = 2
 
 
 class Fleet:
@@ -66,9 +61,8 @@ class Fleet:
         self.key = secrets.token_urlsafe(24)
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}/v1"
-        own: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
-        ray.init(log_to_driver=False, logging_level="warning", **own)
         try:
+            _begin(ray)
             serve.start(http_options={"host": "127.0.0.1", "port": port, "location": "HeadOnly"})
             serve.run(_deployed(serve, options, self.key), name=APPLICATION, route_prefix="/")
         except Exception as error:
@@ -115,9 +109,7 @@ def connect_fleet(options: FleetOptions) -> RemoteModel:
 def _deployed(serve: Any, options: FleetOptions, key: str) -> Any:
     from ray.serve.config import RequestRouterConfig
 
-    on_gpu = options.load.device.startswith("cuda") or (
-        options.load.device == "auto" and torch.cuda.is_available()
-    )
+    on_gpu = options.load.device.startswith("cuda") or (options.load.device == "auto" and has_gpu())
     threads = options.load.threads or max(1, usable_cpus() // options.most)
     deployment = serve.deployment(
         name="engine",
@@ -138,6 +130,21 @@ def _deployed(serve: Any, options: FleetOptions, key: str) -> Any:
     )
     engine = deployment(serve.ingress(application)(Replica))
     return engine.bind(replace(options.load, threads=threads), key)
+
+
+def _begin(ray: Any) -> None:
+    """Join the cluster of RAY_ADDRESS, or start one. Ray gives its own processes 15 s to start,
+    which is little on a busy machine; what they read is at hand the next time."""
+    own: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
+    for tried in range(1, STARTS + 1):
+        try:
+            ray.init(log_to_driver=False, logging_level="warning", **own)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if tried == STARTS or _SLOW not in str(error):
+                raise
+            log.warning("Ray was too slow to start, once more: %s", error)
 
 
 def _free_port() -> int:

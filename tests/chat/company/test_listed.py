@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specchat.chat.answer.listed import absent
+from specchat.chat.company.listed import absent
 
 COUNTRIES = "We deliver to the United States, the United Kingdom, Germany and the Netherlands."
 WAYS = "You can pay by Visa, Mastercard, American Express, PayPal or bank transfer."
