@@ -118,7 +118,10 @@ class Customer(threading.Thread):
         self._wire.press("handle sc-chat.undo", self._identity())
 
     def _rate(self) -> None:
-        values = {"sc-score": self._random.randint(1, 5), "sc-comment": f"it is {self._word()}"}
+        values = {
+            "sc-score": str(self._random.randint(1, 5)),
+            "sc-comment": f"it is {self._word()}",
+        }
         self._wire.press("handle sc-rate.click", self._identity(), values)
         self._new_conversation()
 
