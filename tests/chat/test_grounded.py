@@ -82,6 +82,9 @@ def test_what_is_not_on_the_list_is_said_before_the_list(chat: Chat) -> None:
     assert asked.text.startswith("Not on the list: Switzerland.\n\n")
     asked = ask(chat, "which countries do you deliver to, Germany too?")[-1]
     assert "on the list" not in asked.text
+    asked = ask(chat, "where is order 4417, and which countries, Switzerland too?")[-1]
+    assert asked.lookups
+    assert "on the list" not in asked.text  # the list need not be said beside an order
 
 
 def test_the_assistant_says_all_that_was_chosen(make_chat: Make) -> None:

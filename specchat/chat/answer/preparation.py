@@ -312,9 +312,11 @@ def _preface(grounds: Grounds | None) -> str:
     if grounds.told:
         return f"{_quoted(grounds.told)}\n\n{german}"
     opening = ""
-    if grounds.absent:
+    if grounds.lookups:
+        pass  # the order is said, and a page beside it need not be
+    elif grounds.absent:
         opening = say.not_listed(grounds.absent)
-    elif grounds.passages and not grounds.lookups and grounds.chance < UNSURE:
+    elif grounds.passages and grounds.chance < UNSURE:
         opening = say.UNSURE
     return f"{german}{opening}\n\n" if opening else german
 
