@@ -31,7 +31,7 @@ SOAK_MINUTES ?= 60
 KILLS ?= 120
 MINUTES ?= 30
 
-.PHONY: help chat test space-check soak kills fuzz sbom lint format clean browser postgresql
+.PHONY: help chat test space-check soak kills fuzz sbom lint format clean browser firefox postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -40,7 +40,7 @@ chat: $(VENV)/.installed
 	@exec $(BIN)/python app.py
 
 # Two at a time: most tests use one processor, and each process holds models and a browser.
-test: lint browser postgresql
+test: lint browser firefox postgresql
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 space-check: $(VENV)/.installed-dev browser
@@ -107,6 +107,12 @@ browser:
 		if command -v "$$name" >/dev/null; then exit 0; fi; \
 	done; \
 	$(call debian,chromium,Chromium or Google Chrome on PATH)
+
+firefox:
+	@for name in firefox-esr firefox; do \
+		if command -v "$$name" >/dev/null; then exit 0; fi; \
+	done; \
+	$(call debian,firefox-esr,Firefox on PATH)
 
 postgresql:
 	@for initdb in /usr/lib/postgresql/*/bin/initdb $$(command -v initdb); do \
