@@ -91,7 +91,8 @@ class EarlyHead:
                 page += message.get("body", b"")
                 if not message.get("more_body"):
                     page = _PREVIEW.sub(b"", page).replace(b"<head>", b"<head>" + self._head, 1)
-                    links = self._preloads.get(scope["path"].strip("/"), "").encode()
+                    parts = self._preloads.get(scope["path"].strip("/"), "").encode()
+                    links = _theme_link(page) + parts
                     page = _ENTRY.sub(lambda found: found[0] + links, page, count=1)
                     MutableHeaders(scope=started)["content-length"] = str(len(page))
                     await send(started)
@@ -100,6 +101,15 @@ class EarlyHead:
         await self._app(scope, receive, sent)
 
 
+def _theme_link(page: bytes) -> bytes:
+    """The one file that Gradio waits for before it draws anything, and asks for last."""
+    theme = _THEME.search(page)
+    if theme is None:
+        return b""
+    return b'<link rel="preload" as="style" href="./theme.css?v=' + theme[1] + b'">'
+
+
+_THEME = re.compile(rb'"theme_hash":"(\w+)"')
 _ENTRY = re.compile(rb'<script type="module" crossorigin src="[^"]*"></script>')
 _PREVIEW = re.compile(rb"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*")
 

@@ -73,6 +73,9 @@ def test_a_page_names_at_its_beginning_what_it_will_need(
     sent = httpx.get(f"{site.url}/{view}").text
     named = set(re.findall(r'<link rel="(?:module)?preload"[^>]* href="\./assets/([^"]*)">', sent))
     assert len(named) > 20
+    theme = re.search(r'<link rel="preload" as="style" href="\./(theme\.css\?v=\w+)">', sent)
+    assert theme
+    named.add(theme[1])
     page = new_context().new_page()
     needed: set[str] = set()
     page.on("request", lambda asked: needed.add(asked.url.rpartition("/")[2]))
