@@ -189,6 +189,23 @@ def test_the_rules_on_gradios_classes_are_at_work(
     assert like["width"] >= 24
 
 
+def test_a_german_browser_shows_the_same_buttons_in_the_same_order(
+    new_context: New, site: Site
+) -> None:
+    """Gradio names its own buttons in the browser's language, whatever the page's is."""
+    page = open_page(new_context(locale="de-DE").new_page(), site, consent=False, view="")
+    ask(page, "How long does delivery take?")
+    finished_for_customer(page)
+    expect(page.get_by_label("Chat leeren", exact=True)).to_be_hidden()
+    like, dislike = (
+        page.get_by_label(name, exact=True).bounding_box()
+        for name in ("Gefällt mir", "Gefällt mir nicht")
+    )
+    assert like
+    assert dislike
+    assert like["x"] < dislike["x"]
+
+
 def test_the_first_load_is_light(page: Page, site: Site) -> None:
     """Scripts and style sheets are files that a browser keeps; everything is compressed."""
     answer = page.request.get(site.url)

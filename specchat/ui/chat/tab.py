@@ -200,9 +200,7 @@ def _build_consent() -> Consent:
     with gr.Column(scale=0, elem_id="sc-consent", elem_classes="sc-box") as group:
         gr.HTML(f'<div class="sc-consent">{text.CONSENT}</div>')
         with gr.Row(elem_classes="sc-buttons"):
-            yes = gr.Button(
-                text.CONSENT_YES, size="sm", variant="primary", min_width=110, elem_id="sc-agree"
-            )
+            yes = gr.Button(text.CONSENT_YES, size="sm", min_width=110, elem_id="sc-agree")
             no = gr.Button(text.CONSENT_NO, size="sm", min_width=110, elem_id="sc-decline")
     return Consent(group, yes, no)
 

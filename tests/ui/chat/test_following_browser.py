@@ -57,6 +57,17 @@ def test_the_question_stays_in_view_while_its_answer_grows(new_context: New, sit
     assert page.evaluate(_PLACES)[1] < scrolled
 
 
+def test_what_is_opened_comes_into_view(new_context: New, site: Site) -> None:
+    window = {"viewport": {"width": 1366, "height": 560}}
+    page = open_page(new_context(**window).new_page(), site, consent=False)
+    ask(page, "Where is order 4417?")
+    finished(page)
+    facts = page.locator("#sc-chat .thought-group .sc-facts")
+    expect(facts).not_to_be_in_viewport()
+    page.locator("#sc-chat .thought-group .title").click()
+    expect(facts).to_be_in_viewport(ratio=0.9)
+
+
 def test_the_arrow_to_the_newest_message_stays_under_the_sidebar(
     new_context: New, site: Site
 ) -> None:
