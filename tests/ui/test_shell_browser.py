@@ -178,6 +178,10 @@ def test_the_rules_on_gradios_classes_are_at_work(
     ask(page, "Where is order 4417?")
     finished(page)
     assert page.locator("#sc-chat .md.chatbot.prose").first.evaluate(style, "opacity") == "1"
+    page.locator("#sc-chat .thought-group .title").click()
+    inside = page.locator("#sc-chat .thought-group .message-content")
+    expect(inside).to_be_visible()
+    assert inside.evaluate(style, "opacity") == "1"
     expect(page.get_by_label("Clear", exact=True)).to_be_hidden()
     expect(page.locator(".nav-holder")).to_be_hidden()
     like, dislike = (
