@@ -85,7 +85,7 @@ def dropped(turns: int) -> str:
 
 def hidden(counts: Mapping[str, int]) -> str:
     """Personal data was taken out of the record."""
-    return f"Hidden in the record: {describe(counts)}."
+    return f"For your privacy we did not store: {describe(counts)}."
 
 
 def bad_setting(problem: object) -> str:

@@ -147,7 +147,7 @@ def test_personal_data_reaches_the_model_but_not_the_store(chat: Chat) -> None:
     conversation = chat.service.new_conversation(OWNER)
     chat.engine.says(("Is it 4111 1111 1111 1111? Call +1 503-555-0142.", "target"))
     updates = ask(chat, "I paid order 4417 with card 4111 1111 1111 1111", conversation)
-    assert updates[-1].notes == ("Hidden in the record: 1 card number.",)
+    assert updates[-1].notes == ("For your privacy we did not store: 1 card number.",)
     assert "4" * 1 in chat.prompt()
     assert "1111" in chat.prompt()
     (row,) = stored(chat, conversation)
@@ -173,7 +173,7 @@ def test_what_is_said_is_redacted_once_and_nothing_before_the_answer(
     assert next(answering).text == ""
     assert next(answering).text.startswith("Hello")
     assert redacted == []
-    assert list(answering)[-1].notes == ("Hidden in the record: 1 card number.",)
+    assert list(answering)[-1].notes == ("For your privacy we did not store: 1 card number.",)
     assert redacted == ["is my card 4111 1111 1111 1111?", "Hello there."]
 
 

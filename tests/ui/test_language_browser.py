@@ -58,8 +58,8 @@ GERMAN = {
     ),
     "Ordered on Monday, 23 November.": "Bestellt am Montag, 23. November.",
     "bot's message: Open; closed · waits": "Assistent: Open; closed · waits",
-    "Hidden in the record: 2 card numbers, 1 e-mail address.": (
-        "In der Aufzeichnung geschwärzt: 2 Kartennummern, 1 E-Mail-Adresse."
+    "For your privacy we did not store: 2 card numbers, 1 e-mail address.": (
+        "Zu Ihrem Schutz nicht gespeichert: 2 Kartennummern, 1 E-Mail-Adresse."
     ),
 }
 

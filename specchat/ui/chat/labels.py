@@ -182,7 +182,7 @@ EXPORT_JSON = "JSON"
 EXPORT_MARKDOWN = "Markdown"
 YOUR_DATA = "Your data"
 KEEP = "Keep my conversations"
-KEEP_INFO = "Redacted. Without it only what answers cost is stored."
+KEEP_INFO = "Redacted. Off: we store only timings and counts, no text."
 NO_LONGER_KEPT = (
     "From now on nothing is kept. Your earlier conversations stay until you delete them."
 )

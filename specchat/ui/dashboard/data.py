@@ -33,7 +33,7 @@ from specchat.ui.shared.format import acceptance_length, duration, model_name, t
 from storage import MetricRow, RaceRow, Store, TurnFilter
 from storage.records import utc_now
 
-EVER = "All that is kept"
+EVER = "All time"
 PERIODS: dict[str, timedelta | None] = {
     EVER: None,
     "Last hour": timedelta(hours=1),

@@ -63,7 +63,7 @@ def empty_html(filtered: bool) -> str:
     if filtered:
         title, text = "No turn fits these filters", "Choose a longer time or set filters to Any."
     else:
-        title = "No turns yet"
+        title = "No answers yet"
         text = (
             "Ask a question in Chat or run a race in Race. "
             "Every answer leaves its evidence here within seconds."

@@ -163,7 +163,7 @@ def test_personal_data_is_hidden_in_the_file_and_without_consent_every_word(
     ask(page, f"I am Quirin Falkenrath, my card {CARD} was charged twice for a mauve lamp")
     finished(page)
     expect(page.locator("#sc-notes")).to_contain_text(
-        "Hidden in the record: 1 name, 1 card number."
+        "For your privacy we did not store: 1 name, 1 card number."
     )
     raw = database_bytes(site)
     assert b"[name], my card [card] was charged twice for a mauve lamp" in raw
