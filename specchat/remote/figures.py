@@ -56,14 +56,17 @@ class Figures:
         """The finished request. `counted` is what the whole server did meanwhile; `tokens_in`
         counts a text where the server does not say how long the answer was."""
         spec = self.metrics.get("speculative_decoding") or {}
+        steps = [] if not spec else _steps_by_length(spec.get("acceptance_histogram"))
+        offered, reached = _by_depth(steps, spec)
         if self.tells:
+            drafting, undrafted = _count(spec, "num_spec_steps"), self._undrafted(spec)
             counted = Counted(
-                _count(spec, "num_spec_steps"),
+                drafting + undrafted,
                 _count(spec, "num_draft_tokens"),
                 _count(spec, "num_accepted_draft_tokens"),
             )
-        steps = [] if not spec else _steps_by_length(spec.get("acceptance_histogram"))
-        offered, reached = _by_depth(steps, spec)
+            if steps or not drafting:
+                steps = [undrafted + sum(steps[:1]), *steps[1:]]
         details = self.usage.get("prompt_tokens_details") or {}
         end = self.last or time.perf_counter()
         return TurnStats(
@@ -89,6 +92,14 @@ class Figures:
             preemptions=0,
             verification="server" if self.tells else "server-wide" if counted else "untold",
         )
+
+    def _undrafted(self, spec: dict[str, Any]) -> int:
+        """Passes without a draft, which vLLM leaves out of its steps: each gave one token, as the
+        first pass did, and one that verified a draft gave one more than it accepted."""
+        drafting, accepted = (
+            _count(spec, name) for name in ("num_spec_steps", "num_accepted_draft_tokens")
+        )
+        return max(0, _count(self.usage, "completion_tokens") - 1 - accepted - drafting)
 
 
 def _steps_by_length(histogram: object) -> list[int]:

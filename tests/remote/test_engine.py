@@ -45,7 +45,7 @@ def test_the_text_is_the_engines_own(ours: Ours, connected: Connect, temperature
     assert ends[1] is not None
     assert ends[1].completion_tokens == ends[0].completion_tokens
     assert ends[1].verification == "server"
-    assert ends[1].drafted == ends[0].drafted
+    assert (ends[1].steps, ends[1].drafted) == (ends[0].steps, ends[0].drafted)
 
 
 def test_plain_decoding_needs_no_second_server_of_ours(ours: Ours, connected: Connect) -> None:
@@ -127,6 +127,38 @@ def test_vllms_figures_of_one_request_are_taken(connected: Connect) -> None:
     assert [token.token_id for delta in deltas for token in delta.tokens] == [1, 2, 3]
     assert told.bodies[0]["return_token_ids"]
     assert len(told.bodies[0]["cache_salt"]) == 32
+
+
+def test_passes_without_a_draft_are_steps_too(connected: Connect) -> None:
+    """As vLLM 0.32 told of n-grams that were found in 13 passes of 22."""
+    speculation = {
+        "mean_acceptance_length": 2.85, "draft_acceptance_rate": 0.37,
+        "acceptance_histogram": [5, 4, 0, 0, 0, 4], "num_spec_steps": 13,
+        "num_accepted_draft_tokens": 24, "num_draft_tokens": 65, "num_spec_tokens": 5,
+    }  # fmt: skip
+    told = Told(
+        events=[said("Hello.", "stop"), usage(47, metrics={"speculative_decoding": speculation})]
+    )
+    with told.serving() as url:
+        stats = asked(connected(url))[-1].stats
+    assert stats is not None
+    assert (stats.steps, stats.drafted, stats.accepted) == (22, 65, 24)
+    assert sorted(stats.accepted_lengths) == [0] * 14 + [1] * 4 + [5] * 4
+    assert stats.drafted_by_depth == (13,) * 5
+    assert stats.accepted_by_depth == (8, 4, 4, 4, 4)
+
+
+def test_a_request_in_which_nothing_was_drafted_is_told_as_such(connected: Connect) -> None:
+    nothing = {
+        "mean_acceptance_length": 1.0, "draft_acceptance_rate": 0.0,
+        "acceptance_histogram": [0, 0, 0, 0, 0, 0], "num_spec_steps": 0,
+        "num_accepted_draft_tokens": 0, "num_draft_tokens": 0, "num_spec_tokens": 5,
+    }  # fmt: skip
+    told = Told(events=[said("Yes.", "stop"), usage(3, metrics={"speculative_decoding": nothing})])
+    with told.serving() as url:
+        stats = asked(connected(url))[-1].stats
+    assert stats is not None
+    assert (stats.verification, stats.steps, stats.drafted) == ("server", 2, 0)
 
 
 def test_counters_of_the_whole_server_are_called_so(connected: Connect) -> None:
