@@ -50,7 +50,8 @@ def installed_versions(python: Path) -> list[str]:
 def _install(peer: Peer, wanted: Path, python: Path) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     _ran([sys.executable, "-m", "venv", "--clear", str(wanted)])
-    _ran([*pip, "install", "--quiet", *peer.requirements])
+    alone = ["--no-deps"] if peer.complete else []
+    _ran([*pip, "install", "--quiet", *alone, *peer.requirements])
 
 
 def _key(peer: Peer) -> str:

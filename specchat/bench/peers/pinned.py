@@ -42,6 +42,7 @@ class Peer:
     worker: str  # a file in `workers`, or "own"
     arms: tuple[PeerArm, ...]
     requirements: tuple[str, ...] = ()  # each pinned to one version
+    complete: bool = False  # nothing else is installed, whatever they ask for
 
 
 def read_peers(file: Path) -> list[Peer]:

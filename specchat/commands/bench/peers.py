@@ -24,7 +24,7 @@ def peers(
     prompts_file: PromptsFile,
     names: Annotated[
         str | None,
-        typer.Option("--peers", help="Such as transformers,llama.cpp,openvino; default: all."),
+        typer.Option("--peers", help="Such as transformers,llama.cpp,openvino,vllm; default: all."),
     ] = None,
     limit: Limit = None,
     raw: Raw = False,

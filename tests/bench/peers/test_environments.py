@@ -47,6 +47,14 @@ def test_an_environment_is_made_once(ran: list[list[str]], tmp_path: Path) -> No
     assert not ran
 
 
+def test_of_a_complete_list_nothing_else_is_installed(ran: list[list[str]], tmp_path: Path) -> None:
+    environment_of(PEER, tmp_path)
+    assert "--no-deps" not in ran[1]
+    ran.clear()
+    environment_of(replace(PEER, name="whole", complete=True), tmp_path)
+    assert "--no-deps" in ran[1]
+
+
 def test_another_version_takes_the_place_of_the_earlier_one(
     ran: list[list[str]], tmp_path: Path
 ) -> None:
