@@ -1,5 +1,6 @@
 # make chat   start the app; sets everything up on the first run
 # make test   lint, types and every test, a real browser included; sets up what they need
+# make test-vllm   the chat on a real vLLM, installed for it alone (its torch: PIP_EXTRA_INDEX_URL)
 # make space-check   run it here as Hugging Face Spaces would
 # make soak   customers at the whole app for SOAK_MINUTES, 60 without it; a report in soak/
 # make kills  the whole app killed under load, KILLS times, 120 without it
@@ -31,7 +32,8 @@ SOAK_MINUTES ?= 60
 KILLS ?= 120
 MINUTES ?= 30
 
-.PHONY: help chat test space-check soak kills fuzz sbom lint format clean browser firefox postgresql
+.PHONY: help chat test test-vllm space-check soak kills fuzz sbom lint format clean browser firefox \
+	postgresql
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -42,6 +44,11 @@ chat: $(VENV)/.installed
 # Two at a time: most tests use one processor, and each process holds models and a browser.
 test: lint browser firefox postgresql
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
+
+# Not part of `test`: pyproject.toml leaves out what is marked `vllm`. Where the registry has no torch
+# for CPUs alone: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-vllm
+test-vllm: $(VENV)/.installed-dev browser
+	@$(BIN)/python -m pytest tests/vllm -v -m vllm --timeout 3600
 
 space-check: $(VENV)/.installed-dev browser
 	@$(BIN)/python -m pytest tests/spaces -v
