@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
 
 import torch
 
@@ -43,6 +40,7 @@ from specchat.engine.request import (
 )
 from specchat.engine.sampling.noise import gumbel_noise
 from specchat.engine.sampling.sampler import RowGroup, noise_of, scores
+from specchat.engine.scheduling.inbox import Inbox
 from specchat.engine.scheduling.scheduler import Scheduler
 from specchat.engine.scheduling.scoring import Scoring
 from specchat.engine.scheduling.suspects import Suspects
@@ -56,8 +54,6 @@ log = logging.getLogger(__name__)
 
 LAST_JOB_S = 5.0
 """That closing waits for what is being compiled."""
-
-T = TypeVar("T")
 
 Ended = Callable[[FinishReason, TurnStats | None], None]
 """Told why a request ended and what it cost; None where the step that it ran in failed."""
@@ -102,13 +98,9 @@ class Engine:
         self._sequences: dict[str, Sequence] = {}
         self._delivery = Delivery()
         self._aux_room = AuxRoom()
-        self._failure: str | None = None
-        self._awaited: set[Future[Any]] = set()
         self._watchers: tuple[Ended, ...] = ()
         runner.meanwhile = self._delivery.hand_over
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._wake = threading.Condition()
-        self._closed = False
+        self._inbox = Inbox()
         self._order = 0
         for speculator in speculators:
             self._queue.add(speculator)
@@ -134,13 +126,13 @@ class Engine:
         self._validation.request(request)
         stream = TokenStream(request.request_id, self.cancel)
         counters = Counters()  # its time runs from now: the step under way is waited for, too
-        self._asked(lambda: self._add(request, stream, counters))
+        self._inbox.ask(lambda: self._add(request, stream, counters))
         return stream
 
     def cancel(self, request_id: str) -> None:
         """End a request with finish reason `cancelled`; unknown or finished ids are ignored."""
         try:
-            self._post(lambda: self._finish(request_id, FinishReason.CANCELLED))
+            self._inbox.post(lambda: self._finish(request_id, FinishReason.CANCELLED))
         except EngineClosedError:
             return
 
@@ -152,19 +144,19 @@ class Engine:
     @property
     def alive(self) -> bool:
         """False when nothing is answered any more: it was closed, or has stopped for good."""
-        return self._thread.is_alive() and not self._closed and self._failure is None
+        return self._thread.is_alive() and not self._inbox.over
 
     def snapshot(self) -> EngineSnapshot:
         """The state as of the last step."""
         return taken_snapshot(
             self.pool, self._scheduler, self._counters, self._runner.cache,
-            backend=self._backend, ready=self._queue.done, failure=self._failure,
+            backend=self._backend, ready=self._queue.done, failure=self._inbox.failure,
         )  # fmt: skip
 
     @property
     def _backend(self) -> str:
-        if self._failure is not None:
-            return f"stopped ({self._failure})"
+        if self._inbox.failure is not None:
+            return f"stopped ({self._inbox.failure})"
         return "native" if self._runner.native.ready else self._queue.description
 
     @property
@@ -185,8 +177,8 @@ class Engine:
         """
         self._validation.ids(token_ids, 0)
         future: Future[torch.Tensor] = Future()
-        with self._awaiting(future):
-            self._post(lambda: self._scoring.add_logits(token_ids, future))
+        with self._inbox.awaiting(future):
+            self._inbox.post(lambda: self._scoring.add_logits(token_ids, future))
             return future.result()
 
     def log_likelihoods(self, texts: Seq[KnownText]) -> list[float]:
@@ -200,9 +192,9 @@ class Engine:
         for text in texts:
             self._validation.known_text(text)
         futures: list[Future[float]] = [Future() for _ in texts]
-        with self._awaiting(*futures):
+        with self._inbox.awaiting(*futures):
             for text, future in zip(texts, futures, strict=True):
-                self._post(partial(self._scoring.add_likelihood, text, future))
+                self._inbox.post(partial(self._scoring.add_likelihood, text, future))
             return [future.result() for future in futures]
 
     def choice_scores(
@@ -222,7 +214,7 @@ class Engine:
     def evict_salt(self, salt: str) -> int:
         """Forget a tenant's prefix pages, the speculators' too; returns how many of the target's
         were freed at once."""
-        return self._asked(lambda: self._evict_salt(salt))
+        return self._inbox.ask(lambda: self._evict_salt(salt))
 
     def learn(self, answers: Seq[Seq[int]], salt: str = "", *, fresh: bool = False) -> None:
         """Let speculators draft from these answers too, for all requests or those of one salt: each
@@ -245,18 +237,15 @@ class Engine:
         if self._thread.is_alive():
             return
         # A thread that is in C++ when the interpreter ends takes the process down with it.
-        if self._queue.wait(LAST_JOB_S) and self._failure is None:
+        if self._queue.wait(LAST_JOB_S) and self._inbox.failure is None:
             self._runner.cache.release()
         self._drafting.close()
 
     def _end_loop(self) -> bool:
         """Run no further step; False when somebody else has seen to that."""
-        with self._wake:
-            if self._closed:
-                return False
-            self._closed = True
-            self._wake.notify()
-        while self._thread.is_alive() and self._failure is None:
+        if not self._inbox.close():
+            return False
+        while self._thread.is_alive() and self._inbox.failure is None:
             self._thread.join(0.1)  # until the watchdog calls the step stuck
         self._thread.join(LAST_JOB_S)
         self._watchdog.stop()
@@ -266,39 +255,32 @@ class Engine:
 
     def _loop(self) -> None:
         with torch.inference_mode():
-            while True:
-                with self._wake:
-                    while not (self._inbox or self._sequences or self._scoring or self._over):
-                        self._wake.wait()
-                    if self._over:
-                        break
+            while self._inbox.wait(self._busy):
                 try:
                     with self._watchdog:
-                        while self._inbox:
-                            self._inbox.popleft()()
+                        self._inbox.work()
                         self._step()
                 except Exception as error:  # one bad step must not end the service
                     log.exception("an engine step failed")
-                    if self._failure is not None:
+                    if self._inbox.failure is not None:
                         break
                     if is_device_lost(error, self._runner.cache.devices):
-                        self._failure = f"the GPU has failed: {str(error).partition(chr(10))[0]}"
+                        self._inbox.failure = (
+                            f"the GPU has failed: {str(error).partition(chr(10))[0]}"
+                        )
                         break
                     self._fail_running(error)
-            while self._inbox:  # first, so that a request queued at the last moment is ended too
-                self._inbox.popleft()()
-            ended = EngineClosedError(self._failure or "the engine is closed")
-            if self._failure is not None:  # every further call on the GPU would fail too
-                log.error("%s; nothing is answered any more, restart", self._failure)
-                self._end_by(ended, list(self._sequences))
+            self._inbox.work()  # first, so that a request queued at the last moment is ended too
+            if self._inbox.failure is not None:  # every further call on the GPU would fail too
+                log.error("%s; nothing is answered any more, restart", self._inbox.failure)
+                self._end_by(self._inbox.ended, list(self._sequences))
             for request_id in list(self._sequences):
                 self._finish(request_id, FinishReason.CANCELLED)
-            self._scoring.fail(ended)
+            self._scoring.fail(self._inbox.ended)
             self._delivery.close()
 
-    @property
-    def _over(self) -> bool:
-        return self._closed or self._failure is not None
+    def _busy(self) -> bool:
+        return bool(self._sequences or self._scoring)
 
     def _step(self) -> None:
         if self._scoring:
@@ -417,55 +399,10 @@ class Engine:
         )
         self._scoring.restart()
 
-    # Helpers
-
     def _stuck(self) -> None:
         """A step does not end: tell everybody who waits, for the thread that is in it cannot."""
         failure = f"a step has not ended within {self.options.step_limit_s:g} s"
-        with self._wake:
-            self._failure = failure
-            awaited = list(self._awaited)
         log.error("%s; nothing is answered any more, restart", failure)
-        ended = EngineClosedError(failure)
-        for future in awaited:
-            with suppress(InvalidStateError):
-                future.set_exception(ended)
+        self._inbox.fail(failure)
         for sequence in list(self._sequences.values()):
-            sequence.stream.put(ended)
-
-    def _asked(self, compute: Callable[[], T]) -> T:
-        """What the engine thread computes."""
-        future: Future[T] = Future()
-        with self._awaiting(future):
-            self._post(lambda: _settle(future, compute))
-            return future.result()
-
-    @contextmanager
-    def _awaiting(self, *futures: Future[Any]) -> Iterator[None]:
-        """Whoever waits for these is told when the engine stops for good."""
-        with self._wake:
-            self._awaited.update(futures)
-        try:
-            yield
-        finally:
-            with self._wake:
-                self._awaited.difference_update(futures)
-
-    def _post(self, task: Callable[[], None]) -> None:
-        with self._wake:
-            if self._over:
-                raise EngineClosedError(self._failure or "the engine is closed")
-            self._inbox.append(task)
-            self._wake.notify()
-
-
-def _settle(future: Future[Any], compute: Callable[[], Any]) -> None:
-    """Run `compute` and hand its result or its error to whoever waits, unless they were told
-    before that the engine has stopped."""
-    with suppress(InvalidStateError):
-        try:
-            result = compute()
-        except Exception as error:  # belongs to the caller, not to the step loop
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+            sequence.stream.put(self._inbox.ended)

@@ -119,7 +119,7 @@ def ask_at_once(engine: Engine, requests: Sequence[Request]) -> list[Answer]:
     its pages however slow this machine is."""
     streams = [TokenStream(r.request_id, engine.cancel) for r in requests]
     pairs = list(zip(requests, streams, strict=True))
-    engine._post(lambda: [engine._add(r, stream, Counters()) for r, stream in pairs])  # type: ignore[arg-type]
+    engine._inbox.post(lambda: [engine._add(r, stream, Counters()) for r, stream in pairs])  # type: ignore[arg-type]
     return [read(stream) for stream in streams]
 
 

@@ -374,10 +374,10 @@ def test_a_request_queued_while_the_engine_closes_is_ended_too(engines: Engines)
     """A submit that won the race against close() must not wait for ever."""
     engine = engines()
     stream = TokenStream("late", engine.cancel)
-    with engine._wake:  # the loop cannot look at its inbox before the engine is closed
-        engine._inbox.append(lambda: engine._add(request(PROMPT, max_tokens=5), stream, Counters()))
-        engine._closed = True
-        engine._wake.notify()
+    late = request(PROMPT, max_tokens=5)
+    with engine._inbox._changed:  # the loop cannot look there before the engine is closed
+        engine._inbox.post(lambda: engine._add(late, stream, Counters()))
+        engine._inbox.close()
     engine._thread.join()
     assert stream._deltas.get(timeout=60).finish is FinishReason.CANCELLED
 

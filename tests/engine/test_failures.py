@@ -288,10 +288,9 @@ def test_logits_wait_for_pages_that_answers_hold(engines: Engines) -> None:
 def test_closing_ends_a_caller_that_waits_for_logits(engines: Engines) -> None:
     engine = engines()
     result: Future[torch.Tensor] = Future()
-    with engine._wake:  # the loop cannot look at its inbox before the engine is closed
-        engine._inbox.append(lambda: engine._scoring.add_logits(PROMPT, result))
-        engine._closed = True
-        engine._wake.notify()
+    with engine._inbox._changed:  # the loop cannot look there before the engine is closed
+        engine._inbox.post(lambda: engine._scoring.add_logits(PROMPT, result))
+        engine._inbox.close()
     with pytest.raises(EngineClosedError, match="closed"):
         result.result(timeout=60)
 
