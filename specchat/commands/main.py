@@ -95,7 +95,8 @@ def serve(
         with gc_pauses.none():
             from specchat.ui import PortError, launch
 
-        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("specchat").setLevel(logging.INFO)
         try:
             launch(settings)
         except PortError as error:
