@@ -38,7 +38,8 @@ def pdf(stream: bytes = SAYS, *, filters: bytes = b"", more: bytes = b"") -> byt
     [
         ("a.html", 30_000 * b"<div>" + b"x", "elements inside each other, more than 300"),
         ("a.html", 30_000 * b"<b>" + b"x" + 30_000 * b"</b>", "elements inside each other"),
-        ("a.html", b"<table>" + 5_000 * b"<tr><td>x", "elements inside each other"),
+        ("a.html", 5_000 * b"<table><tr><td>x", "elements inside each other"),
+        ("a.md", 50_000 * b"[a](<b", "a paragraph of 300,000 characters, more than 20,000"),
         ("a.md", 20_000 * b"> " + b"x", "holds no text"),
         ("a.csv", b"question,answer\nq," + 200_000 * b"x", "field larger than field limit"),
         ("a.txt", b"PK\x03\x04\x14\x00\x06\x00" + 100 * b"\x00", "zero bytes"),
@@ -50,7 +51,7 @@ def pdf(stream: bytes = SAYS, *, filters: bytes = b"", more: bytes = b"") -> byt
         ),
         ("a.pdf", pdf().replace(b"/Kids[3 0 R]", b"/Kids[2 0 R]"), "[Cc]yclic"),
     ],
-    ids=["deep", "deep-inline", "deep-table", "deep-quotes", "cell", "zip", "gzip", "bomb", "loop"],
+    ids=["deep", "inline", "table", "paragraph", "quotes", "cell", "zip", "gzip", "bomb", "loop"],
 )  # fmt: skip
 def test_it_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     file = tmp_path / name
@@ -66,6 +67,24 @@ def test_a_file_of_100_mb_is_refused_unread(tmp_path: Path, suffix: str) -> None
         made.truncate(100 * 2**20)
     with pytest.raises(DocumentError, match="has 104,857,600 bytes; at most 20,971,520"):
         read_document(file)
+
+
+@pytest.mark.parametrize(
+    "opened", ["<!-- ", "<a ", '<a b="', "</a ", "<![CDATA[", "<? "], ids=lambda text: text.strip()
+)
+def test_what_is_opened_again_and_again_is_read_once(tmp_path: Path, opened: str) -> None:
+    file = tmp_path / "a.html"
+    file.write_text("<p>Refunds take 5 days.</p>" + 200_000 * opened)
+    assert read_document(file)[0].text.startswith("Refunds take 5 days.")
+
+
+@pytest.mark.parametrize(
+    "content", [1_000 * "<p>Take 5 days.", "<ul>" + 1_000 * "<li>Take 5 days."], ids=["p", "li"]
+)
+def test_ends_that_html_leaves_out_are_no_levels(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "a.html"
+    file.write_text(content)
+    assert sum(page.text.count("Take 5 days.") for page in read_document(file)) > 0
 
 
 def test_of_a_pdf_with_scripts_only_the_text_is_read(tmp_path: Path) -> None:

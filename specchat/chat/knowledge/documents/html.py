@@ -7,6 +7,7 @@ import re
 from bs4 import BeautifulSoup, Comment, Tag
 from bs4.element import NavigableString, PageElement
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 
 from specchat.chat.knowledge.documents.blocks import Outline, Section
 from specchat.chat.knowledge.documents.cleaning import cleaned, one_line
@@ -33,22 +34,29 @@ MOST_LEVELS = 300
 """Of elements inside each other: each costs two calls, and a look at all that is inside."""
 
 _TAG = re.compile(r"<(/?)([a-z][^\s/<>]*)[^<>]*?(/?)>", re.IGNORECASE)
-_EMPTY_TEXT = "area base br col embed hr img input link meta param source track wbr"
-_EMPTY = frozenset(_EMPTY_TEXT.split())
+_NOT_LEVELS_TEXT = """
+area base br col embed hr img input link meta param source track wbr
+p li dt dd option tr td th thead tbody tfoot colgroup
+"""
+_NOT_LEVELS = frozenset(_NOT_LEVELS_TEXT.split())
+"""Elements that hold nothing, and those whose end may be left out: the next one ends them."""
+
+MOST_PARAGRAPH = 20_000
+"""Characters of one paragraph in Markdown, whose marks are looked for from every place anew."""
 
 
-class NestedTooDeepError(Exception):
-    """Elements stand inside each other as on no page for people."""
+class TooMuchError(Exception):
+    """It is written as no page for people is; says what there is too much of."""
 
 
 def read_html(markup: str) -> list[Section]:
     """The sections of a page; menus, forms, scripts and what is hidden are left out.
 
     Raises:
-        NestedTooDeepError: more than `MOST_LEVELS` elements inside each other.
+        TooMuchError: more than `MOST_LEVELS` elements inside each other.
     """
     _require_shallow(markup)
-    soup = BeautifulSoup(markup, "html.parser")
+    soup = BeautifulSoup(markup, "lxml")
     title = soup.title.get_text() if soup.title else ""
     for tag in soup.find_all(_left_out):
         tag.decompose()
@@ -63,9 +71,23 @@ def read_html(markup: str) -> list[Section]:
 
 
 def read_markdown(text: str) -> list[Section]:
-    """The sections of a Markdown text (CommonMark and tables)."""
-    text = _FRONT_MATTER.sub("", cleaned(text))
-    return read_html(MarkdownIt("commonmark").enable("table").render(text))
+    """The sections of a Markdown text (CommonMark and tables).
+
+    Raises:
+        TooMuchError: as `read_html`, or a paragraph of more than `MOST_PARAGRAPH` characters.
+    """
+    markdown = MarkdownIt("commonmark").enable("table")
+    markdown.core.ruler.after("block", "paragraphs", _require_short)
+    return read_html(markdown.render(_FRONT_MATTER.sub("", cleaned(text))))
+
+
+def _require_short(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > MOST_PARAGRAPH:
+            raise TooMuchError(
+                f"a paragraph of {len(token.content):,} characters, more than {MOST_PARAGRAPH:,};"
+                " part it by blank lines"
+            )
 
 
 def _require_shallow(markup: str) -> None:
@@ -77,10 +99,12 @@ def _require_shallow(markup: str) -> None:
         if end and name in within:
             while within.pop() != name:
                 pass
-        elif not (end or empty or name in _EMPTY):
+        elif not (end or empty or name in _NOT_LEVELS):
             within.append(name)
             if len(within) > MOST_LEVELS:
-                raise NestedTooDeepError
+                raise TooMuchError(
+                    f"elements inside each other, more than {MOST_LEVELS}; save it simpler"
+                )
 
 
 def _as_label(tag: Tag) -> None:

@@ -98,10 +98,8 @@ def _sections(suffix: str, text: str, path: Path) -> list[Section]:
     readers = {".md": html.read_markdown, ".markdown": html.read_markdown, ".txt": read_text}
     try:
         return readers.get(suffix, html.read_html)(text)
-    except html.NestedTooDeepError:
-        raise DocumentError(
-            f"{path}: has elements inside each other, more than {html.MOST_LEVELS}; save it simpler"
-        ) from None
+    except html.TooMuchError as error:
+        raise DocumentError(f"{path}: has {error}") from None
 
 
 def _text(data: bytes, path: Path, *, declared: bool) -> str:
