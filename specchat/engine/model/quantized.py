@@ -34,6 +34,11 @@ class Quantized:
         """One of `KINDS`."""
         return "int8" if self.least is None else "int4"
 
+    def rows(self, some: slice) -> Quantized:
+        """Some of its rows."""
+        least = None if self.least is None else self.least[some]
+        return Quantized(self.numbers[some], self.scales[some], least)
+
     def values(self) -> torch.Tensor:
         """What the numbers stand for, in float32."""
         if self.least is None:

@@ -31,6 +31,8 @@ FLAGS = (
 BUILD_TIMEOUT_S = 300
 FLOAT32, BF16, INT8, INT4 = range(4)
 """`Kind` of `cpp/types.h`."""
+MOST_OWN = 64
+"""Of `cpp/attention.h`: a window holds at least so many positions."""
 _building = threading.Lock()
 _library: ctypes.CDLL | None = None
 
@@ -63,12 +65,23 @@ class Layer(ctypes.Structure):
     """One decoder layer."""
 
     _fields_ = [
-        ("attention_norm", c_void_p),
-        ("mlp_norm", c_void_p),
-        ("query_norm", c_void_p),
-        ("key_norm", c_void_p),
+        *(
+            (name, c_void_p)
+            for name in (
+                "attention_norm", "mlp_norm", "attention_out_norm", "mlp_out_norm", "query_norm",
+                "key_norm",
+            )
+        ),
+        ("window", c_int64),
+        ("rope", c_int64),
         *((name, Matrix) for name in ("query", "key", "value", "output", "gate", "up", "down")),
-    ]
+    ]  # fmt: skip
+
+
+class Rope(ctypes.Structure):
+    """Rotary positions."""
+
+    _fields_ = [("inverse_frequencies", c_void_p), ("scale", c_float)]
 
 
 class Model(ctypes.Structure):
@@ -77,16 +90,19 @@ class Model(ctypes.Structure):
     _fields_ = [
         *(
             (name, c_int64)
-            for name in ("layers", "hidden", "heads", "kv_heads", "head_dim", "inner", "vocab")
+            for name in (
+                "layers", "hidden", "heads", "kv_heads", "head_dim", "inner", "vocab", "rotated",
+                "whole_norms", "activation",
+            )
         ),
         *(
             (name, c_float)
             for name in (
                 "norm_epsilon", "attention_scale", "embedding_scale", "residual_scale",
-                "logit_scale", "rope_scale",
+                "logit_scale", "score_cap", "logit_cap",
             )
         ),
-        ("inverse_frequencies", c_void_p),
+        ("ropes", Rope * 2),
         ("final_norm", c_void_p),
         ("embedding", Table),
         ("head", Matrix),

@@ -1,8 +1,8 @@
-"""A Llama-shaped target's step as one call of `cpp/native.cpp`.
+"""A target's step as one call of `cpp/native.cpp`.
 
-Covers llama, mistral, qwen2, qwen3, granite and smollm3 without sliding windows: RMS norms, rotary
-positions, grouped attention, gated SiLU. Other models keep to the compiled or eager steps. Before
-it is used, its logits are compared with the eager model's on a probe.
+Covers decoders of RMS norms, rotary positions, grouped attention and a gated product, as
+`families.py` describes them. Other models keep to the compiled or eager steps. Before it is used,
+its logits are compared with the eager model's on a probe.
 """
 
 from __future__ import annotations
@@ -20,11 +20,8 @@ from torch import nn
 from specchat.engine.kv.cache import KVCache
 from specchat.engine.model.batch import Layout
 from specchat.engine.model.step_output import StepOutput
+from specchat.engine.native import families
 from specchat.engine.native import library as native
-from specchat.engine.native.library import NativeUnavailableError
-
-MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "granite", "smollm3")
-ROPE_TYPES = ("default", "linear", "llama3")
 
 _pack = struct.Struct("18q").pack
 """`Step` of `cpp/types.h`; far cheaper to fill than a ctypes structure."""
@@ -39,7 +36,7 @@ class NativeModel:
         Raises:
             NativeUnavailableError: another architecture, or the library cannot be built.
         """
-        _check(model)
+        families.check(model)
         self._library = native.load_library()
         self._shelf = native.Shelf()
         self._model = self._describe(model)
@@ -104,11 +101,16 @@ class NativeModel:
         return known
 
     def _describe(self, model: Any) -> native.Model:
-        config, body = model.config, model.model
+        config, body, shelf = model.config, model.model, self._shelf
         attention = body.layers[0].self_attn
         self._bf16 = next(model.parameters()).dtype == torch.bfloat16
-        head = native.matrix(model.lm_head.weight, model.lm_head.bias, self._shelf, self._bf16)
-        self._layers = (native.Layer * len(body.layers))(*map(self._layer, body.layers))
+        head = native.matrix(model.lm_head.weight, model.lm_head.bias, shelf, self._bf16)
+        kinds, kind_of = families.positions(body)
+        ropes = [
+            native.Rope(native.vector(kind.inverse_frequencies, shelf), kind.scale)
+            for kind in kinds
+        ]
+        self._layers = (native.Layer * len(body.layers))(*map(self._layer, body.layers, kind_of))
         return native.Model(
             len(body.layers),
             config.hidden_size,
@@ -117,62 +119,41 @@ class NativeModel:
             attention.head_dim,
             config.intermediate_size,
             head.rows,
+            2 * len(kinds[0].inverse_frequencies),
+            int(config.model_type in families.WHOLE_NORMS),
+            families.activation(config),
             config.rms_norm_eps,
             attention.scaling,
-            getattr(config, "embedding_multiplier", 1.0),
+            families.embedding_scale(model),
             getattr(config, "residual_multiplier", 1.0),
             1.0 / getattr(config, "logits_scaling", 1.0),
-            body.rotary_emb.attention_scaling,
-            native.vector(body.rotary_emb.inv_freq, self._shelf),
-            native.vector(body.norm.weight, self._shelf),
-            native.table(body.embed_tokens.weight, self._shelf),
+            *families.caps(config),
+            (native.Rope * 2)(*ropes),
+            native.vector(families.norm(body.norm), shelf),
+            native.table(body.embed_tokens.weight, shelf),
             head,
             self._layers,
         )
 
-    def _layer(self, layer: Any) -> native.Layer:
-        attention, mlp, shelf = layer.self_attn, layer.mlp, self._shelf
-        linears = (
-            attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj,
-            mlp.gate_proj, mlp.up_proj, mlp.down_proj,
-        )  # fmt: skip
-        pair = (mlp.gate_proj, mlp.up_proj)  # multiplied together, so held alike
-        alike = len({native.fits_bf16(linear.weight) for linear in pair}) == 1
-        norms = (getattr(attention, name, None) for name in ("q_norm", "k_norm"))
+    def _layer(self, layer: Any, rope: int) -> native.Layer:
+        shelf, products, norms = self._shelf, families.products(layer), families.norms(layer)
+        pair = products[4:6]  # multiplied together, so held alike
+        alike = len({native.fits_bf16(each.weight) for each in pair}) == 1
         return native.Layer(
-            native.vector(layer.input_layernorm.weight, shelf),
-            native.vector(layer.post_attention_layernorm.weight, shelf),
-            *(None if norm is None else native.vector(norm.weight, shelf) for norm in norms),
+            *(None if norm is None else native.vector(norm, shelf) for norm in norms),
+            families.window(layer),
+            rope,
             *(
                 native.matrix(
-                    linear.weight,
-                    linear.bias,
+                    each.weight,
+                    each.bias,
                     shelf,
                     self._bf16,
-                    compacted=alike or linear not in pair,
+                    compacted=alike or not any(each is one for one in pair),
                 )
-                for linear in linears
+                for each in products
             ),
         )
-
-
-def _check(model: Any) -> None:
-    config = model.config
-    rotary = getattr(getattr(model, "model", None), "rotary_emb", None)
-    reasons = {
-        "architecture": getattr(config, "model_type", None) not in MODEL_TYPES,
-        "activation": getattr(config, "hidden_act", None) != "silu",
-        "sliding window": bool(getattr(config, "sliding_window", None))
-        and getattr(config, "use_sliding_window", True),
-        "rope type": getattr(rotary, "rope_type", None) not in ROPE_TYPES,
-        "layers without rope": getattr(config, "no_rope_layers", None) is not None
-        and not all(config.no_rope_layers),
-        "device": any(p.device.type != "cpu" for p in model.parameters()),
-        "data type": next(model.parameters()).dtype not in (torch.float32, torch.bfloat16),
-    }
-    unfit = [name for name, bad in reasons.items() if bad]
-    if unfit:
-        raise NativeUnavailableError(f"not made for this model's {', '.join(unfit)}")
 
 
 def _tables(layout: Layout) -> tuple[list[int], list[int], list[int], int, int]:

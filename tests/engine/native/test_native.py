@@ -10,18 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import (
-    GraniteConfig,
-    GraniteForCausalLM,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.drafting.speculator import DraftContext
@@ -38,56 +27,9 @@ from specchat.engine.native.steps import without_disturbance
 from specchat.speculators.mlp import native as mlp_native
 from specchat.speculators.mlp.heads import MlpConfig, MlpHeads
 from specchat.speculators.mlp.native import NativeMlp
+from tests.engine.native.families import FAMILIES, SIZES, WINDOWS
 
 pytestmark = pytest.mark.usefixtures("several_threads")
-
-SIZES = {
-    "vocab_size": 133,  # no multiple of a vector
-    "hidden_size": 48,
-    "intermediate_size": 88,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 6,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 256,
-}
-FAMILIES = {
-    "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True)),
-    "llama3 rope": lambda: LlamaForCausalLM(
-        LlamaConfig(
-            **SIZES,
-            rope_parameters={
-                "rope_type": "llama3",
-                "rope_theta": 10000.0,
-                "factor": 4.0,
-                "low_freq_factor": 1.0,
-                "high_freq_factor": 4.0,
-                "original_max_position_embeddings": 64,
-            },
-        )
-    ),
-    "heads of 64": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=64)),
-    "wide heads": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=80)),
-    "heads of 128": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, head_dim=128)),
-    "one key head for many": lambda: LlamaForCausalLM(
-        LlamaConfig(**SIZES | {"num_key_value_heads": 1})
-    ),
-    "columns in groups": lambda: LlamaForCausalLM(
-        LlamaConfig(**SIZES | {"hidden_size": 96, "intermediate_size": 160})
-    ),
-    "mistral": lambda: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=None)),
-    "qwen2 with biases": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES)),
-    "qwen3 with head norms": lambda: Qwen3ForCausalLM(Qwen3Config(**SIZES, head_dim=16)),
-    "granite with multipliers": lambda: GraniteForCausalLM(
-        GraniteConfig(
-            **SIZES,
-            embedding_multiplier=3.0,
-            residual_multiplier=0.4,
-            attention_multiplier=0.2,
-            logits_scaling=2.5,
-        )
-    ),
-}
-
 
 KINDS = {
     "float32": (torch.float32, torch.float32),
@@ -109,7 +51,7 @@ def make_runner(family: str = "llama", kind: str = "float32") -> ModelRunner:
     model = model.to(rounded).to(held)
     if kind in quantized.KINDS:
         quantized.quantize_model(model, kind)
-    return ModelRunner(model, pages=64, page_size=4)
+    return ModelRunner(model, pages=128, page_size=4)
 
 
 def scattered(runner: ModelRunner, tokens: int) -> PageTable:
@@ -164,6 +106,25 @@ def test_logits_and_hidden_states_are_those_of_eager_mode(family: str, kind: str
             table.length += 23
 
 
+@pytest.mark.parametrize("kind", ["float32", "int4", "bf16"])
+@pytest.mark.parametrize("family", WINDOWS)
+def test_what_a_window_leaves_out_is_not_seen(family: str, kind: str) -> None:
+    runner = make_runner(family, kind)
+    step = NativeModel(runner.model, runner.cache)
+    table = scattered(runner, 200)
+    rows = Rows.chunk(table, ids(170), last=True)
+    with torch.inference_mode():
+        for some in (rows._replace(wanted=range(170)), Rows.tree(table, 5, bushy_tree())):
+            eager = runner.eager.forward(pack([some], runner.device))
+            found = run(step, some)
+            if kind == "bf16":
+                off = (found.logits - eager.logits.float()).norm() / eager.logits.float().norm()
+                assert off < 0.05
+            else:
+                torch.testing.assert_close(found.logits, eager.logits, rtol=1e-4, atol=1e-4)
+            table.length = 170
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("family", ["llama", "heads of 64", "columns in groups"])
 def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind: str) -> None:
@@ -185,8 +146,11 @@ def test_a_row_has_the_same_bits_whatever_else_is_in_the_step(family: str, kind:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_chunks_of_any_size_leave_the_same_states_keys_and_values(kind: str, threads: int) -> None:
-    runner = make_runner("columns in groups" if kind == "int4" else "heads of 64", kind)
+@pytest.mark.parametrize("family", ["heads of 64", "columns in groups", *WINDOWS])
+def test_chunks_of_any_size_leave_the_same_states_keys_and_values(
+    family: str, kind: str, threads: int
+) -> None:
+    runner = make_runner(family, kind)
     step = NativeModel(runner.model, runner.cache)
     pool = PagePool(runner.pages, runner.cache.page_size)
     table = PageTable.open(pool, "", [0])
@@ -213,9 +177,9 @@ def test_chunks_of_any_size_leave_the_same_states_keys_and_values(kind: str, thr
         assert all(map(torch.equal, found[0], other))
 
 
-@pytest.mark.parametrize("context", [0, 7])
+@pytest.mark.parametrize("context", [0, 7, 131])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("family", ["llama", "heads of 64"])
+@pytest.mark.parametrize("family", ["llama", "heads of 64", *WINDOWS])
 def test_an_accepted_branch_has_the_bits_of_plain_decoding(
     family: str, kind: str, context: int
 ) -> None:
@@ -226,7 +190,7 @@ def test_an_accepted_branch_has_the_bits_of_plain_decoding(
     path = [deepest]
     while tree.parents[path[0]] >= 0:
         path.insert(0, tree.parents[path[0]])
-    table = scattered(runner, 64)
+    table = scattered(runner, 160)
     with torch.inference_mode():
         run(step, Rows.chunk(table, ids(context), last=False))
         table.length = context
@@ -314,7 +278,7 @@ def test_weights_that_bf16_holds_exactly_are_stored_in_bf16_and_others_are_not()
     assert native.compact(rounded + 1e-6).dtype == torch.float32
 
 
-def test_a_model_with_a_sliding_window_is_left_to_the_other_backends() -> None:
+def test_a_model_with_a_window_below_a_tree_is_left_to_the_other_backends() -> None:
     model = MistralForCausalLM(MistralConfig(**SIZES, sliding_window=8)).eval()
     runner = ModelRunner(model, pages=8)
     with pytest.raises(NativeUnavailableError, match="sliding window"):

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import copy
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from specchat.engine.drafting.draft_tree import DraftTree
 from specchat.engine.kv.page_pool import PagePool
@@ -45,6 +53,13 @@ NUMBERS = ("float32", "float32 that bf16 holds", "bf16", *KINDS)
 PAGE_SIZE = 4
 VOCAB = 67  # no multiple of a vector
 MOST_THREADS = 4
+FAMILIES: dict[str, Callable[..., Any]] = {
+    "llama": lambda **sizes: LlamaForCausalLM(LlamaConfig(**sizes)),
+    "qwen2": lambda **sizes: Qwen2ForCausalLM(Qwen2Config(**sizes)),  # biases
+    "gemma2": lambda **sizes: Gemma2ForCausalLM(  # windows, caps, another gate, more norms
+        Gemma2Config(**sizes, sliding_window=64, attn_logit_softcapping=2.0)
+    ),
+}
 
 
 @pytest.fixture(scope="module", params=NEEDS)
@@ -73,7 +88,7 @@ class Shape:
     heads: int
     kv_heads: int
     kind: str  # one of `NUMBERS`
-    biases: bool
+    family: str  # one of `FAMILIES`
 
     def runner(self) -> ModelRunner:
         torch.manual_seed(5)
@@ -87,18 +102,14 @@ class Shape:
             "head_dim": self.head_dim,
             "max_position_embeddings": 512,
         }
-        model = (
-            Qwen2ForCausalLM(Qwen2Config(**sizes))
-            if self.biases
-            else LlamaForCausalLM(LlamaConfig(**sizes))
-        ).eval()
+        model = FAMILIES[self.family](**sizes).eval()
         if self.kind in ("float32 that bf16 holds", "bf16"):
             model = model.bfloat16()
         if self.kind != "bf16":
             model = model.float()
         if self.kind in KINDS:
             quantize_model(model, self.kind)
-        return ModelRunner(model, pages=64, page_size=PAGE_SIZE)
+        return ModelRunner(model, pages=128, page_size=PAGE_SIZE)
 
 
 @st.composite
@@ -114,7 +125,7 @@ def shapes(draw: st.DrawFn) -> Shape:
         heads=heads,
         kv_heads=kv_heads,
         kind=kind,
-        biases=draw(st.booleans()),
+        family=draw(st.sampled_from(list(FAMILIES))),
     )
 
 
@@ -137,7 +148,7 @@ THOROUGHLY = settings(
 @given(
     shapes(),
     trees(),
-    st.integers(0, 37),
+    st.integers(0, 75),
     st.integers(0, 12),
     st.integers(2, MOST_THREADS),
     st.data(),
@@ -174,7 +185,7 @@ def test_a_row_has_its_own_bits_in_any_step_and_with_any_threads(
 
 
 @THOROUGHLY
-@given(shapes(), st.integers(1, 64), st.integers(1, MOST_THREADS), st.data())
+@given(shapes(), st.integers(1, 130), st.integers(1, MOST_THREADS), st.data())
 def test_a_prompt_gives_the_same_bits_in_whatever_chunks_it_comes(
     built: str, shape: Shape, tokens: int, threads: int, data: st.DataObject
 ) -> None:
@@ -197,13 +208,14 @@ def test_a_prompt_gives_the_same_bits_in_whatever_chunks_it_comes(
 @pytest.mark.parametrize(
     "shape",
     [
-        Shape(48, 88, 32, 6, 2, "float32", False),
-        Shape(50, 91, 64, 4, 2, "float32 that bf16 holds", True),
-        Shape(48, 88, 128, 4, 1, "bf16", False),
-        Shape(48, 88, 32, 6, 2, "int8", True),
-        Shape(96, 160, 32, 6, 2, "int4", True),
+        Shape(48, 88, 32, 6, 2, "float32", "llama"),
+        Shape(50, 91, 64, 4, 2, "float32 that bf16 holds", "qwen2"),
+        Shape(48, 88, 128, 4, 1, "bf16", "llama"),
+        Shape(48, 88, 32, 6, 2, "int8", "qwen2"),
+        Shape(96, 160, 32, 6, 2, "int4", "qwen2"),
+        Shape(48, 88, 32, 6, 2, "float32", "gemma2"),
     ],
-    ids=lambda shape: shape.kind,
+    ids=lambda shape: f"{shape.kind} {shape.family}",
 )
 def test_the_step_computes_what_exact_numbers_give(built: str, shape: Shape) -> None:
     runner = shape.runner()
@@ -219,11 +231,11 @@ def test_the_step_computes_what_exact_numbers_give(built: str, shape: Shape) -> 
 
 
 def _table(runner: ModelRunner, first: int) -> PageTable:
-    """A request's table with room for 100 rows, on pages that are no neighbours."""
+    """A request's table with room for 160 rows, on pages that are no neighbours."""
     pool = PagePool(runner.pages, runner.cache.page_size)
     pool.allocate(1 + first)
     table = PageTable.open(pool, "", [0])
-    table.reserve(100)
+    table.reserve(160)
     table.pages = table.pages[::-1]
     table.length = 0
     return table

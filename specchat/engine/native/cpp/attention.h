@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "product.h"
 
 constexpr int64_t ROWS_TOGETHER = 16;  // rows of a request that read the cache together, at most
@@ -178,16 +180,17 @@ struct Group {
     int64_t segment, first, count;
 };
 
-// What a group of rows sees: all of them the `common` first cache rows of their request, and each
-// its `own` ones behind these, some of those up to the group's last row.
+// What a group of rows sees: all of them the `common` first cache rows of their request, less the
+// `passed` ones of each, and each its `own` ones behind these, some of those up to the group's last row.
 struct Sight {
     const int64_t* slots;  // of the request, in order of position
     int64_t common, keys;
+    int64_t passed[ROWS_TOGETHER];  // rows at the beginning that are outside of its window
     int64_t counts[ROWS_TOGETHER];  // of own ones
     int64_t* own;                   // [count][width] where they stand behind the common ones
     int64_t width;
 
-    Sight(const Step& s, const Group& group, const int64_t* where, int64_t* room) {
+    Sight(const Step& s, const Group& group, int64_t window, const int64_t* where, int64_t* room) {
         const Segment& g = s.segment[group.segment];
         int64_t before = group.first - g.start;
         slots = where;
@@ -200,7 +203,14 @@ struct Sight {
             int64_t last = g.causal ? r : before + r, &count = counts[r] = 0;
             for (int64_t j = 0; j <= last; j++)
                 if (bits >> j & 1) own[r * width + count++] = j;
+            passed[r] = window ? std::max<int64_t>(0, s.positions[group.first + r] - window + 1) : 0;
         }
+        // What all have passed is not read, by whole vectors: so every key keeps its place in the sums.
+        int64_t all = *std::min_element(passed, passed + group.count) / (2 * LANES) * (2 * LANES);
+        slots += all;
+        common -= all;
+        keys -= all;
+        for (int64_t r = 0; r < group.count; r++) passed[r] -= all;
     }
 };
 
@@ -208,7 +218,8 @@ struct Sight {
 // the processor's own caches: those of the next keys, and the values, are fetched along the way.
 template <bool PAIRS, typename KV>
 static void attend(const Query* queries, int64_t many, const Sight& sight, const KV* keys,
-                   const KV* values, int64_t stride, int64_t dim, float scale, float* turned) {
+                   const KV* values, int64_t stride, int64_t dim, float scale, float cap,
+                   float* turned) {
     for (int64_t i = 0; i < sight.keys; i += LANES) {
         const KV* key[LANES];
         for (int64_t j = 0; j < LANES; j++)
@@ -231,6 +242,9 @@ static void attend(const Query* queries, int64_t many, const Sight& sight, const
     for (int64_t q = 0; q < many; q++) {
         float* score = queries[q].score;
         int64_t row = queries[q].row, count = sight.common + sight.counts[row];
+        if (cap != 0)
+            for (int64_t i = 0; i < sight.keys; i += LANES) at(score + i) = capped(load(score + i), cap);
+        std::fill_n(score, sight.passed[row], -FLT_MAX);
         for (int64_t k = 0; k < sight.counts[row]; k++)
             score[sight.common + k] = score[sight.common + sight.own[row * sight.width + k]];
         int64_t end = (count + LANES - 1) / LANES * LANES;
@@ -289,7 +303,7 @@ static void attention(Team& team, const Model& m, const Step& s, int64_t layer,
         int64_t item = part.first;
         const Group& group = groups[item % many];
         int64_t kv = item / many;
-        Sight sight(s, group, where[group.segment], seen);
+        Sight sight(s, group, m.layer[layer].window, where[group.segment], seen);
         for (int64_t h = 0; h < heads; h += HEADS_TOGETHER) {
             Query queries[QUERIES_TOGETHER];
             int64_t asked = 0;
@@ -302,7 +316,8 @@ static void attention(Team& team, const Model& m, const Step& s, int64_t layer,
             auto keys = static_cast<const KV*>(s.keys[layer]) + kv * m.head_dim,
                  values = static_cast<const KV*>(s.values[layer]) + kv * m.head_dim;
             (pairs ? attend<MAY_PAIR<KV>, KV> : attend<false, KV>)(
-                queries, asked, sight, keys, values, stride, m.head_dim, m.attention_scale, turned);
+                queries, asked, sight, keys, values, stride, m.head_dim, m.attention_scale,
+                m.score_cap, turned);
         }
     }
 }

@@ -1,4 +1,4 @@
-// One step of a Llama-shaped model on CPU: paged tree attention and matrix products.
+// One step of a decoder on CPU: paged tree attention and matrix products.
 //
 // Decoding multiplies a few rows of activations with every weight, so its speed is that of reading
 // the weights. General matrix libraries are made for many rows and read them several times. Here a
@@ -53,8 +53,8 @@ struct Buffers {
         value = take(rows * m.kv_heads * m.head_dim);
         mixed = take(rows * m.heads * m.head_dim);
         act = take(rows * m.inner);
-        cosine = take(rows * m.head_dim / 2);
-        sine = take(rows * m.head_dim / 2);
+        cosine = take(2 * rows * m.rotated / 2);  // of each rope
+        sine = take(2 * rows * m.rotated / 2);
         own_width = (rows < FEW_ROWS ? rows : FEW_ROWS) * m.hidden;
         own = take(threads * own_width);
         score_width = (longest + 2 * LANES - 1) / (2 * LANES) * (2 * LANES);
@@ -100,7 +100,7 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
                 *where++ = *pages * s.page_size + r;
         std::copy_n(where - g.count, g.count, b.slot + g.start);
     }
-    int64_t half = m.head_dim / 2, q_width = m.heads * m.head_dim,
+    int64_t half = m.rotated / 2, q_width = m.heads * m.head_dim,
             kv_width = m.kv_heads * m.head_dim;
 
     pool().run(threads, [&](Team& team) {
@@ -112,6 +112,7 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
         // The normed rows. A few are normed by every thread for itself: to divide them would take a
         // barrier more.
         auto normed = [&](const float* weight) -> const float* {
+            if (!weight) return b.x;
             auto norm = [&](int64_t t, float* out) {
                 rms_norm(b.x + t * m.hidden, weight, m.hidden, m.norm_epsilon, out + t * m.hidden);
             };
@@ -124,11 +125,12 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
         };
         for_each(team, s.rows, [&](int64_t t) {
             embed(m.embedding, s.ids[t], m.embedding_scale, b.x + t * m.hidden);
-            for (int64_t i = 0; i < half; i++) {
-                float angle = float(s.positions[t]) * m.inverse_frequencies[i];
-                b.cosine[t * half + i] = cosf(angle) * m.rope_scale;
-                b.sine[t * half + i] = sinf(angle) * m.rope_scale;
-            }
+            for (int64_t r = 0; r < 2 && m.ropes[r].inverse_frequencies; r++)
+                for (int64_t i = 0, to = (r * s.rows + t) * half; i < half; i++) {
+                    float angle = float(s.positions[t]) * m.ropes[r].inverse_frequencies[i];
+                    b.cosine[to + i] = cosf(angle) * m.ropes[r].scale;
+                    b.sine[to + i] = sinf(angle) * m.ropes[r].scale;
+                }
         });
         for (int64_t l = 0; l < m.layers; l++) {
             const Layer& w = m.layer[l];
@@ -142,18 +144,36 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
                 float* sum = b.x + t * m.hidden + n;
                 store_some(sum, multiply_add(v, m.residual_scale, load_some(sum, many)), many);
             };
+            // x plus what a product gives; that is normed first where it has a norm, and is in h then.
+            auto add_product = [&](const Matrix& weight, const float* from, const Matrix& next,
+                                   const float* norm) {
+                if (!norm) return product(team, weight, from, s.rows, room, next, add_to_x);
+                product(team, weight, from, s.rows, room, next, to(b.h, m.hidden));
+                team.barrier();
+                for_each(team, s.rows, [&](int64_t t) {
+                    float *more = b.h + t * m.hidden, *sum = b.x + t * m.hidden;
+                    rms_norm(more, norm, m.hidden, m.norm_epsilon, more);
+                    for (int64_t i = 0; i < m.hidden; i++)
+                        sum[i] = multiply_add(more[i], m.residual_scale, sum[i]);
+                });
+            };
             product(team, w.query, x, s.rows, room, w.key, to(b.query, q_width));
             product(team, w.key, x, s.rows, room, w.value, to(b.key, kv_width), &w.query);
             product(team, w.value, x, s.rows, room, w.output, to(b.value, kv_width), &w.query);
             team.barrier();
             for_each(team, s.rows, [&](int64_t t) {
-                const float *cosine = b.cosine + t * half, *sine = b.sine + t * half;
-                for (int64_t i = 0; i < m.heads; i++)
-                    rotate(b.query + t * q_width + i * m.head_dim, w.query_norm, m.norm_epsilon,
-                           cosine, sine, m.head_dim);
-                for (int64_t i = 0; i < m.kv_heads; i++)
-                    rotate(b.key + t * kv_width + i * m.head_dim, w.key_norm, m.norm_epsilon,
-                           cosine, sine, m.head_dim);
+                int64_t angles = (w.rope * s.rows + t) * half;
+                auto rotate_all = [&](float* of, int64_t heads, const float* norm) {
+                    if (m.whole_norms) {
+                        rms_norm(of, norm, heads * m.head_dim, m.norm_epsilon, of);
+                        norm = nullptr;
+                    }
+                    for (int64_t i = 0; i < heads; i++)
+                        rotate(of + i * m.head_dim, norm, m.norm_epsilon, b.cosine + angles,
+                               b.sine + angles, m.head_dim, m.rotated);
+                };
+                rotate_all(b.query + t * q_width, m.heads, w.query_norm);
+                rotate_all(b.key + t * kv_width, m.kv_heads, w.key_norm);
                 if (s.kv_is_bf16)
                     write_cache<bf16>(m, s, l, b.slot[t], b.key + t * kv_width, b.value + t * kv_width);
                 else
@@ -166,16 +186,16 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
                 attention<float>(team, m, s, l, b.group, groups, b.where_of, b.query, score,
                                  b.score_width, turned, seen, b.mixed);
             team.barrier();
-            product(team, w.output, b.mixed, s.rows, room, w.gate, add_to_x);
+            add_product(w.output, b.mixed, w.gate, w.attention_out_norm);
             team.barrier();
             products<2>(team, {&w.gate, &w.up}, normed(w.mlp_norm), s.rows, room, false, w.down,
                         [&](int64_t n, int64_t t, const Vec* v, int64_t many) {
-                            Vec act = v[0] / (1.0f + exponential(-v[0])) * v[1];
+                            Vec act = activated(m.activation, v[0]) * v[1];
                             store_some(b.act + t * m.inner + n, act, many);
                         });
             team.barrier();
-            product(team, w.down, b.act, s.rows, room, l + 1 < m.layers ? m.layer[l + 1].query : m.head,
-                    add_to_x);
+            add_product(w.down, b.act, l + 1 < m.layers ? m.layer[l + 1].query : m.head,
+                        w.mlp_out_norm);
             team.barrier();
         }
         for_each(team, s.wanted_rows, [&](int64_t i) {
@@ -184,7 +204,8 @@ extern "C" int64_t run_step(const Model* model, const Step* step, int64_t thread
         });
         product(team, m.head, s.hidden_out, s.wanted_rows, room, m.layer[0].query,
                 [&](int64_t n, int64_t t, Vec v, int64_t many) {
-                    store_some(s.logits_out + t * m.vocab + n, v * m.logit_scale, many);
+                    v = capped(v * m.logit_scale, m.logit_cap);
+                    store_some(s.logits_out + t * m.vocab + n, v, many);
                 });
         team.barrier();
         for_each(team, s.wanted_rows, [&](int64_t t) {

@@ -66,6 +66,12 @@ static inline void rms_norm(const float* x, const float* weight, int64_t n, floa
     for (int64_t i = 0; i < n; i++) out[i] = x[i] * scale * weight[i];
 }
 
+static inline Vec activated(Activation activation, Vec x) {
+    if (activation == SILU) return x / (1.0f + exponential(-x));
+    Vec cubic = multiply_add(0.044715f * x * x, x, x);
+    return x / (1.0f + exponential(cubic * -1.5957691216057308f));  // 2 * sqrt(2 / pi)
+}
+
 static inline void embed(const Table& m, int64_t id, float scale, float* out) {
     if (m.kind == BF16) {
         auto row = static_cast<const bf16*>(m.data) + id * m.cols;
@@ -78,9 +84,9 @@ static inline void embed(const Table& m, int64_t id, float scale, float* out) {
 
 // Norm (where the model has one) and rotary position of one head, in place.
 static inline void rotate(float* head, const float* norm, float epsilon, const float* cosine,
-                          const float* sine, int64_t dim) {
+                          const float* sine, int64_t dim, int64_t rotated) {
     if (norm) rms_norm(head, norm, dim, epsilon, head);
-    int64_t half = dim / 2;
+    int64_t half = rotated / 2;
     for (int64_t i = 0; i < half; i++) {
         float a = head[i], b = head[i + half];
         head[i] = multiply_add(a, cosine[i], -(b * sine[i]));

@@ -32,17 +32,32 @@ struct Table {  // [rows, cols], row-major
 };
 
 struct Layer {
-    const float* attention_norm;
+    const float* attention_norm;  // [hidden] of what goes in; null: it goes in as it is
     const float* mlp_norm;
-    const float* query_norm;  // [head_dim] or null
+    const float* attention_out_norm;  // [hidden] of what comes out, before it is added; or null
+    const float* mlp_out_norm;
+    const float* query_norm;  // [head_dim], [heads, head_dim] of `whole_norms`, or null
     const float* key_norm;
+    int64_t window;  // latest positions that a row sees, itself included, at least MOST_OWN; 0: all
+    int64_t rope;    // which of the model's
     Matrix query, key, value, output, gate, up, down;
 };
 
+struct Rope {
+    const float* inverse_frequencies;  // [rotated / 2]; null: there is none
+    float scale;
+};
+
+enum Activation : int64_t { SILU, GELU_TANH };
+
 struct Model {
     int64_t layers, hidden, heads, kv_heads, head_dim, inner, vocab;
-    float norm_epsilon, attention_scale, embedding_scale, residual_scale, logit_scale, rope_scale;
-    const float* inverse_frequencies;  // [head_dim / 2]
+    int64_t rotated;      // numbers of a head that are rotated, its first ones
+    int64_t whole_norms;  // 1: queries and keys are normed over all heads together
+    Activation activation;
+    float norm_epsilon, attention_scale, embedding_scale, residual_scale, logit_scale;
+    float score_cap, logit_cap;  // c * tanh(x / c) of attention's scores and of logits; 0: not
+    Rope ropes[2];
     const float* final_norm;
     Table embedding;
     Matrix head;

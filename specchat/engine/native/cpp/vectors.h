@@ -356,6 +356,13 @@ static inline Vec exponential(Vec x) {
     return x < low ? Vec{} : y * scale;
 }
 
+// cap * tanh(x / cap); x where there is no cap.
+static inline Vec capped(Vec x, float cap) {
+    if (cap == 0) return x;
+    return cap * (1.0f - 2.0f / (1.0f + exponential(x * (2.0f / cap))));
+}
+
+
 // x[i] becomes e^(x[i] - most); returns their sum.
 static inline float exponentials(float* x, int64_t n, float most) {
     Vec total = {};
