@@ -89,7 +89,10 @@ function showStep() {
   const index = Number(stepAt.value);
   const step = steps[index];
   if (!step) return;
-  stepWords.textContent = `Pass ${index + 1} of ${steps.length}, after ${Math.round(step.at_ms)} ms. ${words(step)}`;
+  const at = Math.round(step.at_ms);
+  stepWords.textContent = index === 0 // what is counted elsewhere are the passes behind it
+    ? `The question is read, after ${at} ms. ${words(step)}`
+    : `Pass ${index} of ${steps.length - 1}, after ${at} ms. ${words(step)}`;
   stepTree.replaceChildren(tree(step));
   stepTree.hidden = false;
 }

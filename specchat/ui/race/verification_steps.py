@@ -13,11 +13,18 @@ TextOf = Callable[[int], str]
 """The text of one token."""
 
 
+END = "\N{BLACK SQUARE}"
+"""In the place of a token that ends an answer, or opens a part of a conversation."""
+
+
 def text_of(tokenizer: Any) -> TextOf:
     """What each token of a tokenizer says, with the space before it."""
+    marks = frozenset(tokenizer.all_special_ids)
 
     @lru_cache(maxsize=65_536)
     def text(token: int) -> str:
+        if token in marks:
+            return END
         # A lone token loses its leading space in some tokenizers; a second one keeps it.
         once = tokenizer.decode([token])
         twice = tokenizer.decode([token, token])

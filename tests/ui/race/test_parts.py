@@ -18,7 +18,7 @@ from specchat.ui.race.link import Limits, Wish, wish_of
 from specchat.ui.race.result import about
 from specchat.ui.race.scenario_set import SetRow, set_headline, set_html
 from specchat.ui.race.tab import RaceTab, build_race_tab, opener
-from specchat.ui.race.verification_steps import drawn_step, text_of
+from specchat.ui.race.verification_steps import END, drawn_step, text_of
 from specchat.ui.shared.sampling_controls import read_options
 from tests.ui.made_up import pair, plain_stats, stats
 
@@ -104,6 +104,7 @@ def test_a_drawn_pass_has_texts_sources_and_the_path(tiny_model_dir: Path) -> No
     assert (step["at_ms"], step["own"]) == (12.35, text(own))
     said = "".join(map(text, tokenizer.encode("how are you", add_special_tokens=False)))
     assert said.strip() == "how are you"
+    assert text(tokenizer.eos_token_id) == END
 
 
 def test_a_set_says_how_far_it_is_and_its_median_only_when_it_is_whole() -> None:
