@@ -8,7 +8,7 @@ window.specchatGerman = (() => {
   const MORE = `(?:(?:, | → )${AMOUNT})*`;
   const KINDS = {
     number: AMOUNT + MORE, day: "\\w+day, \\d+ \\w+", text: "(?:[^·.;]|[.;](?! ))+", parts: "(?:[^·.]|\\.(?! ))+",
-    word: "\\S+", quote: "[^]+", name: "[^·;]+",
+    word: "\\S+", sign: "[^\\d\\s]*", quote: "[^]+", name: "[^·;]+",
   };
   const PLACE = /(?<!%)\{(\w+)(?::(\w+))?\}/g; // Plotly has places of its own: %{x}
   const MEASURED = new RegExp(`^${FIGURE}${UNIT}${MORE}$`); // a lone figure might be a version

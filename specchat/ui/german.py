@@ -8,6 +8,7 @@ takes up by their names; the kind says what stands there and what becomes of it:
     text    a sentence of its own, translated too
     parts   several of them with "; " between, translated too
     word    one word; as it is
+    sign    what stands before a figure, or nothing; as it is
     quote   whatever it holds, marks between sentences too; as it is
     (none)  a name, without " · " and "; "; as it is
 

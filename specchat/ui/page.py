@@ -122,7 +122,7 @@ def _demo(
     bind_race(track, races, queue)
     app.load(opener(track), None, linked(track, tabs), show_progress="hidden", **queue.quick())
     bind_dashboard(board, store, engine.snapshot, queue, dashboard, [chat, race])
-    bind_evidence_tools(more, board.filters(), store, queue)
+    bind_evidence_tools(more, board.filters(), store, queue, service.company.currency)
     bind_load(under_load, queue)
     bind_speculators(drafters, store, queue)
     add_api(service, races, queue, *sampling)

@@ -20,21 +20,25 @@ IMPOSSIBLE = "Chats, answers per chat and the price must be numbers of at least 
 
 
 def savings_html(
-    races: Sequence[RaceRow], chats: float, answers: float, price: float, provenance: str
+    races: Sequence[RaceRow], assumed: Assumptions, currency: str, provenance: str
 ) -> str:
     """The extrapolation in one sentence, with what it stands on. Escaped.
 
     Raises:
         ValueError: an assumption is impossible.
     """
-    found = extrapolate(pairs_of(races, "e2e_ms"), Assumptions(chats, answers, price))
+    found = extrapolate(pairs_of(races, "e2e_ms"), assumed)
     if not found.prompts:
         return NOTHING
     verb = "saved" if found.seconds >= 0 else "lost"
-    said = f"{_span(abs(found.seconds))} of waiting {verb} over {chats:,.0f} chats"
-    many = chats * answers
+    said = f"{_span(abs(found.seconds))} of waiting {verb} over {assumed.chats:,.0f} chats"
+    many = assumed.chats * assumed.answers_per_chat
     each = _each(found.seconds / many) if many else ""
-    worth = f"The machine time is worth {abs(found.cost):,.2f}." if price else ""
+    worth = (
+        f"The machine time is worth {currency}{abs(found.cost):,.2f}."
+        if assumed.price_per_hour
+        else ""
+    )
     return (
         '<div class="sc-headline" role="status">'
         '<p class="sc-sub"><strong>Extrapolation, not a measurement</strong></p>'

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from specchat.evidence.savings import Assumptions
 from specchat.ui.dashboard import data
 from specchat.ui.dashboard.compare import FEW, compare_html, configurations
 from specchat.ui.dashboard.export import as_csv, as_json
@@ -63,7 +64,7 @@ def build_evidence_tools() -> EvidenceTools:
 
 
 def bind_evidence_tools(
-    tools: EvidenceTools, filters: Sequence[Any], store: Store, queue: EngineQueue
+    tools: EvidenceTools, filters: Sequence[Any], store: Store, queue: EngineQueue, currency: str
 ) -> None:
     """All of it reads the turns that the filters leave, anew when one of them changes."""
     quick = {**queue.quick(), "show_progress": "hidden"}
@@ -94,10 +95,8 @@ def bind_evidence_tools(
     def extrapolated(chats: Any, answers: Any, price: Any, *choice: str) -> str:
         try:
             races = data.gather(store, data.Choice(*choice)).races
-            source = data.race_provenance(races)
-            return savings_html(
-                races, float(chats or 0), float(answers or 0), float(price or 0), source
-            )
+            assumed = Assumptions(float(chats or 0), float(answers or 0), float(price or 0))
+            return savings_html(races, assumed, currency, data.race_provenance(races))
         except ValueError:
             return say.alert(IMPOSSIBLE)
         except say.EXPECTED as error:

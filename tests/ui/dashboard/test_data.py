@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from specchat.evidence.savings import Assumptions
 from specchat.ui.dashboard import data
 from specchat.ui.dashboard.export import as_json
 from specchat.ui.dashboard.savings import savings_html
@@ -88,7 +89,8 @@ def test_races_with_different_answers_are_counted_but_not_timed(store: Store) ->
     assert len(data.race_points(evidence.races)) == 1
     assert [len(row.values) for row in data.speedup_rows(evidence.races)] == [1, 1, 1]
     assert [row.n for row in data.scenario_rows(evidence.races)] == [1]
-    assert "from the median saving of 1 prompt" in savings_html(evidence.races, 1, 1, 0, "").lower()
+    said = savings_html(evidence.races, Assumptions(1, 1, 0), "$", "")
+    assert "From the median saving of 1 prompt" in said
 
 
 def test_a_read_that_meets_its_limit_is_said(store: Store) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from specchat.evidence.savings import Assumptions
 from specchat.ui.dashboard import data
 from specchat.ui.dashboard.compare import FEW, compare_html, configurations
 from specchat.ui.dashboard.export import as_csv, as_json
@@ -84,15 +85,15 @@ def test_two_configurations_are_compared_by_medians(store: Store) -> None:
 
 def test_the_calculator_calls_itself_an_extrapolation(store: Store) -> None:
     races = data.gather(store, data.Choice(scenario="refund")).races
-    said = savings_html(races, 1_000, 2, 3.6, "care")
+    said = savings_html(races, Assumptions(1_000, 2, 3.6), "£", "care")
     assert "Extrapolation, not a measurement" in said
     assert "of waiting saved over 1,000 chats" in said
     assert "s sooner." in said
-    assert "The machine time is worth" in said
+    assert "The machine time is worth £" in said
     assert "95 % interval" in said
-    assert "Nothing to extrapolate" in savings_html([], 1, 1, 1, "")
+    assert "Nothing to extrapolate" in savings_html([], Assumptions(), "£", "")
     with pytest.raises(ValueError, match="chats"):
-        savings_html(races, -1, 1, 1, "")
+        savings_html(races, Assumptions(-1), "£", "")
 
 
 def test_exports_hold_every_turn_and_no_text(store: Store) -> None:

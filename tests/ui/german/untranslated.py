@@ -92,6 +92,7 @@ KINDS = {
     "number": rf"{_AMOUNT}(?:(?:, | → ){_AMOUNT})*",
     "day": HOLE,
     "word": f"(?:{HOLE}|–)",
+    "sign": f"(?:{HOLE})?",
     "quote": _NAMED,
     "name": _NAMED,
     "text": r"(?:[^·.;]|[.;](?! ))+",
