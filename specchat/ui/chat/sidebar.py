@@ -23,6 +23,12 @@ SAVE_FILE = """(file) => {
 }"""
 """Saves in the browser: no copy of a conversation is left on the server."""
 
+INTO_VIEW = """() => {
+  const show = () => document.getElementById("NAME")?.scrollIntoView({block: "nearest"});
+  setTimeout(show, 100);
+}"""
+"""Once it is drawn: the question may come below the edge of the sidebar."""
+
 
 @dataclass(frozen=True)
 class Confirmed:
@@ -37,7 +43,8 @@ class Confirmed:
         """Show and hide the question; the deed itself hangs on `yes`."""
         local = {"outputs": self.question, "queue": False, "api_visibility": "private"}
         show = {**local, "show_progress": "hidden"}
-        self.first.click(lambda: gr.update(visible=True), **show)
+        asked = self.first.click(lambda: gr.update(visible=True), **show)
+        asked.then(None, js=INTO_VIEW.replace("NAME", str(self.question.elem_id)))
         gr.on([self.yes.click, self.no.click], lambda: gr.update(visible=False), **show)
 
 

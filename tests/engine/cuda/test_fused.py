@@ -23,7 +23,8 @@ from specchat.engine.kv.page_pool import PagePool
 from specchat.engine.kv.page_table import PageTable
 from specchat.engine.model.batch import Rows, pack
 from specchat.engine.model.runner import ModelRunner
-from tests.engine.native.test_native import FAMILIES, KINDS, SIZES, bushy_tree, ids, make_runner
+from tests.engine.native.families import FAMILIES, LIKE_LLAMA, SIZES
+from tests.engine.native.test_native import KINDS, bushy_tree, ids, make_runner
 
 LAYER_TYPES = ["full_attention", *["sliding_attention"] * (SIZES["num_hidden_layers"] - 1)]
 
@@ -46,8 +47,9 @@ def test_the_logits_are_those_of_the_modules_that_were_replaced(family: str, kin
     expected = logits(runner)
     fused = fuse(runner.model)
     found = logits(runner)
-    head_norms = 2 if "head norms" in family else 0
-    assert len(fused) == SIZES["num_hidden_layers"] * (5 + head_norms) + 1  # the last norm
+    if family in LIKE_LLAMA:
+        head_norms = 2 if "head norms" in family else 0
+        assert len(fused) == SIZES["num_hidden_layers"] * (5 + head_norms) + 1  # the last norm
     error = (found - expected).abs().max() / expected.abs().max()
     assert error < (1e-5 if KINDS[kind][1] == torch.float32 else 0.05)
     with fused.left_out():

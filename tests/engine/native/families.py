@@ -36,7 +36,7 @@ SIZES = {
     "num_key_value_heads": 2,
     "max_position_embeddings": 256,
 }
-FAMILIES = {
+LIKE_LLAMA = {
     "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True)),
     "llama3 rope": lambda: LlamaForCausalLM(
         LlamaConfig(
@@ -73,6 +73,8 @@ FAMILIES = {
             logits_scaling=2.5,
         )
     ),
+}
+FAMILIES = LIKE_LLAMA | {
     "gemma": lambda: GemmaForCausalLM(GemmaConfig(**SIZES, head_dim=16)),
     "gemma2": lambda: Gemma2ForCausalLM(
         Gemma2Config(

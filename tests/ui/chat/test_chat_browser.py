@@ -287,8 +287,10 @@ def test_two_customers_and_their_own_conversations(new_context: New, site: Site)
     assert b"violet" not in raw
     assert b"beige" in raw
 
+    first.set_viewport_size({"width": 1366, "height": 600})
     first.locator("#sc-data button").first.click()
     first.locator("#sc-forget").click()
+    expect(first.locator("#sc-forget-no")).to_be_in_viewport(ratio=1)
     first.locator("#sc-forget-no").click()
     first.locator("#sc-forget").click()
     first.locator("#sc-forget-yes").click()
