@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
@@ -85,7 +86,7 @@ def test_a_guess_costs_time_and_opens_nothing(
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(door.asyncio, "sleep", wait)
+    monkeypatch.setattr(door, "asyncio", SimpleNamespace(sleep=wait))  # no other server's
     for headers in ({}, {KEY_HEADER: "wrong"}, {KEY_HEADER: "%ff"}, {KEY_HEADER: ""}):
         said = http.post("/desk/session", headers=headers)
         assert (said.status_code, said.headers.get("set-cookie")) == (401, None)

@@ -20,6 +20,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 BROWSERS = ("firefox-esr", "firefox")
+BLANK = "about:blank"
 WAIT_S = 120.0  # generous: the machine may be busy with other work
 QUIET = {
     "app.normandy.enabled": False,
@@ -81,13 +82,31 @@ class Firefox:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._asked = 0
-        self.errors: list[str] = []
+        self._noted: list[tuple[float, str]] = []  # at ms since the epoch
+        self._left: list[tuple[float, float]] = []  # from when to when pages were left
         self._command("session.new", capabilities={})
         self._command("session.subscribe", events=["log.entryAdded"])
         self._window = self._command("browsingContext.create", type="window")["context"]
 
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong since `forget`. What a page had under way when it was left, and could not
+        end, is no error."""
+        return [
+            text
+            for at, text in self._noted
+            if not any(began <= at <= ended for began, ended in self._left)
+        ]
+
+    def forget(self) -> None:
+        """Let go of what went wrong so far."""
+        self._noted.clear()
+
     def open(self, url: str, width: int, height: int) -> None:
         """Go to a page in a window of that many pixels."""
+        began = 1000 * time.time()
+        self._command("browsingContext.navigate", context=self._window, url=BLANK, wait="complete")
+        self._left.append((began, 1000 * time.time()))
         size = {"width": width, "height": height}
         self._command("browsingContext.setViewport", context=self._window, viewport=size)
         self._command("browsingContext.navigate", context=self._window, url=url, wait="complete")
@@ -158,4 +177,4 @@ class Firefox:
 
     def _note(self, entry: dict[str, Any]) -> None:
         if entry["level"] == "error":
-            self.errors.append(str(entry["text"]))
+            self._noted.append((float(entry["timestamp"]), str(entry["text"])))

@@ -28,7 +28,7 @@ def browser_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox
 @pytest.fixture
 def window(browser_window: Firefox, site: Site) -> Iterator[Firefox]:
     """A window in which nothing may go wrong, and an engine at its usual pace."""
-    browser_window.errors.clear()
+    browser_window.forget()
     yield browser_window
     site.engine.flowing.set()
     assert browser_window.errors == []
