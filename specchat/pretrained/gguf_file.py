@@ -12,6 +12,7 @@ import numpy as np
 
 from specchat.engine.errors import ModelLoadError
 from specchat.pretrained.cache import cache_folder, keep_newest, kept
+from specchat.pretrained.gguf_header import damage
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "mistral", "gemma2", "gemma3")
 """Families that transformers reads whole from GGUF and the native step computes."""
@@ -20,7 +21,6 @@ LLAMA3_CONTEXT = 8192
 GEMMA_HEAD = 256
 """Of the Gemmas whose scale of attention is the one that transformers assumes: all below 27B."""
 KEPT_FILES = 3
-MAGIC = b"GGUF"
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,12 @@ def convert(file: Path, folder: Path) -> None:
 
 def _check(file: Path) -> None:
     """Refuse what would fail late or compute nonsense."""
-    with file.open("rb") as stream:
-        if stream.read(len(MAGIC)) != MAGIC:
-            raise ModelLoadError(f"{file} is no GGUF file")
+    try:
+        damaged = damage(file)
+    except OSError as error:
+        raise ModelLoadError(f"{file} cannot be read: {error.strerror}") from None
+    if damaged:
+        raise ModelLoadError(f"{file} {damaged}")
     try:
         from gguf import GGUFReader
     except ImportError as error:

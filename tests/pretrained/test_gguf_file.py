@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import gguf
@@ -154,6 +155,31 @@ def test_what_would_be_left_out_without_a_word_is_refused(tmp_path: Path) -> Non
             resolve(str(file))
     with pytest.raises(ModelLoadError, match="has heads of another size than 256"):
         resolve(str(other))
+
+
+@pytest.mark.parametrize("length", [2**40, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("kind", [0, 7, 8, 9], ids=["numbers", "flags", "texts", "lists"])
+def test_a_list_that_would_end_behind_the_file_is_refused(
+    tmp_path: Path, kind: int, length: int
+) -> None:
+    """The reader would go on with nothing until the memory is full."""
+    data = bytearray(write(tmp_path / "tiny.gguf").read_bytes())
+    at = data.index(b"tokenizer.ggml.token_type") + len(b"tokenizer.ggml.token_type") + 4
+    data[at : at + 12] = struct.pack("<IQ", kind, length)
+    file = tmp_path / "damaged.gguf"
+    file.write_bytes(data)
+    with pytest.raises(ModelLoadError, match=r"is damaged: a list of \d+ at byte \d+ would end"):
+        resolve(str(file))
+
+
+@pytest.mark.parametrize("place", [8, 16], ids=["tensors", "entries"])
+def test_more_than_fits_into_the_file_is_refused(tmp_path: Path, place: int) -> None:
+    file = write(tmp_path / "tiny.gguf")
+    data = bytearray(file.read_bytes())
+    data[place : place + 8] = struct.pack("<Q", 2**50)
+    file.write_bytes(data)
+    with pytest.raises(ModelLoadError, match=r"is damaged: \d+ (tensors|entries) at byte 24"):
+        resolve(str(file))
 
 
 def test_what_is_no_gguf_file_is_refused(tmp_path: Path) -> None:
