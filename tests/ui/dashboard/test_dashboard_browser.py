@@ -237,7 +237,7 @@ def test_an_assumption_changes_the_extrapolation(wide: Page, site: Site) -> None
         fold.get_by_label("Price of the machine per hour").fill(str(price))
         found = extrapolate(pairs_of(races, "e2e_ms"), Assumptions(chats, answers, price))
         expect(said).to_contain_text(f"of waiting saved over {chats:,} chats")
-        expect(fold).to_contain_text(f"The machine time is worth {found.cost:,.2f}.")
+        expect(fold).to_contain_text(f"The machine time is worth ${found.cost:,.2f}.")
         expect(said).to_contain_text(f"{found.seconds / 60:.1f} min" if chats < 5_000 else " h")
     fold.get_by_label("Chats", exact=True).fill("-1")
     expect(fold.locator("[role=alert]")).to_contain_text("numbers of at least 0")
