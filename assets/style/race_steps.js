@@ -90,9 +90,10 @@ function showStep() {
   const step = steps[index];
   if (!step) return;
   const at = Math.round(step.at_ms);
-  stepWords.textContent = index === 0 // what is counted elsewhere are the passes behind it
+  const reading = steps[0].nodes.length ? 0 : 1; // what is counted elsewhere are the passes behind it
+  stepWords.textContent = index < reading
     ? `The question is read, after ${at} ms. ${words(step)}`
-    : `Pass ${index} of ${steps.length - 1}, after ${at} ms. ${words(step)}`;
+    : `Pass ${index + 1 - reading} of ${steps.length - reading}, after ${at} ms. ${words(step)}`;
   stepTree.replaceChildren(tree(step));
   stepTree.hidden = false;
 }
